@@ -1,0 +1,1 @@
+"""The build engine: manifest, dependency graph, cache, executors, lock file, checks, report."""

@@ -1,0 +1,75 @@
+"""From an asset to files: ``{relative name: bytes}``, one format per file, no IO, no torch.
+
+`FORMATS` is the only place that names them. An exporter is a function
+``export_<format>(asset, name) -> dict[str, bytes]``; those that need other assets of the pack
+(``needs_pack``) take the pack as third argument. Equal assets give equal bytes.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+from typing import NamedTuple
+
+from aigc_assets.errors import MissingPartError, UsageError
+from aigc_assets.types import Asset, AssetPack, kind_of
+
+
+class Format(NamedTuple):
+    """A file format: which kinds it takes, where its exporter lives, what it writes."""
+
+    kinds: tuple[str, ...]
+    module: str
+    function: str
+    suffixes: tuple[str, ...]
+    needs_pack: bool = False
+
+
+FORMATS: dict[str, Format] = {
+    # name: Format(kinds, module, function, suffixes of the files it writes, needs_pack)
+}
+
+DEFAULT_FORMAT: dict[str, str] = {
+    "map": "tiled",
+    "character": "aseprite",
+    "sound": "wav",
+    "dialogue": "yarn",
+    "cutscene": "mp4",
+}
+
+TARGETS: dict[str, tuple[str, ...]] = {
+    # [export] targets of a manifest: the formats that an engine or a tool takes
+    "tiled": ("tiled",),
+    "godot": ("godot", "aseprite", "wav", "ogg", "dialogue_json"),
+    "film": ("mp4", "srt", "otio", "wav", "glb"),
+    "yarn": ("yarn",),
+    "ink": ("ink",),
+    "web": ("aseprite", "ogg", "dialogue_json", "glb"),
+}
+
+
+def export_asset(
+    asset: Asset, name: str, format: str, pack: AssetPack | None = None
+) -> dict[str, bytes]:
+    """Export one asset; file names start with ``name``.
+
+    Raises:
+        UsageError: If the format is unknown or does not take this kind of asset.
+        MissingPartError: If the format needs an optional package that is not installed.
+    """
+    if format not in FORMATS:
+        known = ", ".join(sorted(FORMATS))
+        raise UsageError(f"unknown format {format!r}", remedy=f"one of: {known}")
+    entry = FORMATS[format]
+    kind = kind_of(asset)
+    if kind not in entry.kinds:
+        fitting = ", ".join(sorted(f for f, e in FORMATS.items() if kind in e.kinds))
+        raise UsageError(f"{format} does not hold a {kind}", remedy=f"one of: {fitting}")
+    function: Callable[..., dict[str, bytes]]
+    try:
+        function = getattr(importlib.import_module(entry.module), entry.function)
+        return function(asset, name, pack) if entry.needs_pack else function(asset, name)
+    except ModuleNotFoundError as error:
+        extra = {"opentimelineio": "film"}.get(str(error.name), "")
+        remedy = f"pip install 'aigc_assets[{extra}]'" if extra else f"pip install {error.name}"
+        raise MissingPartError(f"{format} needs the package {error.name}", remedy=remedy) from error

@@ -1,0 +1,23 @@
+"""Network architectures, one paper per file; `MODELS` is the only place that names them.
+
+A model file holds a config dataclass with a ``tiny`` preset (for tests) and the module, which is
+built from that config alone. `aigc_assets.models.checkpoint` loads and saves them.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class ModelEntry(NamedTuple):
+    """Where a model lives: kind of asset, module, names of the network and config classes."""
+
+    kind: str
+    module: str
+    network: str
+    config: str
+
+
+MODELS: dict[str, ModelEntry] = {
+    # name: ModelEntry(kind, module, network class, config class)
+}

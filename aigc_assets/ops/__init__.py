@@ -1,0 +1,1 @@
+"""Tensor operations: a plain-torch reference each, overridden by fused native kernels where built."""

@@ -1,0 +1,72 @@
+"""What every pipeline returns, and how every pipeline runs its model."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from aigc_assets.types import Asset, Provenance
+from aigc_assets.types.validation import Scalar
+
+if TYPE_CHECKING:
+    from aigc_assets.models.checkpoint import Checkpoint
+
+
+class Made(NamedTuple):
+    """An asset and where it came from."""
+
+    asset: Asset
+    provenance: Provenance
+
+
+@functools.lru_cache(maxsize=8)
+def load_model(name: str) -> Checkpoint:
+    """Load a model once per process and pin torch to one thread and deterministic kernels.
+
+    The order of a floating-point sum depends on how many threads share it; one thread makes the
+    bytes of a pack independent of the machine's settings. Parallelism comes from processes.
+    """
+    import torch
+
+    from aigc_assets.models import checkpoint
+
+    torch.set_num_threads(1)
+    torch.use_deterministic_algorithms(True)
+    return checkpoint.load(name)
+
+
+def derive_seed(seed: int, *names: str) -> int:
+    """A seed below 2^63 that depends on ``seed`` and ``names`` only (sha256, no platform hash)."""
+    text = "\x1f".join([str(seed), *names]).encode()
+    return int.from_bytes(hashlib.sha256(text).digest()[:8], "little") >> 1
+
+
+def generator(seed: int) -> np.random.Generator:
+    """The random generator of the discrete decisions: counter-based, the same on every platform."""
+    return np.random.Generator(np.random.Philox(seed))
+
+
+def provenance(
+    checkpoint: Checkpoint,
+    seed: int,
+    request: Mapping[str, Scalar],
+    operations: tuple[str, ...] = (),
+    notes: tuple[str, ...] = (),
+) -> Provenance:
+    """Provenance of an asset that ``checkpoint`` made."""
+    card = checkpoint.card
+    return Provenance(
+        kind=str(card["kind"]),
+        model=checkpoint.name,
+        weights_sha256=checkpoint.sha256,
+        seed=seed,
+        request=request,
+        licences=tuple(card.get("licences", ())),
+        attributions=tuple(card.get("attributions", ())),
+        operations=operations,
+        notes=notes,
+    )

@@ -1,0 +1,16 @@
+"""Training: data packing, one trainer, one task per kind of asset.
+
+``python -m aigc_assets.training --all --data DIR --minutes-each N --device auto`` retrains every
+shipped model from the arrays that ``aigc-assets data pack`` makes. It needs torch, numpy,
+safetensors, tokenizers and OpenCV only.
+"""
+
+from __future__ import annotations
+
+TASKS: dict[str, tuple[str, str]] = {
+    # kind: (module, class); the order is the order of --all
+    "map": ("aigc_assets.training.maps", "MapTask"),
+    "character": ("aigc_assets.training.characters", "CharacterTask"),
+    "sound": ("aigc_assets.training.sounds", "SoundTask"),
+    "dialogue": ("aigc_assets.training.dialogue", "DialogueTask"),
+}

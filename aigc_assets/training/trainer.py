@@ -1,0 +1,276 @@
+"""The one trainer: a time budget, mixed precision, checkpoints, held-out metrics, a model card.
+
+A `Task` knows its data, networks and losses; the trainer knows time, files and devices. A run that
+was stopped goes on from its last checkpoint. Every file is written whole or not at all.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import datetime
+import json
+import math
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, ClassVar, Protocol
+
+import numpy as np
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from aigc_assets.errors import DataError
+from aigc_assets.models import checkpoint
+
+METRICS_NOTE = (
+    "value of the shipped weights, of a floor (real against real) and of a naive baseline"
+)
+
+
+class Task(Protocol):
+    """What a kind of asset brings to the trainer."""
+
+    kind: ClassVar[str]
+    models: ClassVar[tuple[str, ...]]
+    """Names in `MODELS` of the networks that are shipped."""
+
+    @staticmethod
+    def pack(sources: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+        """Read the source folders; return arrays and a JSON-able description for training.
+
+        The description has ``sources``: a list of {folder, licence, attribution, used_for}.
+        """
+        ...
+
+    def __init__(self, data: dict[str, np.ndarray], info: dict[str, Any], run: Run): ...
+
+    def step(self, progress: float) -> dict[str, float]:
+        """One optimiser step at ``progress`` in [0, 1) of the budget; returns losses to log."""
+        ...
+
+    def modules(self) -> dict[str, nn.Module]:
+        """Everything with state (networks, EMA copies), for checkpoints."""
+        ...
+
+    def optimizers(self) -> dict[str, torch.optim.Optimizer]:
+        """All optimisers, for checkpoints."""
+        ...
+
+    def shipped(self) -> dict[str, tuple[nn.Module, dict[str, Any]]]:
+        """Per name of ``models``: the network to ship and the values of its config."""
+        ...
+
+    def evaluate(self) -> dict[str, dict[str, float]]:
+        """Held-out metrics: {metric: {"model": x, "floor": y, "baseline": z}}."""
+        ...
+
+    def preview(self, path: Path) -> None:
+        """Write samples that a person can look at or read (a PNG or text file at ``path``.*)."""
+        ...
+
+
+@dataclasses.dataclass
+class Run:
+    """How to train: where, how long, how precisely.
+
+    Args:
+        device: ``cpu`` or ``cuda``.
+        minutes: Time budget of wall clock.
+        seed: Seed of weights and batches.
+        out: Folder for the log, checkpoints, previews and finished weights.
+        precision: ``bf16`` runs convolutions and products under autocast, ``fp32`` does not.
+        steps: Stop after this many steps even when time is left; None for no limit.
+    """
+
+    device: str
+    minutes: float
+    seed: int
+    out: Path
+    precision: str = "bf16"
+    steps: int | None = None
+
+    def __post_init__(self) -> None:
+        self.generator = torch.Generator().manual_seed(self.seed)
+        """Draws batches and noise on the CPU, so that every device sees the same data."""
+
+    def autocast(self) -> contextlib.AbstractContextManager[Any]:
+        """Mixed precision as asked for; losses and softmax stay fp32 by autocast's own rules."""
+        if self.precision == "fp32":
+            return contextlib.nullcontext()
+        return torch.autocast(self.device, torch.bfloat16)
+
+    def indices(self, size: int, batch: int) -> Tensor:
+        """``batch`` random indices below ``size``, with replacement, on the CPU."""
+        return torch.randint(size, (batch,), generator=self.generator)
+
+
+def pick_device(name: str) -> str:
+    """Resolve ``auto`` to ``cuda`` where there is one, else ``cpu``."""
+    if name != "auto":
+        return name
+    return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+class Ema:
+    """Exponential moving average of a network, with the warm-up min(decay, (1 + n) / (10 + n))."""
+
+    def __init__(self, network: nn.Module, decay: float = 0.999):
+        import copy
+
+        self.network = copy.deepcopy(network).requires_grad_(False).eval()
+        self.decay = decay
+        self.count = 0
+
+    @torch.no_grad()
+    def update(self, network: nn.Module) -> None:
+        """Move towards the present weights; buffers are copied."""
+        self.count += 1
+        decay = min(self.decay, (1 + self.count) / (10 + self.count))
+        for mine, theirs in zip(self.network.parameters(), network.parameters(), strict=True):
+            mine.lerp_(theirs, 1 - decay)
+        for mine, theirs in zip(self.network.buffers(), network.buffers(), strict=True):
+            mine.copy_(theirs)
+
+
+def cosine(progress: float, high: float, low: float, warmup: float = 0.02) -> float:
+    """Learning rate at ``progress``: linear warm-up, then half a cosine from ``high`` to ``low``."""
+    if progress < warmup:
+        return high * (progress + 1e-3) / (warmup + 1e-3)
+    return low + (high - low) * 0.5 * (1 + math.cos(math.pi * min(1.0, progress)))
+
+
+def set_lr(optimizer: torch.optim.Optimizer, lr: float) -> None:
+    """Set the learning rate of all parameter groups, times their own ``scale`` if they have one."""
+    for group in optimizer.param_groups:
+        group["lr"] = lr * group.get("scale", 1.0)
+
+
+def train(task: Task, info: dict[str, Any], run: Run, *, log_every: float = 15.0,
+          save_every: float = 180.0) -> dict[str, Any]:  # fmt: skip
+    """Train ``task`` for the time of ``run``; ship weights and cards into ``run.out / "weights"``.
+
+    Returns:
+        The held-out metrics, as they stand in the cards.
+    """
+    run.out.mkdir(parents=True, exist_ok=True)
+    step, spent = _resume(task, run)
+    started = time.monotonic() - spent
+    logged = saved = time.monotonic()
+    budget = run.minutes * 60
+    losses: dict[str, float] = {}
+    with (run.out / f"{task.kind}.log").open("a") as log:
+
+        def say(text: str) -> None:
+            print(text, flush=True)
+            print(text, file=log, flush=True)
+
+        say(f"{task.kind}: {run.minutes:g} min on {run.device}, {run.precision}, "
+            f"{torch.get_num_threads()} threads, from step {step}")  # fmt: skip
+        while True:
+            now = time.monotonic()
+            progress = (now - started) / budget if run.steps is None else step / run.steps
+            if progress >= 1 or now - started >= budget:
+                break
+            for key, value in task.step(min(progress, 0.9999)).items():
+                losses[key] = 0.95 * losses.get(key, value) + 0.05 * value
+            step += 1
+            if not all(math.isfinite(value) for value in losses.values()):
+                raise DataError(f"training diverged at step {step}: {losses}", where=task.kind)
+            if now - logged > log_every:
+                logged = now
+                shown = " ".join(f"{key} {value:.4f}" for key, value in losses.items())
+                say(f"{task.kind} step {step} {(now - started) / 60:.1f} min {shown}")
+            if now - saved > save_every:
+                saved = now
+                _checkpoint(task, run, step, now - started)
+                task.preview(run.out / f"{task.kind}_{step:06d}")
+        minutes = (time.monotonic() - started) / 60
+        _checkpoint(task, run, step, minutes * 60)
+        task.preview(run.out / f"{task.kind}_final")
+        metrics = task.evaluate()
+        say(json.dumps({"kind": task.kind, "steps": step, "metrics": metrics}))
+    for name, (network, config) in task.shipped().items():
+        card = _card(task, info, run, step, minutes, metrics, network, config)
+        checkpoint.save(name, network, card, run.out / "weights")
+    return metrics
+
+
+def _card(task: Task, info: dict[str, Any], run: Run, step: int, minutes: float,
+          metrics: dict[str, Any], network: nn.Module, config: dict[str, Any]) -> dict[str, Any]:  # fmt: skip
+    sources = info.get("sources", [])
+    return {
+        "kind": task.kind,
+        "config": config,
+        "parameters": sum(p.numel() for p in network.parameters()),
+        "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
+        "command": f"python -m aigc_assets.training --only {task.kind} --data DIR "
+        f"--minutes-each {run.minutes:g} --seed {run.seed}",
+        "training": {
+            "steps": step,
+            "minutes": round(minutes, 1),
+            "device": run.device,
+            "precision": run.precision,
+            "threads": torch.get_num_threads(),
+            "seed": run.seed,
+            "torch": torch.__version__.split("+")[0],
+        },
+        "data": sources,
+        "licences": sorted({str(s["licence"]) for s in sources}),
+        "attributions": sorted({str(s["attribution"]) for s in sources if s.get("attribution")}),
+        "metrics": metrics,
+        "metrics_note": METRICS_NOTE,
+        **{key: info[key] for key in ("vocabulary", "limits", "notes") if key in info},
+    }
+
+
+def _checkpoint(task: Task, run: Run, step: int, spent: float) -> None:
+    tensors: dict[str, Tensor] = {}
+    for name, module in task.modules().items():
+        for key, value in module.state_dict().items():
+            tensors[f"module/{name}/{key}"] = value.detach().cpu().clone().contiguous()
+    plain: dict[str, Any] = {}
+    for name, optimizer in task.optimizers().items():
+        plain[name] = [
+            {k: v for k, v in g.items() if k != "params"} for g in optimizer.param_groups
+        ]
+        for i, state in optimizer.state_dict()["state"].items():
+            for key, value in state.items():
+                tensors[f"optimizer/{name}/{i}/{key}"] = torch.as_tensor(value).cpu().contiguous()
+    tensors["generator"] = run.generator.get_state()
+    meta = {"step": str(step), "spent": str(spent)}
+    part = run.out / f".{task.kind}.checkpoint.part"
+    save_file(tensors, part, metadata=meta)
+    os.replace(part, run.out / f"{task.kind}.checkpoint.safetensors")
+
+
+def _resume(task: Task, run: Run) -> tuple[int, float]:
+    path = run.out / f"{task.kind}.checkpoint.safetensors"
+    if not path.exists():
+        return 0, 0.0
+    from safetensors import safe_open
+
+    with safe_open(path, "pt") as opened:
+        meta = opened.metadata()
+    tensors = load_file(path)
+    for name, module in task.modules().items():
+        prefix = f"module/{name}/"
+        state = {k[len(prefix) :]: v for k, v in tensors.items() if k.startswith(prefix)}
+        module.load_state_dict(state)
+    for name, optimizer in task.optimizers().items():
+        for i, key, value in _entries(tensors, f"optimizer/{name}/"):
+            # Writing into state_dict()["state"] would copy; the live state is keyed by parameter.
+            parameter = [p for g in optimizer.param_groups for p in g["params"]][i]
+            value = value.to(parameter.device) if value.dim() else value
+            optimizer.state[parameter][key] = value
+    run.generator.set_state(tensors["generator"])
+    return int(meta["step"]), float(meta["spent"])
+
+
+def _entries(tensors: dict[str, Tensor], prefix: str) -> Iterator[tuple[int, str, Tensor]]:
+    for name, value in tensors.items():
+        if name.startswith(prefix):
+            index, key = name[len(prefix) :].split("/", 1)
+            yield int(index), key, value

@@ -1,0 +1,50 @@
+"""Plain asset data: frozen dataclasses over numpy, without torch, without IO.
+
+Every type validates itself when it is built and names the field, what was expected and what came.
+Times are frames, samples, milliseconds or `fractions.Fraction`; never float seconds.
+"""
+
+from aigc_assets.types.archive import dump, load
+from aigc_assets.types.dialogue import Choice, DialogueNode, DialogueTree
+from aigc_assets.types.pack import Asset, AssetPack, Provenance, kind_of
+from aigc_assets.types.sound import Sound
+from aigc_assets.types.sprite import Frame, SpriteSheet, Tag
+from aigc_assets.types.terrain import Terrain
+from aigc_assets.types.tilemap import (
+    MapObject,
+    ObjectLayer,
+    TileLayer,
+    Tilemap,
+    Tileset,
+    Witness,
+    WitnessEvent,
+)
+from aigc_assets.types.timeline import Clip, Keyframe, Timeline, Track
+
+__all__ = [
+    "Asset",
+    "AssetPack",
+    "Choice",
+    "Clip",
+    "DialogueNode",
+    "DialogueTree",
+    "Frame",
+    "Keyframe",
+    "MapObject",
+    "ObjectLayer",
+    "Provenance",
+    "Sound",
+    "SpriteSheet",
+    "Tag",
+    "Terrain",
+    "TileLayer",
+    "Tilemap",
+    "Tileset",
+    "Timeline",
+    "Track",
+    "Witness",
+    "WitnessEvent",
+    "dump",
+    "kind_of",
+    "load",
+]

@@ -1,0 +1,78 @@
+"""The checks that every plain type shares; each failure names field, expectation and value."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from aigc_assets.errors import InvalidAssetError
+
+ID_PATTERN = re.compile(r"[a-z0-9][a-z0-9_\-]{0,63}")
+"""Ids become file names in every engine: ASCII lower case, no separator, no leading dot."""
+
+Scalar = bool | int | float | str
+"""What a custom property may hold: the types that Tiled, Godot and JSON all know."""
+
+
+def require(ok: bool, field: str, expected: str, got: object) -> None:
+    """Raise `InvalidAssetError` unless ``ok``."""
+    if not ok:
+        shown = repr(got)
+        if len(shown) > 80:
+            shown = shown[:77] + "..."
+        raise InvalidAssetError(f"expected {expected}, got {shown}", where=field)
+
+
+def require_id(value: object, field: str) -> None:
+    """Check that ``value`` is an id that is safe as a file name."""
+    require(
+        isinstance(value, str) and ID_PATTERN.fullmatch(value) is not None,
+        field,
+        "an id of 1..64 characters from a-z 0-9 _ - that starts with a letter or digit",
+        value,
+    )
+
+
+def require_int(value: object, field: str, low: int, high: int | None = None) -> None:
+    """Check that ``value`` is an integer in ``low..high`` (inclusive)."""
+    ok = isinstance(value, (int, np.integer)) and not isinstance(value, bool)
+    ok = ok and int(value) >= low and (high is None or int(value) <= high)  # type: ignore[call-overload]
+    require(ok, field, f"an integer in {low}..{'' if high is None else high}", value)
+
+
+def require_properties(value: object, field: str) -> None:
+    """Check that ``value`` maps names to bool, int, finite float or text."""
+    require(isinstance(value, Mapping), field, "a mapping", value)
+    assert isinstance(value, Mapping)
+    for key, item in value.items():
+        require(isinstance(key, str) and key != "", f"{field} key", "a non-empty name", key)
+        ok = isinstance(item, (bool, int, str)) or (isinstance(item, float) and np.isfinite(item))
+        require(ok, f"{field}[{key!r}]", "bool, int, finite float or text", item)
+
+
+def frozen_array(
+    value: object, field: str, dtype: Any, shape: tuple[int | None, ...]
+) -> np.ndarray[Any, Any]:
+    """Check dtype and shape (None = any length) and return a contiguous read-only array.
+
+    An array that is already read-only and contiguous is passed through, another is copied, so
+    that nobody who holds the original can change the asset afterwards.
+    """
+    require(isinstance(value, np.ndarray), field, f"a numpy array {_shape(shape)}", type(value))
+    assert isinstance(value, np.ndarray)
+    require(value.dtype == np.dtype(dtype), field, f"dtype {np.dtype(dtype)}", str(value.dtype))
+    fits = value.ndim == len(shape) and all(
+        want is None or want == have for want, have in zip(shape, value.shape, strict=True)
+    )
+    require(fits, field, f"shape {_shape(shape)}", value.shape)
+    if value.flags.writeable or not value.flags.c_contiguous:
+        value = np.array(value, order="C")
+        value.setflags(write=False)
+    return value
+
+
+def _shape(shape: tuple[int | None, ...]) -> str:
+    return "[" + ", ".join("?" if n is None else str(n) for n in shape) + "]"
