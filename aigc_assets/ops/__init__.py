@@ -1,1 +1,1 @@
-"""Tensor operations: a plain-torch reference each, overridden by fused native kernels where built."""
+"""Tensor operations: a plain-torch reference each, overridden by native kernels where built."""

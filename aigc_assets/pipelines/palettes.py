@@ -90,7 +90,7 @@ def make_palette(size: int, seed: int = 0) -> NDArray[np.uint8]:
         shift = 0.0 if name in ("skin", "ink", "paper") else turn
         count = len(lights)
         # Middle first, then the extremes: a small palette keeps one good tone of every family.
-        ranks = sorted(range(count), key=lambda i, c=count: (abs(i - (c - 1) / 2), i))
+        ranks = [i for _, i in sorted((abs(i - (count - 1) / 2), i) for i in range(count))]
         for rank, i in enumerate(ranks):
             light = lights[i]
             # Shadows turn towards blue and lights towards yellow, as painters do.
@@ -157,7 +157,8 @@ def nearest(palette: NDArray[np.uint8], rgb: NDArray[np.uint8]) -> NDArray[np.in
     ours, theirs = to_oklab(palette), to_oklab(rgb)
     flat = theirs.reshape(-1, 3)
     distance: NDArray[Any] = ((flat[:, None] - ours[None]) ** 2).sum(-1)
-    return distance.argmin(1).reshape(rgb.shape[:-1])
+    index: NDArray[np.intp] = distance.argmin(1).reshape(rgb.shape[:-1])
+    return index
 
 
 def ramp(palette: NDArray[np.uint8], hue: float, chroma: float, steps: int) -> NDArray[np.uint8]:
@@ -177,4 +178,5 @@ def ramp(palette: NDArray[np.uint8], hue: float, chroma: float, steps: int) -> N
         weight = np.array([1.0, 2.0, 2.0])  # the right hue matters more than the right lightness
         picks.append(int((((lab - want) * weight) ** 2).sum(-1).argmin()))
     chosen = palette[sorted(set(picks), key=lambda i: float(lab[i, 0]))]
-    return chosen[np.round(np.linspace(0, len(chosen) - 1, steps)).astype(int)]
+    spread: NDArray[np.uint8] = chosen[np.round(np.linspace(0, len(chosen) - 1, steps)).astype(int)]
+    return spread

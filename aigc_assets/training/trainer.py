@@ -11,7 +11,6 @@ import dataclasses
 import datetime
 import json
 import math
-import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -129,14 +128,14 @@ class Ema:
         """Move towards the present weights; buffers are copied."""
         self.count += 1
         decay = min(self.decay, (1 + self.count) / (10 + self.count))
-        for mine, theirs in zip(self.network.parameters(), network.parameters(), strict=True):
-            mine.lerp_(theirs, 1 - decay)
-        for mine, theirs in zip(self.network.buffers(), network.buffers(), strict=True):
-            mine.copy_(theirs)
+        for average, weight in zip(self.network.parameters(), network.parameters(), strict=True):
+            average.lerp_(weight, 1 - decay)
+        for copied, buffer in zip(self.network.buffers(), network.buffers(), strict=True):
+            copied.copy_(buffer)
 
 
 def cosine(progress: float, high: float, low: float, warmup: float = 0.02) -> float:
-    """Learning rate at ``progress``: linear warm-up, then half a cosine from ``high`` to ``low``."""
+    """Learning rate at ``progress``: linear warm-up, then half a cosine down to ``low``."""
     if progress < warmup:
         return high * (progress + 1e-3) / (warmup + 1e-3)
     return low + (high - low) * 0.5 * (1 + math.cos(math.pi * min(1.0, progress)))
@@ -198,8 +197,16 @@ def train(task: Task, info: dict[str, Any], run: Run, *, log_every: float = 15.0
     return metrics
 
 
-def _card(task: Task, info: dict[str, Any], run: Run, step: int, minutes: float,
-          metrics: dict[str, Any], network: nn.Module, config: dict[str, Any]) -> dict[str, Any]:  # fmt: skip
+def _card(
+    task: Task,
+    info: dict[str, Any],
+    run: Run,
+    step: int,
+    minutes: float,
+    metrics: dict[str, Any],
+    network: nn.Module,
+    config: dict[str, Any],
+) -> dict[str, Any]:
     sources = info.get("sources", [])
     return {
         "kind": task.kind,
@@ -243,7 +250,7 @@ def _checkpoint(task: Task, run: Run, step: int, spent: float) -> None:
     meta = {"step": str(step), "spent": str(spent)}
     part = run.out / f".{task.kind}.checkpoint.part"
     save_file(tensors, part, metadata=meta)
-    os.replace(part, run.out / f"{task.kind}.checkpoint.safetensors")
+    part.replace(run.out / f"{task.kind}.checkpoint.safetensors")
 
 
 def _resume(task: Task, run: Run) -> tuple[int, float]:

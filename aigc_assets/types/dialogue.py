@@ -93,9 +93,9 @@ class DialogueTree:
             require(targets <= known, where, "targets that exist", sorted(targets - known))
             ahead[node.id] = targets
             for choice in node.choices:
-                for name in (choice.condition, choice.sets):
-                    ok = name is None or name in self.variables
-                    require(ok, f"Choice[{choice.id}]", "a declared variable", name)
+                for variable in (choice.condition, choice.sets):
+                    ok = variable is None or variable in self.variables
+                    require(ok, f"Choice[{choice.id}]", "a declared variable", variable)
         reached = _closure({self.start}, ahead)
         lost = sorted(known - reached)
         require(not lost, "DialogueTree.nodes", "nodes reachable from the start", lost)

@@ -121,4 +121,5 @@ class SpriteSheet:
 
 def _packed(rgb: NDArray[np.uint8]) -> NDArray[np.uint32]:
     wide = rgb.astype(np.uint32)
-    return (wide[..., 0] << 16) | (wide[..., 1] << 8) | wide[..., 2]
+    packed: NDArray[np.uint32] = wide @ np.array([1 << 16, 1 << 8, 1], dtype=np.uint32)
+    return packed

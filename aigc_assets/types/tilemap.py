@@ -153,8 +153,8 @@ class Witness:
     Args:
         path: Cells (column, row) from the start to the exit, [N, 2] int32; each step moves one
             cell up, down, left or right. Cells may repeat.
-        events: In order of ``step``: ``start`` at step 0, ``take`` when a key is picked up, ``open``
-            when a locked door is first entered, ``exit`` at the last step.
+        events: In order of ``step``: ``start`` at step 0, ``take`` when a key is picked up,
+            ``open`` when a locked door is first entered, ``exit`` at the last step.
     """
 
     path: NDArray[np.int32]
@@ -199,7 +199,7 @@ class Tilemap:
         for side in self.tile_size:
             require_int(side, "Tilemap.tile_size", 1, 1024)
         require_properties(self.properties, "Tilemap.properties")
-        names = [x.name for x in (*self.layers, *self.object_layers)]
+        names = [layer.name for layer in self.layers] + [o.name for o in self.object_layers]
         require(len(set(names)) == len(names), "Tilemap.layers", "unique layer names", names)
         last = sum(tileset.tile_count for tileset in self.tilesets)
         for layer in self.layers:
