@@ -10,7 +10,6 @@ import dataclasses
 import hashlib
 import importlib
 import json
-import os
 from pathlib import Path
 from typing import Any
 
@@ -22,9 +21,9 @@ from torch import nn
 
 from aigc_assets.errors import WeightsError
 from aigc_assets.models import MODELS
+from aigc_assets.models.cards import REMEDY, SHIPPED, read_card, weights_folder
 
-SHIPPED = Path(__file__).resolve().parent.parent / "weights"
-"""Where the shipped weights lie; the variable AIGC_ASSETS_WEIGHTS names another folder."""
+__all__ = ["SHIPPED", "Checkpoint", "build", "load", "read_card", "save", "weights_folder"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -35,11 +34,6 @@ class Checkpoint:
     network: nn.Module
     card: dict[str, Any]
     sha256: str
-
-
-def weights_folder() -> Path:
-    """The folder that `load` reads from."""
-    return Path(os.environ.get("AIGC_ASSETS_WEIGHTS", SHIPPED))
 
 
 def build(name: str, config: dict[str, Any] | str) -> nn.Module:
@@ -78,27 +72,6 @@ def save(
     return sha256
 
 
-def read_card(name: str) -> dict[str, Any]:
-    """The card of a model, without loading its weights.
-
-    Raises:
-        WeightsError: If it is missing or unreadable.
-    """
-    path = weights_folder() / f"{name}.json"
-    try:
-        card = json.loads(path.read_bytes())
-        if not isinstance(card, dict) or "sha256" not in card or "config" not in card:
-            raise ValueError("no sha256 or no config")
-    except (OSError, ValueError) as error:
-        raise WeightsError(
-            f"no readable model card: {error}", where=str(path), remedy=_REMEDY
-        ) from error
-    return card
-
-
-_REMEDY = "install the package again, or retrain with `aigc-assets train`"
-
-
 def load(name: str, *, device: str = "cpu", dtype: torch.dtype = torch.float32) -> Checkpoint:
     """Load a model of `MODELS` in eval mode.
 
@@ -111,7 +84,7 @@ def load(name: str, *, device: str = "cpu", dtype: torch.dtype = torch.float32) 
         data = path.read_bytes()
     except OSError as error:
         raise WeightsError(
-            f"cannot read the weights: {error.strerror}", where=str(path), remedy=_REMEDY
+            f"cannot read the weights: {error.strerror}", where=str(path), remedy=REMEDY
         ) from error
     sha256 = hashlib.sha256(data).hexdigest()
     if sha256 != card["sha256"]:
@@ -119,7 +92,7 @@ def load(name: str, *, device: str = "cpu", dtype: torch.dtype = torch.float32) 
             "the weights are truncated or were altered: "
             f"sha256 {sha256[:12]}... instead of {str(card['sha256'])[:12]}...",
             where=str(path),
-            remedy=_REMEDY,
+            remedy=REMEDY,
         )
     try:
         network = build(name, card["config"])
@@ -128,7 +101,7 @@ def load(name: str, *, device: str = "cpu", dtype: torch.dtype = torch.float32) 
                                  for k, v in tensors.items()})  # fmt: skip
     except (SafetensorError, RuntimeError, TypeError, ValueError) as error:
         raise WeightsError(
-            f"weights and card do not fit: {error}", where=str(path), remedy=_REMEDY
+            f"weights and card do not fit: {error}", where=str(path), remedy=REMEDY
         ) from error
     network = network.to(device=device, dtype=dtype).eval().requires_grad_(False)
     return Checkpoint(name, network, card, sha256)
