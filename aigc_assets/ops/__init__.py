@@ -1,1 +1,29 @@
-"""Tensor operations: a plain-torch reference each, overridden by native kernels where built."""
+"""Tensor operations: a plain-torch reference each, overridden by fused native kernels where built.
+
+`report` says which backend every op would run and why. The kernels are loaded with this package and
+never compiled here: without them, or with AIGC_ASSETS_DISABLE_KERNELS=1, the references run.
+`aigc_assets.ops.declare` describes how an op is added.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from aigc_assets.ops import declare
+from aigc_assets.ops.alias_free import aa_snake1d
+
+NATIVE = declare.load_native()
+"""Whether the extension is loaded, and why not."""
+
+
+def report() -> dict[str, dict[str, Any]]:
+    """Which backend every op runs on each device.
+
+    Returns:
+        ``{op: {"cpu" | "cuda": {"backend": str, "why": str}}}``; the backend is ``reference``,
+        ``cpu-portable``, ``cpu-avx2``, ``cpu-avx512`` or ``cuda``.
+    """
+    return declare.describe(NATIVE)
+
+
+__all__ = ["NATIVE", "aa_snake1d", "report"]

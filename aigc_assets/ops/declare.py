@@ -1,0 +1,165 @@
+"""How an op is declared, which backend runs it, and how the native kernels are loaded.
+
+An op is declared once, in Python, with its plain-torch reference; it then exists on every machine.
+A kernel of the extension `aigc_assets._C` overrides the reference in torch's dispatcher for its
+device, so a call site never chooses. To add a family:
+
+1. ``aigc_assets/ops/<family>.py``: the public function (validation, docstring), the reference and
+   one `define` per op. The file takes a family noun, never the name of a function in it.
+2. ``csrc/<family>.h`` for the maths of one element, ``csrc/cpu/<family>*.cpp`` and
+   ``csrc/cuda/<family>.{cuh,cu}`` for the kernels, registered with ``STABLE_TORCH_LIBRARY_IMPL``.
+3. ``tests/ops/test_<family>.py``: one subclass of ``OpTester``; one row in ``benchmarks/ops.py``.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import os
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+from aigc_assets.errors import MissingPartError
+
+NAMESPACE = "aigc_assets"
+CPU_CAPABILITIES = ("portable", "avx2", "avx512")
+"""What the CPU kernels can be told to use at most, by the variable AIGC_ASSETS_CPU."""
+
+_LIBRARY = torch.library.Library(NAMESPACE, "FRAGMENT")
+_DEFINED: list[str] = []
+
+
+class Native(NamedTuple):
+    """State of the extension: ``loaded``, ``not built`` or ``disabled``, and why."""
+
+    state: str
+    why: str
+
+
+def define(
+    schema: str,
+    reference: Callable[..., Any],
+    fake: Callable[..., Any],
+    backward: Callable[..., Sequence[Tensor]] | None = None,
+) -> Callable[..., Any]:
+    """Declare an op whose implementation everywhere is ``reference`` until a kernel overrides it.
+
+    Gradients are those of the reference by `torch.func.vjp`, so they are right to any order. With
+    ``backward`` the first order runs another declared op instead, whose own gradient is again that
+    of its reference.
+
+    Args:
+        schema: Functional schema in torch's language, ``name(Tensor x, ...) -> Tensor``.
+        reference: The meaning of the op in plain torch; differentiable, no in-place change.
+        fake: Shapes, dtypes and strides of the results without data, for `torch.compile`.
+        backward: Takes the gradients of the results, then the arguments; returns one gradient for
+            every argument of the op. None: the vjp of the reference.
+
+    Returns:
+        The op, to be called by the family's public function.
+    """
+    name = schema.split("(", 1)[0]
+    qualified = f"{NAMESPACE}::{name}"
+    _LIBRARY.define(schema, tags=(torch.Tag.pt2_compliant_tag,))
+    _LIBRARY.impl(name, reference, "CompositeExplicitAutograd")
+    torch.library.register_fake(qualified, fake, lib=_LIBRARY)
+
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Any) -> None:
+        ctx.is_tensor = [isinstance(value, Tensor) for value in inputs]
+        ctx.plain = [None if isinstance(value, Tensor) else value for value in inputs]
+        ctx.save_for_backward(*(value for value in inputs if isinstance(value, Tensor)))
+
+    def run_backward(ctx: Any, *grads: Any) -> tuple[Any, ...]:
+        tensors = iter(ctx.saved_tensors)
+        inputs = [
+            next(tensors) if is_tensor else plain
+            for is_tensor, plain in zip(ctx.is_tensor, ctx.plain, strict=True)
+        ]
+        found: Sequence[Tensor | None]
+        found = backward(*grads, *inputs) if backward else vjp(reference, inputs, grads)
+        needed = zip(found, ctx.needs_input_grad, strict=True)
+        return tuple(grad if need else None for grad, need in needed)
+
+    torch.library.register_autograd(
+        qualified, run_backward, setup_context=setup_context, lib=_LIBRARY
+    )
+    _DEFINED.append(name)
+    return getattr(getattr(torch.ops, NAMESPACE), name).default
+
+
+def vjp(
+    function: Callable[..., Any], inputs: Sequence[Any], grads: Sequence[Tensor]
+) -> tuple[Tensor | None, ...]:
+    """Vector-Jacobian product of ``function`` at ``inputs``; None for what is no float tensor."""
+    where = [i for i, v in enumerate(inputs) if isinstance(v, Tensor) and v.is_floating_point()]
+
+    def of_tensors(*tensors: Tensor) -> Any:
+        values = list(inputs)
+        for i, tensor in zip(where, tensors, strict=True):
+            values[i] = tensor
+        return function(*values)
+
+    pull = torch.func.vjp(of_tensors, *(inputs[i] for i in where))[1]
+    found: list[Tensor | None] = [None] * len(inputs)
+    pulled = pull(grads[0] if len(grads) == 1 else tuple(grads))
+    for i, grad in zip(where, pulled, strict=True):
+        found[i] = grad
+    return tuple(found)
+
+
+def load_native() -> Native:
+    """Load the kernels if they were built; called once, when `aigc_assets.ops` is imported.
+
+    Raises:
+        MissingPartError: If the extension is there but cannot be loaded: a broken build is never
+            mistaken for no build.
+    """
+    if os.environ.get("AIGC_ASSETS_DISABLE_KERNELS", "") not in ("", "0"):
+        return Native("disabled", "AIGC_ASSETS_DISABLE_KERNELS is set")
+    if importlib.util.find_spec("aigc_assets._C") is None:
+        return Native("not built", "the package was installed without a C++ compiler")
+    try:
+        module = importlib.import_module("aigc_assets._C")
+    except ImportError as error:
+        raise MissingPartError(
+            f"the native kernels are broken: {error}",
+            where="aigc_assets._C",
+            remedy="install the package again, or set AIGC_ASSETS_DISABLE_KERNELS=1",
+        ) from error
+    return Native("loaded", str(module.__file__))
+
+
+def describe(native: Native) -> dict[str, dict[str, Any]]:
+    """For every op and device: the backend that a call would run, and why."""
+    return {name: {d: _backend(name, d, native) for d in ("cpu", "cuda")} for name in _DEFINED}
+
+
+def _backend(name: str, device: str, native: Native) -> dict[str, str]:
+    if native.state != "loaded":
+        return {"backend": "reference", "why": f"kernels {native.state}: {native.why}"}
+    key = device.upper()
+    has_kernel = torch._C._dispatch_has_kernel_for_dispatch_key(f"{NAMESPACE}::{name}", key)
+    if not has_kernel:
+        why = f"no {key} kernel in this build"
+        return {"backend": "reference", "why": why}
+    if device == "cuda":
+        return {"backend": "cuda", "why": "kernel in aigc_assets._C"}
+    level = CPU_CAPABILITIES[cpu_capability()]
+    limit = os.environ.get("AIGC_ASSETS_CPU")
+    why = f"at most AIGC_ASSETS_CPU={limit}" if limit else "best of what this processor has"
+    return {"backend": f"cpu-{level}", "why": why}
+
+
+def cpu_capability() -> int:
+    """Index into `CPU_CAPABILITIES` of what the CPU kernels use now."""
+    return int(torch.ops.aigc_assets.cpu_capability(-1))
+
+
+def limit_cpu_capability(name: str) -> str:
+    """Use at most ``name`` of `CPU_CAPABILITIES` from now on; return what was used before."""
+    before = CPU_CAPABILITIES[cpu_capability()]
+    torch.ops.aigc_assets.cpu_capability(CPU_CAPABILITIES.index(name))
+    return before
