@@ -1,0 +1,188 @@
+"""The steps of a build, each with one signature, and what their results depend on.
+
+A stage is named ``module:function`` and called as ``function(request, palette, seed, assets)`` with
+a JSON-able request, so that it can run in any process. Models are imported inside the functions:
+planning a build never loads torch.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import importlib
+import importlib.metadata
+import platform
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+import aigc_assets
+from aigc_assets.models import MODELS
+from aigc_assets.models.cards import read_card
+from aigc_assets.pipelines.made import Made
+from aigc_assets.types import Asset, DialogueTree, Sound, SpriteSheet, Terrain, Tilemap, Timeline
+
+StageFunction = Callable[[Mapping[str, Any], NDArray[np.uint8], int, Mapping[str, Asset]], Made]
+
+STAGES: dict[str, str] = {
+    "map": "aigc_assets.build.stages:make_map",
+    "character": "aigc_assets.build.stages:make_character",
+    "sound": "aigc_assets.build.stages:make_sound",
+    "dialogue": "aigc_assets.build.stages:make_dialogue",
+    "cutscene": "aigc_assets.build.stages:make_cutscene",
+}
+PAINTED = ("map", "character")
+"""The kinds that are made of the pack's colours."""
+
+_ROOT = Path(aigc_assets.__file__).resolve().parent
+_GENERATES = ("types", "ops", "models", "exporters", "pipelines")
+_EXPORTS = ("types", "exporters")
+_CHECKS = ("types", "exporters", "metrics", "build")
+
+
+def stage(name: str) -> StageFunction:
+    """The function behind ``module:function``."""
+    module, function = name.split(":")
+    found: StageFunction = getattr(importlib.import_module(module), function)
+    return found
+
+
+def make_map(
+    request: Mapping[str, Any], palette: NDArray[np.uint8], seed: int, assets: Mapping[str, Asset]
+) -> Made:
+    """A map; see `aigc_assets.pipelines.maps`."""
+    from aigc_assets.pipelines.maps import MapRequest, generate_map
+
+    size = (int(request["size"][0]), int(request["size"][1]))
+    wanted = MapRequest(request["theme"], size, tuple(request["require"]))
+    return generate_map(wanted, palette, seed)
+
+
+def make_character(
+    request: Mapping[str, Any], palette: NDArray[np.uint8], seed: int, assets: Mapping[str, Asset]
+) -> Made:
+    """An animated character; see `aigc_assets.pipelines.characters`."""
+    from aigc_assets.pipelines.characters import CharacterRequest, generate_character
+
+    animations = tuple(request["animations"])
+    wanted = CharacterRequest(request["prompt"], animations, request["size"])
+    return generate_character(wanted, palette, seed)
+
+
+def make_sound(
+    request: Mapping[str, Any], palette: NDArray[np.uint8], seed: int, assets: Mapping[str, Asset]
+) -> Made:
+    """A sound; see `aigc_assets.pipelines.sounds`."""
+    from aigc_assets.pipelines.sounds import SoundRequest, generate_sound
+
+    return generate_sound(SoundRequest(request["kind"], request["duration_ms"]), seed)
+
+
+def make_dialogue(
+    request: Mapping[str, Any], palette: NDArray[np.uint8], seed: int, assets: Mapping[str, Asset]
+) -> Made:
+    """A dialogue; see `aigc_assets.pipelines.dialogue`."""
+    from aigc_assets.pipelines.dialogue import DialogueRequest, generate_dialogue
+
+    wanted = DialogueRequest(
+        id=request["id"],
+        cast=tuple(request["cast"]),
+        mood=request["mood"],
+        lines=request["lines"],
+        roles=dict(request["roles"]),
+        texts=dict(request["texts"]),
+    )
+    return generate_dialogue(wanted, seed)
+
+
+def make_cutscene(
+    request: Mapping[str, Any], palette: NDArray[np.uint8], seed: int, assets: Mapping[str, Asset]
+) -> Made:
+    """A cutscene; see `aigc_assets.pipelines.cutscenes`."""
+    from aigc_assets.pipelines.cutscenes import CutsceneRequest, compose_cutscene
+
+    resolution = (int(request["resolution"][0]), int(request["resolution"][1]))
+    wanted = CutsceneRequest(
+        map=request["map"],
+        dialogue=request["dialogue"],
+        sounds=dict(request["sounds"]),
+        resolution=resolution,
+        frame_rate=request["frame_rate"],
+    )
+    return compose_cutscene(wanted, assets, seed)
+
+
+def weights_of(kind: str) -> dict[str, str]:
+    """Sha256 of the weights of every model of a kind, as their cards say.
+
+    Raises:
+        WeightsError: If a card is missing or unreadable.
+    """
+    names = sorted(name for name, entry in MODELS.items() if entry.kind == kind)
+    return {name: str(read_card(name)["sha256"]) for name in names}
+
+
+def generation_fingerprint() -> str:
+    """What a generated asset depends on beside its request: code, native kernels, libraries."""
+    return _fingerprint(_GENERATES, ("torch", "numpy", "tokenizers"), True)
+
+
+def export_fingerprint() -> str:
+    """What an exported file depends on beside the asset."""
+    return _fingerprint(_EXPORTS, ("numpy", "av", "soundfile", "trimesh", "opentimelineio"), False)
+
+
+def check_fingerprint() -> str:
+    """What checks and the pages of the report depend on beside the assets."""
+    return _fingerprint(_CHECKS, ("numpy",), True)
+
+
+@functools.cache
+def _fingerprint(rooms: tuple[str, ...], packages: tuple[str, ...], native: bool) -> str:
+    digest = hashlib.sha256(f"{aigc_assets.__version__} {platform.machine()}".encode())
+    for name in packages:
+        try:
+            digest.update(f"\n{name} {importlib.metadata.version(name)}".encode())
+        except importlib.metadata.PackageNotFoundError:
+            digest.update(f"\n{name} none".encode())
+    files = [path for room in rooms for path in sorted((_ROOT / room).rglob("*.py"))]
+    if native:
+        files += sorted((*_ROOT.glob("_C*.so"), *_ROOT.glob("_host*.so"), *_ROOT.glob("_*.pyd")))
+    for path in files:
+        digest.update(f"\n{path.relative_to(_ROOT).as_posix()} ".encode())
+        digest.update(hashlib.sha256(path.read_bytes()).digest())
+    return digest.hexdigest()[:16]
+
+
+def summarise(asset: Asset) -> str:
+    """One line about an asset for tables: what it is and how large."""
+    if isinstance(asset, Tilemap):
+        counts = dict.fromkeys(("key", "monster", "treasure"), 0)
+        for item in asset.objects:
+            if item.cls in counts:
+                counts[item.cls] += 1
+        parts = [f"{asset.width}x{asset.height} cells"]
+        parts += [f"{n} {cls}{'s' if n > 1 else ''}" for cls, n in counts.items() if n]
+        if asset.witness is not None:
+            parts.append(f"solved in {len(asset.witness.path) - 1} steps")
+        return ", ".join(parts)
+    if isinstance(asset, SpriteSheet):
+        _, _, width, height = asset.frames[0].rect
+        return f"{width}x{height} px, {len(asset.frames)} frames, {len(asset.tags)} animations"
+    if isinstance(asset, Sound):
+        loop = ", loops" if asset.loop is not None else ""
+        return f"{float(asset.duration):.2f} s, {asset.sample_rate} Hz{loop}"
+    if isinstance(asset, DialogueTree):
+        choices = sum(len(node.choices) for node in asset.nodes)
+        words = sum(len(node.text.split()) for node in asset.nodes)
+        return f"{len(asset.nodes)} lines, {choices} choices, {words} words"
+    if isinstance(asset, Timeline):
+        seconds = float(asset.duration / asset.frame_rate)
+        width, height = asset.resolution
+        return f"{seconds:.1f} s, {width}x{height}, {float(asset.frame_rate):g} frames/s"
+    if isinstance(asset, Terrain):
+        return f"{asset.height.shape[1]}x{asset.height.shape[0]} cells"
+    raise TypeError(type(asset).__name__)

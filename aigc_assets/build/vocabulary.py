@@ -1,0 +1,72 @@
+"""The words a manifest may use, asked from the pipelines that own them; no torch is loaded."""
+
+from __future__ import annotations
+
+import difflib
+import functools
+from collections.abc import Iterable
+
+from aigc_assets.exporters import TARGETS
+
+
+@functools.cache
+def themes() -> tuple[str, ...]:
+    """Themes of maps."""
+    from aigc_assets.pipelines.maps import THEMES
+
+    return THEMES
+
+
+@functools.cache
+def animations() -> tuple[str, ...]:
+    """Actions that a character can be drawn in."""
+    from aigc_assets.pipelines.characters import ANIMATIONS
+
+    return ANIMATIONS
+
+
+@functools.cache
+def sizes() -> tuple[int, ...]:
+    """Sides of a character's frame in px."""
+    from aigc_assets.pipelines.characters import SIZES
+
+    return SIZES
+
+
+@functools.cache
+def sound_kinds() -> tuple[str, ...]:
+    """Kinds of sounds."""
+    from aigc_assets.pipelines.sounds import KINDS
+
+    return KINDS
+
+
+@functools.cache
+def moods() -> tuple[str, ...]:
+    """Moods of dialogues."""
+    from aigc_assets.pipelines.dialogue import MOODS
+
+    return MOODS
+
+
+def targets() -> tuple[str, ...]:
+    """Names of export targets."""
+    return tuple(TARGETS)
+
+
+def check_requirements(require: tuple[str, ...]) -> None:
+    """Parse the requirements of a map.
+
+    Raises:
+        UsageError: If one of them does not follow the grammar.
+    """
+    from aigc_assets.pipelines.maps import parse_requirements
+
+    parse_requirements(require)
+
+
+def suggest(word: object, known: Iterable[object]) -> str:
+    """``; did you mean "x"?`` for the closest known words, or nothing."""
+    close = difflib.get_close_matches(str(word), [str(item) for item in known], 2, 0.6)
+    quoted = [f'"{item}"' for item in close]
+    return f"; did you mean {' or '.join(quoted)}?" if close else ""
