@@ -27,6 +27,30 @@ class Format(NamedTuple):
 
 FORMATS: dict[str, Format] = {
     # name: Format(kinds, module, function, suffixes of the files it writes, needs_pack)
+    "tiled": Format(
+        ("map",), "aigc_assets.exporters.tmx", "export_tiled", (".tmx", ".tsx", ".png")
+    ),
+    "godot": Format(
+        ("map", "character"),
+        "aigc_assets.exporters.godot",
+        "export_godot",
+        (".tscn", ".tres", ".png"),
+    ),
+    "glb": Format(("map",), "aigc_assets.exporters.glb", "export_glb", (".glb",)),
+    "png": Format(("map", "character"), "aigc_assets.exporters.png", "export_png", (".png",)),
+    "aseprite": Format(
+        ("character",), "aigc_assets.exporters.aseprite_json", "export_aseprite", (".json", ".png")
+    ),
+    "yarn": Format(("dialogue",), "aigc_assets.exporters.yarn", "export_yarn", (".yarn",)),
+    "ink": Format(("dialogue",), "aigc_assets.exporters.ink", "export_ink", (".ink",)),
+    "dialogue_json": Format(
+        ("dialogue",), "aigc_assets.exporters.dialogue_json", "export_dialogue_json", (".json",)
+    ),
+    "wav": Format(("sound",), "aigc_assets.exporters.wav", "export_wav", (".wav",)),
+    "ogg": Format(("sound",), "aigc_assets.exporters.ogg", "export_ogg", (".ogg",)),
+    "mp4": Format(("cutscene",), "aigc_assets.exporters.mp4", "export_mp4", (".mp4",), True),
+    "otio": Format(("cutscene",), "aigc_assets.exporters.otio", "export_otio", (".otio",), True),
+    "srt": Format(("cutscene",), "aigc_assets.exporters.srt", "export_srt", (".srt",)),
 }
 
 DEFAULT_FORMAT: dict[str, str] = {
