@@ -20,4 +20,8 @@ class ModelEntry(NamedTuple):
 
 MODELS: dict[str, ModelEntry] = {
     # name: ModelEntry(kind, module, network class, config class)
+    "character_cvae": ModelEntry(
+        "character", "aigc_assets.models.slot_cvae", "SlotCvae", "SlotCvaeConfig"
+    ),
+    "map_sagan": ModelEntry("map", "aigc_assets.models.sagan", "MapGenerator", "SaganConfig"),
 }
