@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from aigc_assets.errors import MissingPartError, UsageError
+from aigc_assets.exporters.names import require_file_name
 from aigc_assets.types import Asset, AssetPack, kind_of
 
 
@@ -78,7 +79,8 @@ def export_asset(
     """Export one asset; file names start with ``name``.
 
     Raises:
-        UsageError: If the format is unknown or does not take this kind of asset.
+        UsageError: If the format is unknown or does not take this kind of asset, or if ``name``
+            cannot start a file name.
         MissingPartError: If the format needs an optional package that is not installed.
     """
     if format not in FORMATS:
@@ -89,11 +91,14 @@ def export_asset(
     if kind not in entry.kinds:
         fitting = ", ".join(sorted(f for f, e in FORMATS.items() if kind in e.kinds))
         raise UsageError(f"{format} does not hold a {kind}", remedy=f"one of: {fitting}")
+    require_file_name(name)
     function: Callable[..., dict[str, bytes]]
     try:
         function = getattr(importlib.import_module(entry.module), entry.function)
         return function(asset, name, pack) if entry.needs_pack else function(asset, name)
     except ModuleNotFoundError as error:
+        if str(error.name).startswith("aigc_assets"):
+            raise
         extra = {"opentimelineio": "film"}.get(str(error.name), "")
         remedy = f"pip install 'aigc_assets[{extra}]'" if extra else f"pip install {error.name}"
         raise MissingPartError(f"{format} needs the package {error.name}", remedy=remedy) from error

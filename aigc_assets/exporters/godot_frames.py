@@ -1,0 +1,106 @@
+"""Godot 4 characters: SpriteFrames, and a scene with an AnimatedSprite2D that stands on its pivot.
+
+References:
+    Godot 4.3 sources: ``sprite_frames.cpp`` (``_set_animations``), ``animated_sprite_2d.cpp``.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+
+from aigc_assets.exporters.godot_text import literal, quote, uid
+from aigc_assets.exporters.names import encode
+from aigc_assets.exporters.png import encode_png
+from aigc_assets.types import SpriteSheet, Tag
+
+_PLAYED_ONCE = frozenset(
+    ("attack", "cast", "death", "die", "hurt", "jump", "shoot", "slash", "spellcast", "thrust")
+)
+
+
+def export_frames(asset: SpriteSheet, name: str) -> dict[str, bytes]:
+    """Write ``<name>.png``, ``<name>_frames.tres`` and ``<name>.tscn``.
+
+    Playing orders other than forward are written out frame by frame. Animations loop, except those
+    whose action is a single act, such as ``attack``.
+
+    Args:
+        asset: The sheet.
+        name: File name without suffix.
+    """
+    return {
+        f"{name}.png": encode_png(asset.image),
+        f"{name}_frames.tres": encode(_resource(asset, name)),
+        f"{name}.tscn": encode(_scene(asset, name)),
+    }
+
+
+def _resource(sheet: SpriteSheet, name: str) -> str:
+    count = len(sheet.frames)
+    file_uid = uid(name, f"{name}_frames.tres")
+    lines = [
+        f'[gd_resource type="SpriteFrames" load_steps={count + 2} format=3 uid="{file_uid}"]',
+        "",
+        f'[ext_resource type="Texture2D" path="{name}.png" id="1_sheet"]',
+        "",
+    ]
+    for index, frame in enumerate(sheet.frames):
+        x, y, w, h = frame.rect
+        lines += [
+            f'[sub_resource type="AtlasTexture" id="AtlasTexture_{index}"]',
+            'atlas = ExtResource("1_sheet")',
+            f"region = Rect2({x}, {y}, {w}, {h})",
+            "",
+        ]
+    # A sheet without tags still has to be one animation, or Godot shows nothing.
+    tags = sheet.tags or (Tag("default", 0, count),)
+    animations = ", ".join(_animation(sheet, tag) for tag in tags)
+    return "\n".join([*lines, "[resource]", f"animations = [{animations}]", ""])
+
+
+def _animation(sheet: SpriteSheet, tag: Tag) -> str:
+    order = playing_order(tag)
+    durations = [int(sheet.frames[index].duration_ms) for index in order]
+    unit = functools.reduce(math.gcd, durations)
+    frames = ", ".join(
+        f'{{\n"duration": {literal(ms / unit)},\n"texture": SubResource("AtlasTexture_{index}")\n}}'
+        for index, ms in zip(order, durations, strict=True)
+    )
+    loop = tag.name.split("_")[0] not in _PLAYED_ONCE
+    return (
+        f'{{\n"frames": [{frames}],\n"loop": {literal(loop)},\n'
+        f'"name": {quote(tag.name)},\n"speed": {literal(1000 / unit)}\n}}'
+    )
+
+
+def playing_order(tag: Tag) -> list[int]:
+    """Frame indices of one turn of the animation; a pingpong shows its ends once."""
+    order = list(range(tag.start, tag.stop))
+    if tag.direction == "reverse":
+        return order[::-1]
+    if tag.direction == "pingpong":
+        return order + order[-2:0:-1]
+    return order
+
+
+def _scene(sheet: SpriteSheet, name: str) -> str:
+    first = sheet.tags[0].name if sheet.tags else "default"
+    x, y = sheet.frames[sheet.tags[0].start if sheet.tags else 0].pivot
+    return "\n".join(
+        [
+            f'[gd_scene load_steps=2 format=3 uid="{uid(name, f"{name}.tscn")}"]',
+            "",
+            f'[ext_resource type="SpriteFrames" uid="{uid(name, f"{name}_frames.tres")}"'
+            f' path="{name}_frames.tres" id="1_frames"]',
+            "",
+            f'[node name="{name}" type="AnimatedSprite2D"]'.replace(".", "_"),
+            "texture_filter = 1",
+            'sprite_frames = ExtResource("1_frames")',
+            f"animation = {quote(first)}",
+            f"autoplay = {quote(first)}",
+            "centered = false",
+            f"offset = Vector2({-int(x)}, {-int(y)})",
+            "",
+        ]
+    )
