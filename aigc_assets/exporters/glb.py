@@ -30,6 +30,7 @@ WALL_HEIGHT = 1.0
 
 _BORDER = 2  # px around each atlas tile, so that the first mipmaps do not bleed either
 _NEAREST, _NEAREST_MIPMAP_LINEAR, _CLAMP = 9728, 9986, 33071
+_VERTICES, _INDICES = 34962, 34963
 
 # Corners of a face as steps (x, y, z) from the cell's corner, counter-clockwise seen from outside,
 # from the bottom left of the picture on.
@@ -202,7 +203,11 @@ def _atlas(
         opaque = opaque and (not any(stack) or bool((picture[..., 3] == 255).all()))
         y, x = divmod(index, columns)
         plain[y * height : (y + 1) * height, x * width : (x + 1) * width] = picture
-    atlas = extrude(plain, tilemap.tile_size, _BORDER)
+    tight = extrude(plain, tilemap.tile_size, _BORDER)
+    # Sides that are powers of two keep mipmaps alive on old graphics hardware and in WebGL 1.
+    sides = [1 << (side - 1).bit_length() for side in tight.shape[:2]]
+    atlas = np.zeros((*sides, 4), dtype=np.uint8)
+    atlas[: tight.shape[0], : tight.shape[1]] = tight
     tiles = np.arange(len(stacks))
     left = (tiles % columns) * (width + 2 * _BORDER) + _BORDER
     bottom = (tiles // columns) * (height + 2 * _BORDER) + _BORDER + height
@@ -257,6 +262,11 @@ def _finish(tilemap: Tilemap, tree: dict[str, Any]) -> None:
 
 
 def _sign(tree: dict[str, Any]) -> None:
+    for mesh in tree.get("meshes", ()):
+        for part in mesh["primitives"]:
+            for accessor in (*part["attributes"].values(), part["indices"]):
+                view = tree["bufferViews"][tree["accessors"][accessor]["bufferView"]]
+                view["target"] = _INDICES if accessor == part["indices"] else _VERTICES
     tree["asset"] = {"version": "2.0", "generator": f"aigc_assets {__version__}"}
 
 

@@ -25,9 +25,7 @@ _ESCAPED = re.compile(r"[\\<{}#/\[\]]|(?<=[-=])>")
 def export_yarn(asset: DialogueTree, name: str) -> dict[str, bytes]:
     """Write ``<name>.yarn``.
 
-    Speakers stand before their lines (``mira: ...``), tags follow as hashtags. An option whose text
-    holds a colon and a space is read by Yarn as spoken by what stands before the colon, for which
-    Yarn 2 has no escape.
+    Speakers stand before their lines (``mira: ...``), tags follow as hashtags.
 
     Args:
         asset: The dialogue.
@@ -63,7 +61,9 @@ def _line(node: DialogueNode) -> str:
 
 def _option(choice: Choice, titles: Mapping[str, str], variables: Mapping[str, str]) -> list[str]:
     shown = f" <<if ${variables[choice.condition]}>>" if choice.condition is not None else ""
-    lines = [f"-> {_escape(choice.text)}{shown} #line:{choice.id}"]
+    # Yarn takes what stands before a colon for the speaker, unless one is named.
+    speaker = '[character name=""/]' if ":" in choice.text else ""
+    lines = [f"-> {speaker}{_escape(choice.text)}{shown} #line:{choice.id}"]
     if choice.sets is not None:
         lines.append(f"    <<set ${variables[choice.sets]} to true>>")
     return [*lines, f"    <<jump {titles[choice.target]}>>"]
