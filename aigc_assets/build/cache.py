@@ -61,18 +61,23 @@ def writing(path: Path) -> Iterator[None]:
 
 
 class Cache:
-    """The store below ``root``; created when missing.
+    """The store below ``root``.
+
+    Args:
+        root: Its folder.
+        create: Whether to create it when missing; a forecast only reads.
 
     Raises:
         OutputError: If it cannot be written.
     """
 
-    def __init__(self, root: Path):
+    def __init__(self, root: Path, create: bool = True):
         self.root = root
         self._sound: set[str] = set()
-        with writing(root):
-            for name in ("objects", "keys", "tmp"):
-                (root / name).mkdir(parents=True, exist_ok=True)
+        if create:
+            with writing(root):
+                for name in ("objects", "keys", "tmp"):
+                    (root / name).mkdir(parents=True, exist_ok=True)
 
     def put(self, data: bytes) -> str:
         """Store bytes; return their sha256."""
