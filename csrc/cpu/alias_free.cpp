@@ -1,0 +1,201 @@
+// aa_snake1d and its backward on the CPU: checks, tiles, threads, registration.
+#include <torch/csrc/stable/library.h>
+#include <torch/csrc/stable/ops.h>
+#include <torch/csrc/stable/tensor.h>
+#include <torch/headeronly/core/ScalarType.h>
+
+#include <algorithm>
+#include <cstdint>
+#include <tuple>
+#include <vector>
+
+#include "../alias_free.h"
+#include "alias_free_tile.h"
+#include "capability.h"
+
+namespace aigc_assets::alias_free {
+namespace {
+
+using torch::headeronly::ScalarType;
+using torch::stable::Tensor;
+
+constexpr int64_t kGrain = 65536;  // samples below which a second thread costs more than it gives
+
+const Kernels& kernels() {
+#if defined(__x86_64__)
+  switch (cpu_capability()) {
+    case Capability::kAvx512:
+      return kAvx512Kernels;
+    case Capability::kAvx2:
+      return kAvx2Kernels;
+    case Capability::kPortable:
+      break;
+  }
+#endif
+  return kPortableKernels;
+}
+
+Format format_of(const Tensor& tensor) {
+  switch (tensor.scalar_type()) {
+    case ScalarType::Float:
+      return Format::kFloat32;
+    case ScalarType::Double:
+      return Format::kFloat64;
+    case ScalarType::Half:
+      return Format::kFloat16;
+    case ScalarType::BFloat16:
+      return Format::kBfloat16;
+    default:
+      STD_TORCH_CHECK(false, "aa_snake1d: expected a floating dtype of 16, 32 or 64 bits");
+  }
+}
+
+// Rows without gaps inside; the gap between rows may be anything.
+Tensor with_dense_rows(const Tensor& tensor) {
+  if (tensor.size(2) == 1 || tensor.stride(2) == 1) return tensor;
+  return torch::stable::contiguous(tensor);
+}
+
+double read(const void* data, Format format, int64_t i) {
+  switch (format) {
+    case Format::kFloat32:
+      return static_cast<const float*>(data)[i];
+    case Format::kFloat64:
+      return static_cast<const double*>(data)[i];
+    case Format::kFloat16:
+      return widen(static_cast<const float16*>(data)[i]);
+    case Format::kBfloat16:
+      return widen(static_cast<const bfloat16*>(data)[i]);
+  }
+  return 0;
+}
+
+void write(void* data, Format format, int64_t i, double value) {
+  switch (format) {
+    case Format::kFloat32:
+      static_cast<float*>(data)[i] = static_cast<float>(value);
+      break;
+    case Format::kFloat64:
+      static_cast<double*>(data)[i] = value;
+      break;
+    case Format::kFloat16:
+      narrow(static_cast<float>(value), static_cast<float16*>(data) + i);
+      break;
+    case Format::kBfloat16:
+      narrow(static_cast<float>(value), static_cast<bfloat16*>(data) + i);
+      break;
+  }
+}
+
+struct Parameters {
+  std::vector<double> alpha, inverse_beta;  // [C]
+};
+
+Parameters read_parameters(const Tensor& x,      // [B, C, T]
+                           const Tensor& alpha,  // [C]
+                           const Tensor& beta    // [C]
+) {
+  STD_TORCH_CHECK(x.dim() == 3 && x.size(2) > 0, "aa_snake1d: expected x of shape [B, C, T > 0]");
+  const int64_t channels = x.size(1);
+  STD_TORCH_CHECK(
+      alpha.dim() == 1 && alpha.size(0) == channels && beta.dim() == 1 && beta.size(0) == channels,
+      "aa_snake1d: expected alpha and beta of shape [C]");
+  Parameters parameters;
+  for (int64_t c = 0; c < channels; ++c) {
+    const double b = read(beta.const_data_ptr(), format_of(beta), c * beta.stride(0));
+    parameters.alpha.push_back(read(alpha.const_data_ptr(), format_of(alpha), c * alpha.stride(0)));
+    parameters.inverse_beta.push_back(1.0 / (b + 1e-9));
+  }
+  return parameters;
+}
+
+const char* row_of(const Tensor& tensor, int64_t b, int64_t c) {
+  const int64_t offset = b * tensor.stride(0) + c * tensor.stride(1);
+  return static_cast<const char*>(tensor.const_data_ptr()) +
+         offset * static_cast<int64_t>(tensor.element_size());
+}
+
+// Calls run(unit, b, c, begin, end) for every tile of every row, on torch's threads.
+template <class Run>
+void for_each_tile(int64_t batch, int64_t channels, int64_t length, int64_t tiles, const Run& run) {
+  const int64_t grain = std::max<int64_t>(1, kGrain / std::min(length, kTile));
+  torch::stable::parallel_for(0, batch * channels * tiles, grain, [&](int64_t first, int64_t last) {
+    for (int64_t unit = first; unit < last; ++unit) {
+      const int64_t row = unit / tiles, begin = unit % tiles * kTile;
+      run(unit, row / channels, row % channels, begin, std::min(begin + kTile, length));
+    }
+  });
+}
+
+Tensor aa_snake1d_cpu(const Tensor& x,      // [B, C, T]
+                      const Tensor& alpha,  // [C]
+                      const Tensor& beta    // [C]
+) {
+  const Parameters parameters = read_parameters(x, alpha, beta);
+  const int64_t batch = x.size(0), channels = x.size(1), length = x.size(2);
+  const int64_t tiles = (length + kTile - 1) / kTile;
+  const Format format = format_of(x);
+  const Tensor source = with_dense_rows(x);
+  Tensor y = torch::stable::new_empty(x, {batch, channels, length});
+  char* const out = static_cast<char*>(y.mutable_data_ptr());
+  const int64_t row_bytes = length * static_cast<int64_t>(x.element_size());
+  const Kernels& use = kernels();
+  for_each_tile(batch, channels, length, tiles,
+                [&](int64_t, int64_t b, int64_t c, int64_t begin, int64_t end) {
+                  use.forward(format,
+                              {row_of(source, b, c), out + (b * channels + c) * row_bytes, length,
+                               begin, end, parameters.alpha[c], parameters.inverse_beta[c]});
+                });
+  return y;
+}
+
+std::tuple<Tensor, Tensor, Tensor> aa_snake1d_backward_cpu(const Tensor& grad,   // [B, C, T]
+                                                           const Tensor& x,      // [B, C, T]
+                                                           const Tensor& alpha,  // [C]
+                                                           const Tensor& beta    // [C]
+) {
+  const Parameters parameters = read_parameters(x, alpha, beta);
+  const int64_t batch = x.size(0), channels = x.size(1), length = x.size(2);
+  STD_TORCH_CHECK(grad.dim() == 3 && grad.size(0) == batch && grad.size(1) == channels &&
+                      grad.size(2) == length && grad.scalar_type() == x.scalar_type(),
+                  "aa_snake1d_backward: expected grad of the shape and dtype of x");
+  const int64_t tiles = (length + kTile - 1) / kTile;
+  const Format format = format_of(x);
+  const Tensor source = with_dense_rows(x), outer = with_dense_rows(grad);
+  Tensor dx = torch::stable::new_empty(x, {batch, channels, length});
+  Tensor dalpha = torch::stable::new_empty(alpha, {channels});
+  Tensor dbeta = torch::stable::new_empty(beta, {channels});
+  char* const out = static_cast<char*>(dx.mutable_data_ptr());
+  const int64_t row_bytes = length * static_cast<int64_t>(x.element_size());
+  std::vector<double> alpha_sums(batch * channels * tiles), beta_sums(alpha_sums.size());
+  const Kernels& use = kernels();
+  for_each_tile(batch, channels, length, tiles,
+                [&](int64_t unit, int64_t b, int64_t c, int64_t begin, int64_t end) {
+                  use.backward(format, {row_of(outer, b, c), row_of(source, b, c),
+                                        out + (b * channels + c) * row_bytes, length, begin, end,
+                                        parameters.alpha[c], parameters.inverse_beta[c],
+                                        &alpha_sums[unit], &beta_sums[unit]});
+                });
+  for (int64_t c = 0; c < channels; ++c) {
+    double a = 0, b = 0;
+    for (int64_t n = 0; n < batch; ++n) {
+      const int64_t first = (n * channels + c) * tiles;
+      for (int64_t unit = first; unit < first + tiles; ++unit) {
+        a += alpha_sums[unit];
+        b += beta_sums[unit];
+      }
+    }
+    write(dalpha.mutable_data_ptr(), format_of(alpha), c, a);
+    write(dbeta.mutable_data_ptr(), format_of(beta), c, b);
+  }
+  return {dx, dalpha, dbeta};
+}
+
+}  // namespace
+
+STABLE_TORCH_LIBRARY_IMPL(aigc_assets, CPU, m) {
+  m.impl("aa_snake1d", TORCH_BOX(&aa_snake1d_cpu));
+  m.impl("aa_snake1d_backward", TORCH_BOX(&aa_snake1d_backward_cpu));
+}
+
+}  // namespace aigc_assets::alias_free

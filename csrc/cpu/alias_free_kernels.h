@@ -1,0 +1,190 @@
+// The CPU kernels themselves, once for every instruction set: include this after the target was
+// switched on. All of it is in a nameless namespace; see vector.h.
+#pragma once
+
+#include "../alias_free.h"
+#include "alias_free_tile.h"
+#include "vector.h"
+
+namespace aigc_assets::alias_free {
+namespace {
+
+// Room for a tile, the neighbours its filters need, and one vector past the end.
+constexpr int kRoom = static_cast<int>(kTile) + 6 * kReach + 2 * 16;
+
+// Copies samples [first, first + count) of a row as numbers of type F, then zeroes one vector.
+// `outside(i)` gives what stands for a sample that does not exist.
+template <class V, class T, class Outside>
+void gather(const T* row, int64_t length, int64_t first, int count, typename V::value_type* to,
+            Outside outside) {
+  const int64_t after = first + count;
+  const int begin = first < 0 ? static_cast<int>(-first) : 0;
+  const int end = after > length ? static_cast<int>(length - first) : count;
+  for (int i = 0; i < begin; ++i) to[i] = outside(first + i);
+  int i = begin;
+  for (; i + V::width <= end; i += V::width) V::load(row + first + i).store(to + i);
+  for (; i < end; ++i) to[i] = widen(row[first + i]);
+  for (i = end < 0 ? 0 : end; i < count; ++i) to[i] = outside(first + i);
+  for (i = count; i < count + V::width; ++i) to[i] = 0;
+}
+
+// Reads V at samples i + offset of an array.
+template <class V>
+struct Reader {
+  const typename V::value_type* at;
+  AIGC_INLINE V operator()(int offset) const { return V::load(at + offset); }
+};
+
+template <class V, class T>
+void scatter(const typename V::value_type* from, int count, T* to) {
+  int i = 0;
+  for (; i + V::width <= count; i += V::width) V::load(from + i).store(to + i);
+  for (; i < count; ++i) narrow(from[i], to + i);
+}
+
+template <class V, class T>
+void forward_tile(const ForwardTile& tile) {
+  using F = typename V::value_type;
+  alignas(64) F x[kRoom], even[kRoom], odd[kRoom], y[kRoom];
+  const int64_t length = tile.length;
+  const int count = static_cast<int>(tile.end - tile.begin);
+  const int wide = count + 2 * kReach;
+  const V alpha(tile.alpha), inverse_beta(tile.inverse_beta);
+
+  // x[i] is sample begin - 6 + i; even[i] and odd[i] belong to sample begin - 3 + i.
+  const T* row = static_cast<const T*>(tile.x);
+  const F first = widen(row[0]), last = widen(row[length - 1]);
+  gather<V>(row, length, tile.begin - 2 * kReach, wide + 2 * kReach, x,
+            [=](int64_t i) { return i < 0 ? first : last; });
+  for (int i = 0; i < wide; i += V::width) {
+    const Reader<V> read{x + i + kReach};
+    const V u0 = V(2.0) * sum_before<V>(read), u1 = V(2.0) * sum_after<V>(read);
+    snake(u0, alpha, inverse_beta).store(even + i);
+    snake(u1, alpha, inverse_beta).store(odd + i);
+  }
+  if (tile.begin == 0) {
+    for (int i = 0; i < kReach; ++i) even[i] = odd[i] = even[kReach];
+  }
+  const int beyond = static_cast<int>(length - tile.begin) + kReach;
+  for (int i = beyond; i < wide; ++i) even[i] = odd[i] = odd[beyond - 1];
+  for (int i = wide; i < wide + V::width; ++i) even[i] = odd[i] = 0;
+
+  for (int i = 0; i < count; i += V::width) {
+    const Reader<V> from_even{even + i + kReach}, from_odd{odd + i + kReach};
+    decimate<V>(from_even, from_odd).store(y + i);
+  }
+  scatter<V>(y, count, static_cast<T*>(tile.y) + tile.begin);
+}
+
+template <class V, class T>
+void backward_tile(const BackwardTile& tile) {
+  using F = typename V::value_type;
+  alignas(64) F x[kRoom], grad[kRoom], even_grad[kRoom], odd_grad[kRoom], even[kRoom], odd[kRoom];
+  F* const dx = grad;  // not needed any more once the gradient is interpolated
+  const int64_t length = tile.length;
+  const int count = static_cast<int>(tile.end - tile.begin);
+  const int wide = count + 4 * kReach;
+  const V alpha(tile.alpha), inverse_beta(tile.inverse_beta);
+
+  // x[i] and grad[i] are sample begin - 9 + i; the four others belong to sample begin - 6 + i.
+  const T* row = static_cast<const T*>(tile.x);
+  const F first = widen(row[0]), last = widen(row[length - 1]);
+  gather<V>(row, length, tile.begin - 3 * kReach, wide + 2 * kReach, x,
+            [=](int64_t i) { return i < 0 ? first : last; });
+  const T* grad_row = static_cast<const T*>(tile.grad);
+  gather<V>(grad_row, length, tile.begin - 3 * kReach, wide + 2 * kReach, grad,
+            [](int64_t) { return F(0); });
+
+  for (int i = 0; i < wide; i += V::width) {
+    const Reader<V> read{grad + i + kReach};
+    sum_before<V>(read).store(even_grad + i);
+    sum_after<V>(read).store(odd_grad + i);
+  }
+  const int start = static_cast<int>(2 * kReach - tile.begin);          // sample 0
+  const int stop = static_cast<int>(length - tile.begin) + 2 * kReach;  // sample length
+  if (start >= 0) {
+    even_grad[start] +=
+        fold_interpolated<Scalar<F>>([&](int i) { return Scalar<F>(grad[start + kReach + i]); }).v;
+  }
+  if (stop <= wide) {
+    odd_grad[stop - 1] += fold_interpolated<Scalar<F>>([&](int i) {
+                            const int at = stop - 1 + kReach - i;
+                            return at >= 0 ? Scalar<F>(grad[at]) : Scalar<F>(0);
+                          }).v;
+  }
+
+  V sum_alpha(0.0), sum_beta(0.0);
+  const auto bend = [&](int i, int own) {
+    const Reader<V> read{x + i + kReach};
+    const V u0 = V(2.0) * sum_before<V>(read), u1 = V(2.0) * sum_after<V>(read);
+    const auto g0 = snake_gradient(u0, alpha, inverse_beta, V::load(even_grad + i));
+    const auto g1 = snake_gradient(u1, alpha, inverse_beta, V::load(odd_grad + i));
+    g0.u.store(even + i);
+    g1.u.store(odd + i);
+    if (own > 0) {
+      sum_alpha = sum_alpha + (g0.alpha + g1.alpha).first(own);
+      sum_beta = sum_beta + (g0.beta + g1.beta).first(own);
+    }
+  };
+  // The neighbours of the tile on both sides, then its own samples, which alone count in the sums.
+  for (int i = 0; i < 2 * kReach; i += V::width) bend(i, 0);
+  for (int i = count + 2 * kReach; i < wide; i += V::width) bend(i, 0);
+  for (int i = 0; i < count; i += V::width) {
+    bend(i + 2 * kReach, count - i < V::width ? count - i : V::width);
+  }
+  for (int i = 0; i < start; ++i) even[i] = odd[i] = 0;
+  for (int i = stop; i < wide; ++i) even[i] = odd[i] = 0;
+  for (int i = wide; i < wide + V::width; ++i) even[i] = odd[i] = 0;
+
+  // dx[i] is sample begin + i.
+  for (int i = 0; i < count; i += V::width) {
+    const Reader<V> from_even{even + i + 2 * kReach}, from_odd{odd + i + 2 * kReach};
+    (V(2.0) * decimate<V>(from_even, from_odd)).store(dx + i);
+  }
+  const auto at = [](const F* array, int i, int bound) {
+    return i >= 0 && i < bound ? Scalar<F>(array[i]) : Scalar<F>(0);
+  };
+  if (tile.begin == 0) {
+    dx[0] += 2 * fold_decimated<Scalar<F>>([&](int i) { return at(even, start + i, wide); },
+                                           [&](int i) { return at(odd, start + i, wide); })
+                     .v;
+  }
+  if (tile.end == length) {
+    dx[count - 1] +=
+        2 * fold_decimated<Scalar<F>>([&](int i) { return at(odd, stop - 1 - i, wide); },
+                                      [&](int i) { return at(even, stop - 1 - i, wide); })
+                .v;
+  }
+  scatter<V>(dx, count, static_cast<T*>(tile.dx) + tile.begin);
+  *tile.dalpha = sum_alpha.sum();
+  *tile.dbeta = sum_beta.sum();
+}
+
+void forward(Format format, const ForwardTile& tile) {
+  switch (format) {
+    case Format::kFloat32:
+      return forward_tile<Vector, float>(tile);
+    case Format::kFloat16:
+      return forward_tile<Vector, float16>(tile);
+    case Format::kBfloat16:
+      return forward_tile<Vector, bfloat16>(tile);
+    case Format::kFloat64:
+      return forward_tile<Scalar<double>, double>(tile);
+  }
+}
+
+void backward(Format format, const BackwardTile& tile) {
+  switch (format) {
+    case Format::kFloat32:
+      return backward_tile<Vector, float>(tile);
+    case Format::kFloat16:
+      return backward_tile<Vector, float16>(tile);
+    case Format::kBfloat16:
+      return backward_tile<Vector, bfloat16>(tile);
+    case Format::kFloat64:
+      return backward_tile<Scalar<double>, double>(tile);
+  }
+}
+
+}  // namespace
+}  // namespace aigc_assets::alias_free
