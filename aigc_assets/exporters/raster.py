@@ -185,7 +185,7 @@ class Stage:
         clip = clip_at(self._set, n)
         if clip is not None:
             x, y = self.camera(n)
-            blend(canvas, self._picture(clip.asset), -x, -y)
+            blend(canvas, self.picture(clip.asset), -x, -y)
         for placement in self.placements(n):
             blend(canvas, self.sprite(placement), *placement.corner)
         for caption in self.captions(n):
@@ -245,6 +245,14 @@ class Stage:
         image = sheet.frame_image(placement.frame)
         return image[:, ::-1] if placement.flip else image
 
+    def picture(self, asset_id: str) -> NDArray[np.uint8]:
+        """The whole map that a set shows, [H, W, 4] uint8; painted once."""
+        if asset_id not in self._pictures:
+            tilemap = self.pack.assets[asset_id]
+            assert isinstance(tilemap, Tilemap)
+            self._pictures[asset_id] = tilemap_image(tilemap)
+        return self._pictures[asset_id]
+
     def captions(self, n: int) -> list[Clip]:
         """The subtitle clips that frame ``n`` shows, in track order."""
         tracks = (track for track in self.timeline.tracks if track.kind == "subtitle")
@@ -288,13 +296,6 @@ class Stage:
                 f"expected an animation of {clip.asset} ({known}), got {name!r}",
                 where=f"Clip[{clip.name}].properties['tag']",
             ) from None
-
-    def _picture(self, asset_id: str) -> NDArray[np.uint8]:
-        if asset_id not in self._pictures:
-            tilemap = self.pack.assets[asset_id]
-            assert isinstance(tilemap, Tilemap)
-            self._pictures[asset_id] = tilemap_image(tilemap)
-        return self._pictures[asset_id]
 
     def _box(self, clip: Clip) -> CaptionBox:
         speaker = str(clip.properties.get("speaker", ""))
