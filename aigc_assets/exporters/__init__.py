@@ -17,7 +17,10 @@ from aigc_assets.types import Asset, AssetPack, kind_of
 
 
 class Format(NamedTuple):
-    """A file format: which kinds it takes, where its exporter lives, what it writes."""
+    """A file format: which kinds it takes, where its exporter lives, what it writes.
+
+    The first suffix is that of the main file, the one to open; the others are what it needs.
+    """
 
     kinds: tuple[str, ...]
     module: str
@@ -76,7 +79,7 @@ TARGETS: dict[str, tuple[str, ...]] = {
 def export_asset(
     asset: Asset, name: str, format: str, pack: AssetPack | None = None
 ) -> dict[str, bytes]:
-    """Export one asset; file names start with ``name``.
+    """Export one asset; file names start with ``name``, the main file comes first.
 
     Raises:
         UsageError: If the format is unknown or does not take this kind of asset, or if ``name``

@@ -18,7 +18,7 @@ from aigc_assets.types import SpriteSheet
 
 
 def export_aseprite(asset: SpriteSheet, name: str) -> dict[str, bytes]:
-    """Write ``<name>.png`` and ``<name>.json``.
+    """Write ``<name>.json`` and ``<name>.png``.
 
     Tags become ``frameTags`` with an inclusive end; the pivot becomes a slice with one key for
     each frame at which it changes. Frames are neither rotated nor trimmed.
@@ -62,7 +62,7 @@ def export_aseprite(asset: SpriteSheet, name: str) -> dict[str, bytes]:
         },
     }
     text = json.dumps(document, ensure_ascii=False, indent=1)
-    return {f"{name}.png": encode_png(asset.image), f"{name}.json": encode(text + "\n")}
+    return {f"{name}.json": encode(text + "\n"), f"{name}.png": encode_png(asset.image)}
 
 
 def _pivot_keys(sheet: SpriteSheet) -> list[dict[str, Any]]:

@@ -20,7 +20,7 @@ _PLAYED_ONCE = frozenset(
 
 
 def export_frames(asset: SpriteSheet, name: str) -> dict[str, bytes]:
-    """Write ``<name>.png``, ``<name>_frames.tres`` and ``<name>.tscn``.
+    """Write ``<name>.tscn``, ``<name>_frames.tres`` and ``<name>.png``.
 
     Playing orders other than forward are written out frame by frame. Animations loop, except those
     whose action is a single act, such as ``attack``.
@@ -30,9 +30,9 @@ def export_frames(asset: SpriteSheet, name: str) -> dict[str, bytes]:
         name: File name without suffix.
     """
     return {
-        f"{name}.png": encode_png(asset.image),
-        f"{name}_frames.tres": encode(_resource(asset, name)),
         f"{name}.tscn": encode(_scene(asset, name)),
+        f"{name}_frames.tres": encode(_resource(asset, name)),
+        f"{name}.png": encode_png(asset.image),
     }
 
 

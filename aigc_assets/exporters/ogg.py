@@ -21,6 +21,7 @@ from aigc_assets.types import Sound
 _BLOCK = 32_768  # libvorbis keeps a block on the stack; long ones overflow it
 _COMPRESSION = 0.4  # libsndfile's scale 0..1, about quality 6 of oggenc
 _SERIAL = 1
+_RATES = (8_000, 200_000)  # Hz; outside of libvorbis' modes libsndfile crashes instead of refusing
 
 
 def export_ogg(asset: Sound, name: str) -> dict[str, bytes]:
@@ -31,28 +32,27 @@ def export_ogg(asset: Sound, name: str) -> dict[str, bytes]:
         name: File name without suffix.
 
     Raises:
-        UsageError: If Vorbis has no mode for this sample rate and number of channels.
+        UsageError: If Vorbis has no mode for this sample rate.
     """
-    buffer = io.BytesIO()
-    channels = asset.samples.shape[0]
-    try:
-        with soundfile.SoundFile(
-            buffer,
-            "w",
-            samplerate=asset.sample_rate,
-            channels=channels,
-            format="OGG",
-            subtype="VORBIS",
-            compression_level=_COMPRESSION,
-        ) as out:
-            frames = np.ascontiguousarray(asset.samples.T)
-            for start in range(0, len(frames), _BLOCK):
-                out.write(frames[start : start + _BLOCK])
-    except soundfile.LibsndfileError as error:
+    if not _RATES[0] <= asset.sample_rate <= _RATES[1]:
         raise UsageError(
-            f"Ogg Vorbis cannot hold {channels} channels at {asset.sample_rate} Hz: {error}",
-            remedy="export it as wav, or generate it at 22050, 44100 or 48000 Hz",
-        ) from error
+            f"Ogg Vorbis holds {_RATES[0]}..{_RATES[1]} Hz, not {asset.sample_rate} Hz",
+            where=name,
+            remedy="export it as wav",
+        )
+    buffer = io.BytesIO()
+    frames = np.ascontiguousarray(asset.samples.T)
+    with soundfile.SoundFile(
+        buffer,
+        "w",
+        samplerate=asset.sample_rate,
+        channels=frames.shape[1],
+        format="OGG",
+        subtype="VORBIS",
+        compression_level=_COMPRESSION,
+    ) as out:
+        for start in range(0, len(frames), _BLOCK):
+            out.write(frames[start : start + _BLOCK])
     return {f"{name}.ogg": renumber(buffer.getvalue())}
 
 
