@@ -7,4 +7,14 @@ from __future__ import annotations
 
 METRICS: dict[str, tuple[str, str]] = {
     # name: (module, function)
+    "distinct_n": ("aigc_assets.metrics.texts", "distinct_n"),
+    "copy_rate": ("aigc_assets.metrics.texts", "copy_rate"),
+    "bits_per_byte": ("aigc_assets.metrics.texts", "bits_per_byte"),
+    "peak_level": ("aigc_assets.metrics.sounds", "peak_level"),
+    "dc_offset": ("aigc_assets.metrics.sounds", "dc_offset"),
+    "onset_time": ("aigc_assets.metrics.sounds", "onset_time"),
+    "end_jump": ("aigc_assets.metrics.sounds", "end_jump"),
+    "spectral_centroid": ("aigc_assets.metrics.sounds", "spectral_centroid"),
+    "loudness": ("aigc_assets.metrics.sounds", "loudness"),
+    "log_spectral_distance": ("aigc_assets.metrics.sounds", "log_spectral_distance"),
 }

@@ -24,4 +24,13 @@ MODELS: dict[str, ModelEntry] = {
         "character", "aigc_assets.models.slot_cvae", "SlotCvae", "SlotCvaeConfig"
     ),
     "map_sagan": ModelEntry("map", "aigc_assets.models.sagan", "MapGenerator", "SaganConfig"),
+    "sound_vae": ModelEntry(
+        "sound", "aigc_assets.models.spectral_vae", "SpectralVae", "SpectralVaeConfig"
+    ),
+    "dialogue_transformer": ModelEntry(
+        "dialogue",
+        "aigc_assets.models.decoder_transformer",
+        "DecoderTransformer",
+        "DecoderTransformerConfig",
+    ),
 }
