@@ -1,0 +1,216 @@
+"""Decoder-only Transformer for short tagged texts.
+
+References:
+    Vaswani et al., arXiv:1706.03762; rotary positions: Su et al., arXiv:2104.09864; RMSNorm: Zhang
+    and Sennrich, arXiv:1910.07467; SwiGLU: Shazeer, arXiv:2002.05202, section 2; query and key
+    normalisation: Henry et al., arXiv:2010.04245; logit soft cap: Gemma 2, arXiv:2408.00118,
+    section 2. The output projections start at zero, so that every block starts as the identity.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+
+@dataclass(frozen=True)
+class DecoderTransformerConfig:
+    """Sizes of a `DecoderTransformer`.
+
+    Args:
+        vocab_size: Number of tokens V.
+        dim: Width D, a multiple of ``2 * num_heads``.
+        num_layers: Blocks.
+        num_heads: Attention heads.
+        hidden: Width of the gated feed-forward layer.
+        max_length: Longest sequence in tokens.
+        softcap: Logits are squashed into (-softcap, softcap).
+        num_seen: Number of 32-bit fingerprints of training lines that travel with the weights.
+        tokenizer_sha256: Of the tokenizer file that the weights belong to; "" for none.
+    """
+
+    vocab_size: int = 2048
+    dim: int = 160
+    num_layers: int = 4
+    num_heads: int = 5
+    hidden: int = 512
+    max_length: int = 256
+    softcap: float = 15.0
+    num_seen: int = 0
+    tokenizer_sha256: str = ""
+
+    @classmethod
+    def tiny(cls) -> DecoderTransformerConfig:
+        """For tests: trains in seconds."""
+        return cls(vocab_size=96, dim=32, num_layers=2, num_heads=2, hidden=64, max_length=64)
+
+
+class Cache:
+    """Keys and values of the tokens seen so far, one pair [B, H, L, D / H] per block."""
+
+    def __init__(self, num_layers: int):
+        self.pairs: list[tuple[Tensor, Tensor] | None] = [None] * num_layers
+
+    @property
+    def length(self) -> int:
+        """Number of cached positions."""
+        pair = self.pairs[0]
+        return 0 if pair is None else pair[0].shape[2]
+
+    def repeat(self, count: int) -> None:
+        """Repeat every row ``count`` times: many continuations of one prompt."""
+        for layer, pair in enumerate(self.pairs):
+            if pair is not None:
+                key, value = pair
+                rows = key.repeat_interleave(count, 0), value.repeat_interleave(count, 0)
+                self.pairs[layer] = rows
+
+    def extend(self, layer: int, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor]:
+        """Append new positions to a block's pair and return all of it."""
+        pair = self.pairs[layer]
+        if pair is not None:
+            key, value = torch.cat((pair[0], key), 2), torch.cat((pair[1], value), 2)
+        self.pairs[layer] = (key, value)
+        return key, value
+
+
+def rotary(length: int, head_dim: int) -> Tensor:
+    """Cosines and sines of the rotary positions, [2, length, head_dim / 2]."""
+    frequency = 1.0 / (1000.0 ** (torch.arange(0, head_dim, 2, dtype=torch.float64) / head_dim))
+    angle = torch.arange(length, dtype=torch.float64)[:, None] * frequency
+    return torch.stack((angle.cos(), angle.sin())).float()
+
+
+def rotate(x: Tensor, table: Tensor) -> Tensor:
+    """Turn channel pairs of x [B, H, L, D / H] by the angles of ``table`` [2, L, D / 2H]."""
+    cos, sin = table[0].to(x.dtype), table[1].to(x.dtype)
+    first, second = x.chunk(2, -1)
+    return torch.cat((first * cos - second * sin, first * sin + second * cos), -1)
+
+
+class RootMeanSquareNorm(nn.Module):
+    """x / rms(x) * scale over the last dimension, in float32, back in the dtype of x."""
+
+    def __init__(self, dim: int):
+        super().__init__()
+        self.scale = nn.Parameter(torch.ones(dim))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Normalise [..., dim]."""
+        return F.rms_norm(x, x.shape[-1:], self.scale.to(x.dtype), eps=1e-6)
+
+
+class Block(nn.Module):
+    """Attention and a gated feed-forward layer, each before a residual sum."""
+
+    def __init__(self, config: DecoderTransformerConfig):
+        super().__init__()
+        d, h = config.dim, config.num_heads
+        if d % (2 * h):
+            raise ValueError(f"dim {d} is not a multiple of 2 * num_heads {2 * h}")
+        self.num_heads = h
+        self.norm_attention = RootMeanSquareNorm(d)
+        self.qkv = nn.Linear(d, 3 * d, bias=False)
+        self.norm_query = RootMeanSquareNorm(d // h)
+        self.norm_key = RootMeanSquareNorm(d // h)
+        self.out = nn.Linear(d, d, bias=False)
+        self.norm_gate = RootMeanSquareNorm(d)
+        self.gate = nn.Linear(d, 2 * config.hidden, bias=False)
+        self.down = nn.Linear(config.hidden, d, bias=False)
+
+    def forward(
+        self, x: Tensor, table: Tensor, mask: Tensor | None, cache: Cache | None, layer: int
+    ) -> Tensor:
+        """One block; x [B, L, D], mask [B, 1, L, L] boolean (True = may look) or None (causal)."""
+        batch, length, d = x.shape
+        q, k, v = (
+            self.qkv(self.norm_attention(x))
+            .view(batch, length, 3, self.num_heads, d // self.num_heads)
+            .permute(2, 0, 3, 1, 4)
+        )
+        q, k = rotate(self.norm_query(q), table), rotate(self.norm_key(k), table)
+        v = v.to(q.dtype)
+        causal = mask is None and length > 1
+        if cache is not None:
+            k, v = cache.extend(layer, k, v)
+            if causal and k.shape[2] != length:
+                raise ValueError("a filled cache is extended one token at a time")
+        if mask is None:
+            y = F.scaled_dot_product_attention(q, k, v, is_causal=causal)
+        else:  # short rows in training: plain products have the faster backward on a CPU
+            score = (q @ k.transpose(2, 3)).float() * q.shape[-1] ** -0.5
+            y = score.masked_fill(~mask, -torch.inf).softmax(-1).to(v.dtype) @ v
+        x = x + self.out(y.transpose(1, 2).reshape(batch, length, d))
+        up, gate = self.gate(self.norm_gate(x)).chunk(2, -1)
+        return x + self.down(up * F.silu(gate))
+
+
+class DecoderTransformer(nn.Module):
+    """Predicts the next token.
+
+    Buffer ``seen`` [num_seen] int32 holds sorted fingerprints of the training lines, so that a
+    pipeline can tell a line that was only copied.
+    """
+
+    def __init__(self, config: DecoderTransformerConfig):
+        super().__init__()
+        self.config = config
+        self.embedding = nn.Embedding(config.vocab_size, config.dim)
+        self.blocks = nn.ModuleList(Block(config) for _ in range(config.num_layers))
+        self.norm = RootMeanSquareNorm(config.dim)
+        table = rotary(config.max_length, config.dim // config.num_heads)
+        self.register_buffer("table", table, persistent=False)
+        self.register_buffer("seen", torch.zeros(config.num_seen, dtype=torch.int32))
+        nn.init.normal_(self.embedding.weight, std=0.05)
+        for block in self.blocks:
+            nn.init.normal_(block.qkv.weight, std=config.dim**-0.5)
+            nn.init.normal_(block.gate.weight, std=config.dim**-0.5)
+            nn.init.zeros_(block.out.weight)
+            nn.init.zeros_(block.down.weight)
+
+    def features(
+        self, tokens: Tensor, documents: Tensor | None = None, cache: Cache | None = None
+    ) -> Tensor:
+        """What the blocks know at each position, [B, L, D]; arguments as in `forward`."""
+        start = 0 if cache is None else cache.length
+        length = tokens.shape[1]
+        if start + length > self.config.max_length:
+            raise ValueError(
+                f"{start + length} tokens are more than max_length {self.config.max_length}"
+            )
+        mask = None
+        if documents is not None:
+            mask = (documents[:, None, :, None] == documents[:, None, None, :]).tril()
+        table = self.table[:, start : start + length]
+        x = self.embedding(tokens) * math.sqrt(self.config.dim)
+        for layer, block in enumerate(self.blocks):
+            x = block(x, table, mask, cache, layer)
+        return x
+
+    def head(self, features: Tensor) -> Tensor:
+        """Logits [..., V] float32 of features [..., D]."""
+        logits = F.linear(self.norm(features), self.embedding.weight).float()
+        return self.config.softcap * torch.tanh(logits / self.config.softcap)
+
+    def forward(
+        self, tokens: Tensor, documents: Tensor | None = None, cache: Cache | None = None
+    ) -> Tensor:
+        """Logits of the next token.
+
+        Args:
+            tokens: [B, L] int64.
+            documents: [B, L]; a token only looks at tokens with its own number. None: all one.
+            cache: Earlier positions; the new ones are added. The first call may hold a whole
+                prompt, later ones a single token.
+
+        Returns:
+            [B, L, V] float32.
+
+        Raises:
+            ValueError: If the sequence is longer than ``max_length``.
+        """
+        return self.head(self.features(tokens, documents, cache))
