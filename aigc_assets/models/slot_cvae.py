@@ -30,7 +30,7 @@ class SlotCvaeConfig:
     Args:
         classes: Number of slots per pixel, slot 0 is transparent.
         items: Number of values of each attribute.
-        pose_directions: Facing 0..3 of each pose.
+        pose_directions: Facing of each pose, 0, 1, ....
         height: Of a frame in px, a multiple of 8.
         width: Of a frame in px, a multiple of 8.
         latent: Width of ``z``.
@@ -48,7 +48,7 @@ class SlotCvaeConfig:
     width: int = 48
     latent: int = 8
     widths: tuple[int, int, int, int] = (160, 128, 96, 64)
-    item_channels: int = 16
+    item_channels: int = 24
     pose_channels: int = 16
     condition: int = 128
     anchors: int = 64
@@ -127,7 +127,8 @@ class SlotCvae(nn.Module):
         directions = torch.tensor(config.pose_directions)
         self.register_buffer("directions", directions, persistent=False)
         poses = len(config.pose_directions)
-        self.item_maps = nn.Embedding(total * 4, config.item_channels * cells)
+        self.sides = max(config.pose_directions) + 1
+        self.item_maps = nn.Embedding(total * self.sides, config.item_channels * cells)
         self.pose_maps = nn.Embedding(poses, config.pose_channels * cells)
         self.item_vectors = nn.Embedding(total, condition)
         self.pose_vectors = nn.Embedding(poses, condition)
@@ -190,7 +191,7 @@ class SlotCvae(nn.Module):
     ) -> Tensor:
         """What ``head`` turns into logits, [B, C, H, W']; arguments as in `decode`."""
         flat = attributes + self.offsets
-        turned = flat * 4 + self.directions[pose][:, None]
+        turned = flat * self.sides + self.directions[pose][:, None]
         items = self.item_maps(turned).sum(1)
         maps = torch.cat([items.unflatten(1, (-1, *self.grid)),
                           self.pose_maps(pose).unflatten(1, (-1, *self.grid))], 1)  # fmt: skip

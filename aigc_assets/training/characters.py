@@ -57,7 +57,10 @@ class Composer:
         helms = torch.from_numpy(data["layers"][data["table"][row, :, 0]] > 0)  # [V, P, H, W]
         rows = torch.arange(helms.shape[2]).view(1, 1, -1)
         low = torch.where(helms.any(3), rows, torch.zeros_like(rows)).amax(2)
-        self.covered = (low - 4).clamp(min=0).to(device)
+        covered = (low - 4).clamp(min=0)
+        for value in vocabulary["open_headwear"]:
+            covered[self.values["headwear"].index(value)] = 0
+        self.covered = covered.to(device)
         """Hair above this row of the frame is under the helmet, [values, poses]."""
         self.instead = _substitutes(self.names, self.values, vocabulary["slash_instead"])
         self.instead = self.instead.to(device)
@@ -102,6 +105,18 @@ class Composer:
         character[:, beard] = torch.where(shaven, torch.zeros(count, dtype=torch.long),
                                           character[:, beard])  # fmt: skip
         return character
+
+    def twin(self, character: Tensor, generator: torch.Generator) -> Tensor:
+        """Other characters that share only what no label says, bare-headed, [B, A].
+
+        The latent is read off a twin: it then cannot repeat what the labels say, and any latent
+        goes with any labels.
+        """
+        twin = self.sample(len(character), generator).to(character.device)
+        for name in ("headwear", "eyewear", "beard"):
+            twin[:, self.names.index(name)] = 0
+        twin[:, self.labelled :] = character[:, self.labelled :]
+        return twin
 
     def held_out(self, character: Tensor) -> Tensor:
         """Whether a character joins a pair of items that training never sees together, [B]."""
@@ -164,8 +179,7 @@ class CharacterTask:
         )
         counts = {a: sum(1 for b, _, _ in poses if b == a) for a, _, _ in poses}
         share = [_ACTION_SHARE[a] / counts[a] for a, _, _ in poses]
-        narrow = {a: tuple(c) for a, c in info["vocabulary"]["narrow"].items()}
-        columns = [narrow.get(a) for a, _, _ in poses]
+        columns = [tuple(c) if c else None for c in info["vocabulary"]["columns"]]
         self.kinds: list[tuple[tuple[int, int] | None, Tensor]] = [
             (c, torch.tensor([w if k == c else 0.0 for w, k in zip(share, columns, strict=True)]))
             for c in dict.fromkeys(columns)
@@ -189,7 +203,8 @@ class CharacterTask:
         pose = torch.multinomial(weights, len(character), True, generator=run.generator).to(device)
         character = self.composer.fit(character, pose)
         noise = torch.randn((len(pose), self.config.latent), generator=run.generator).to(device)
-        front = self.composer.paint(character, torch.full_like(pose, self.front))
+        twin = self.composer.twin(character, run.generator)
+        front = self.composer.paint(twin, torch.full_like(pose, self.front))
         target = self.composer.paint(character, pose)
         if columns is not None:
             target = target[..., 8 * columns[0] : 8 * columns[1]].contiguous()
@@ -245,15 +260,16 @@ class CharacterTask:
     @torch.no_grad()
     def _set_anchors(self) -> None:
         generator = torch.Generator().manual_seed(1)
-        pool = self.composer.sample(4 * self.config.anchors, generator)
-        character = pool[~self.composer.held_out(pool)][: self.config.anchors].to(self.run.device)
+        character = self.composer.sample(self.config.anchors, generator).to(self.run.device)
+        character = self.composer.twin(character, generator)
         pose = torch.full((len(character),), self.front, device=self.run.device)
         mean, _ = self.ema.network.encode(self.composer.paint(character, pose))
         self.ema.network.anchors.copy_(mean)
 
     @torch.no_grad()
     def draw(self, character: Tensor, pose: Tensor) -> Tensor:
-        """Slots [B, H, W] that the averaged network draws, latents inferred from the front."""
+        """Slots [B, H, W] that the averaged network draws, latents inferred from twins."""
+        generator = torch.Generator().manual_seed(3)
         out = torch.zeros((len(pose), self.config.height, self.config.width), dtype=torch.long,
                           device=self.run.device)  # fmt: skip
         network = self.ema.network
@@ -262,7 +278,8 @@ class CharacterTask:
             member = torch.tensor([i for i, kind in enumerate(kinds) if kind == columns])
             for part in member.to(self.run.device).split(64):
                 front = torch.full_like(part, self.front)
-                z, _ = network.encode(self.composer.paint(character[part], front))
+                twin = self.composer.twin(character[part], generator)
+                z, _ = network.encode(self.composer.paint(twin, front))
                 labels = character[part, : self.composer.labelled]
                 slots = network.decode(z, labels, pose[part], columns).argmax(1)
                 left = 8 * columns[0] if columns else 0
@@ -304,7 +321,8 @@ class CharacterTask:
     def preview(self, path: Path) -> None:
         """Held-out characters as drawn and as composed, in plain colours."""
         names = [("idle", "down", 0), ("idle", "left", 1), ("walk", "down", 2), ("walk", "up", 4),
-                 ("walk", "left", 1), ("walk", "right", 5), ("run", "right", 2), ("jump", "down", 3),
+                 ("walk", "left", 1), ("walk", "left", 5), ("run", "left", 2),
+                 ("jump", "down", 3),
                  ("sit", "down", 0), ("slash", "left", 4)]  # fmt: skip
         poses = torch.tensor([pose_names().index(n) for n in names], device=self.run.device)
         character = self.test[:8].to(self.run.device)
@@ -363,5 +381,3 @@ def _plain_colours(vocabulary: dict[str, Any]) -> NDArray[np.uint8]:
         else:
             table[i] = fixed.get(head, (39, 25, 32))
     return table
-
-

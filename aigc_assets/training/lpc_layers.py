@@ -24,16 +24,21 @@ from numpy.typing import NDArray
 from aigc_assets.errors import DataError
 from aigc_assets.training.lpc_garments import drawn_garments
 
-DIRECTIONS = ("down", "up", "left", "right")
+DIRECTIONS = ("down", "up", "left")
+"""Facings that are drawn; in the source, right is left mirrored, but for the light on the face."""
 SOURCE_DIRECTIONS = ("up", "left", "down", "right")
 ACTIONS: dict[str, int] = {"idle": 3, "walk": 8, "run": 8, "jump": 6, "sit": 3, "slash": 7}
 """Actions and their frames per direction."""
-CROP = (8, 48)
-"""First column and width of the part of a 64 px frame that figures use."""
-NARROW: dict[str, tuple[int, int]] = {"idle": (1, 5), "walk": (1, 5)}
-"""Actions that need only these columns of the crop, in units of 8 px."""
-CROP_LEFT: dict[tuple[str, str], int] = {("slash", "up"): 4}
-"""Where a pose needs another first column."""
+SIZE = (64, 48)
+"""Height and width in px of the window of a 64 px frame that figures are drawn in."""
+FIRST: dict[str, tuple[int, int]] = {"down": (8, 0), "up": (8, 3), "left": (8, 0)}
+"""Left column and top row of the window in the first idle frame.
+
+In every other frame the window follows the head, so that heads, hair and hats are the same pixels
+in all poses: the network need not learn to move them.
+"""
+NARROW = (1, 5)
+"""Columns of the window, in units of 8 px, that hold the figure in most poses."""
 
 RAMP_GROUPS = ("skin", "hair", "torso", "over", "legs", "feet", "accent", "metal", "leather")
 SHADES = 6
@@ -84,7 +89,9 @@ _CLOTHES = r"Clothing/(?:Feminine|Masculine), Thin/"
 RULES: tuple[Rule, ...] = (
     Rule("body", r"Body/Body \d+ - (\w+), Thin", "skin", "body"),
     Rule("head", r"Head/Head \d+ - (\w+)", "skin", "head"),
-    Rule("hair", r"Hair/((?:Medium|Short) \d+ - [^/]+)(?:/_Behind)?", "hair", "hair", "hair behind"),
+    Rule(
+        "hair", r"Hair/((?:Medium|Short) \d+ - [^/]+)(?:/_Behind)?", "hair", "hair", "hair behind"
+    ),
     Rule("beard", r"Hair/Facial Hair \d+ - (.+)", "hair", "beard"),
     Rule("torso", _CLOTHES + r"Torso/Shirt \d+ - (.+)", "torso", "torso"),
     Rule("over", _CLOTHES + r"Torso 2/\w+ \d+ - (.+)", "over", "over"),
@@ -106,8 +113,11 @@ ATTRIBUTES = (
 )  # fmt: skip
 HIDDEN = ("brows", "nose")
 """What no label tells: the latent has to carry it."""
+OPEN_HEADWEAR = ("none", "crown")
+"""Headwear that hair is not tucked under."""
 NEVER_NONE = ("body", "head", "torso", "legs")
 PAINT = (
+    "cloak behind",
     "hair behind", "body", "feet", "legs", "torso", "legs over", "over", "neck", "head", "nose",
     "brows", "beard", "hair", "eyewear", "headwear", "plume",
 )  # fmt: skip
@@ -136,6 +146,7 @@ def read_layers(folder: Path) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
             source = {key: archive[key] for key in archive.files}
     except (OSError, ValueError) as error:
         raise DataError(f"cannot read the layers: {error}", where=str(folder)) from error
+    windows = _windows(entries, source)
     values: dict[str, list[str]] = {
         name: [] if name in NEVER_NONE else ["none"] for name in (*ATTRIBUTES, *HIDDEN)
     }
@@ -153,23 +164,30 @@ def read_layers(folder: Path) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
                 values[rule.attribute].append(value)
             behind = item.endswith("_Behind")
             body = 0 if "/Feminine, Thin/" in item else 1 if "/Masculine, Thin/" in item else -1
-            layers.append(_slot_map(entry, source, rule.group))
+            layers.append(_slot_map(entry, source, rule.group, windows))
             paint = rule.behind if behind else rule.paint
             parts.append((rule.attribute, value, paint, body, len(layers) - 1))
-            by_item[value if body < 0 else f"{value}/{body}"] = len(layers) - 1
+            name = f"head {value}" if rule.attribute == "head" else value
+            by_item[name if body < 0 else f"{value}/{body}"] = len(layers) - 1
             break
     for name, (base, accessory) in _PLUMES.items():
         entry = next(e for e in entries if e["item"].endswith(accessory))
-        layers.append(_slot_map(entry, source, "accent"))
+        layers.append(_slot_map(entry, source, "accent", windows))
         values["headwear"].append(name)
         parts.append(("headwear", name, "headwear", -1, by_item[base]))
         parts.append(("headwear", name, "plume", -1, len(layers) - 1))
-    for garment in drawn_garments(layers, by_item, CLASSES):
+    for garment in drawn_garments(layers, by_item, CLASSES, [d for _, d, _ in pose_names()]):
         layers.append(garment.slots)
         if garment.value not in values[garment.attribute]:
             values[garment.attribute].append(garment.value)
         parts.append((garment.attribute, garment.value, garment.paint, garment.body,
                       len(layers) - 1))  # fmt: skip
+    stack = np.stack(layers)
+    margins = [
+        stack[..., : 8 * NARROW[0]].any((0, 2, 3)),
+        stack[..., 8 * NARROW[1] :].any((0, 2, 3)),
+    ]
+    narrow = ~(margins[0] | margins[1])
     table, passes = _table(values, parts)
     info = {
         "vocabulary": {
@@ -179,16 +197,16 @@ def read_layers(folder: Path) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
             "attributes": {name: values[name] for name in ATTRIBUTES},
             "actions": ACTIONS,
             "directions": list(DIRECTIONS),
-            "crop": list(CROP),
-            "crop_left": {f"{a}_{d}": x for (a, d), x in CROP_LEFT.items()},
-            "narrow": {action: list(columns) for action, columns in NARROW.items()},
+            "windows": [list(w) for w in windows],
+            "columns": [list(NARROW) if fits else None for fits in narrow],
+            "open_headwear": list(OPEN_HEADWEAR),
             "slash_instead": SLASH_INSTEAD,
             "colours": _colours(entries),
         },
         "hidden": {name: values[name] for name in HIDDEN},
         "passes": passes,
     }
-    return {"layers": np.stack(layers), "table": table}, info
+    return {"layers": stack, "table": table}, info
 
 
 def pose_names() -> list[tuple[str, str, int]]:
@@ -197,7 +215,41 @@ def pose_names() -> list[tuple[str, str, int]]:
 
 
 def _empty() -> NDArray[np.uint8]:
-    return np.zeros((len(pose_names()), 64, CROP[1]), dtype=np.uint8)
+    return np.zeros((len(pose_names()), *SIZE), dtype=np.uint8)
+
+
+def _windows(
+    entries: list[dict[str, Any]], source: dict[str, NDArray[np.uint8]]
+) -> list[tuple[int, int]]:
+    """Left column and top row of the window of every pose, by where the head has gone."""
+    head = next(e["index"] for e in entries if e["item"] == "Head/Head 02 - Masculine")
+    everything = _outlines(source)
+    windows = []
+    for action, direction, frame in pose_names():
+        side = SOURCE_DIRECTIONS.index(direction)
+        first = source[f"{head:04d}_idle"][side, 0]
+        here = source[f"{head:04d}_{action}"][side, frame]
+        shift = max(
+            ((dx, dy) for dy in range(-14, 15) for dx in range(-12, 13)),
+            key=lambda d, a=first, b=here: (
+                int(((np.roll(b, (-d[1], -d[0]), (0, 1)) == a) & (a > 0)).sum()),
+                -abs(d[0]) - abs(d[1]),
+            ),
+        )
+        left, top = FIRST[direction][0] + shift[0], FIRST[direction][1] + shift[1]
+        lowest = int(np.flatnonzero(everything[action][side, frame].any(1))[-1])
+        windows.append((left, max(top, lowest - SIZE[0] + 1)))  # the feet are always inside
+    return windows
+
+
+def _outlines(source: dict[str, NDArray[np.uint8]]) -> dict[str, NDArray[np.bool_]]:
+    """Per action, where any item has a pixel, [4, frames, 64, 64]; large props left out."""
+    out: dict[str, NDArray[np.bool_]] = {}
+    for action, frames in ACTIONS.items():
+        maps = [m for k, m in source.items() if k.endswith(f"_{action}")]
+        maps = [m > 0 for m in maps if m.shape == (4, frames, 64, 64)]
+        out[action] = np.logical_or.reduce(maps)
+    return out
 
 
 def _value_name(text: str) -> str:
@@ -206,19 +258,23 @@ def _value_name(text: str) -> str:
 
 
 def _slot_map(
-    entry: dict[str, Any], source: dict[str, NDArray[np.uint8]], group: str
+    entry: dict[str, Any],
+    source: dict[str, NDArray[np.uint8]],
+    group: str,
+    windows: list[tuple[int, int]],
 ) -> NDArray[np.uint8]:
     lookup = _lookup(entry["ramps"], group)
     out = _empty()
+    margin = 16
     for number, (action, direction, frame) in enumerate(pose_names()):
         maps = source.get(f"{entry['index']:04d}_{action}")
         if maps is None:
             continue
         if maps.shape != (4, ACTIONS[action], 64, 64):
             raise DataError(f"{entry['item']}: {action} has shape {maps.shape}", where="layers.npz")
-        left = CROP_LEFT.get((action, direction), CROP[0])
-        picture = maps[SOURCE_DIRECTIONS.index(direction), frame]
-        out[number] = lookup[picture[:, left : left + CROP[1]]]
+        picture = np.pad(maps[SOURCE_DIRECTIONS.index(direction), frame], margin)
+        left, top = windows[number][0] + margin, windows[number][1] + margin
+        out[number] = lookup[picture[top : top + SIZE[0], left : left + SIZE[1]]]
     return out
 
 
