@@ -9,13 +9,14 @@ import dataclasses
 import io
 import json
 import zipfile
+import zlib
 from collections.abc import Mapping
 from fractions import Fraction
 from typing import Any
 
 import numpy as np
 
-from aigc_assets.errors import DataError
+from aigc_assets.errors import AigcError, DataError
 from aigc_assets.types import dialogue, pack, sound, sprite, terrain, tilemap, timeline
 
 _CLASSES: dict[str, type] = {
@@ -26,6 +27,20 @@ _CLASSES: dict[str, type] = {
 }
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 _MAX_ARRAY_BYTES = 1 << 30
+# What zipfile, zlib, json and numpy raise for bytes that somebody damaged.
+_DAMAGE = (
+    zipfile.BadZipFile,
+    zlib.error,
+    LookupError,
+    ValueError,
+    TypeError,
+    AttributeError,
+    ArithmeticError,
+    EOFError,
+    OSError,
+    RuntimeError,  # encrypted, an unknown compression, or nested too deeply
+    MemoryError,
+)
 
 
 def dump(asset: object) -> bytes:
@@ -34,7 +49,7 @@ def dump(asset: object) -> bytes:
     tree = _encode(asset, arrays)
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w") as archive:
-        _add(archive, "asset.json", json.dumps(tree, ensure_ascii=False).encode())
+        _add(archive, "asset.json", json.dumps(tree).encode())
         for i, array in enumerate(arrays):
             buffer = io.BytesIO()
             np.lib.format.write_array(buffer, array, version=(1, 0), allow_pickle=False)
@@ -51,21 +66,21 @@ def load(data: bytes) -> Any:
     """
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            for entry in archive.infolist():
+                if entry.file_size > _MAX_ARRAY_BYTES:
+                    raise DataError("an entry is larger than 1 GiB", where=entry.filename)
             tree = json.loads(archive.read("asset.json"))
             arrays = []
             for i in range(len(archive.namelist()) - 1):
-                if archive.getinfo(f"{i}.npy").file_size > _MAX_ARRAY_BYTES:
-                    raise DataError("array is larger than 1 GiB", where=f"{i}.npy")
                 buffer = io.BytesIO(archive.read(f"{i}.npy"))
                 arrays.append(np.lib.format.read_array(buffer, allow_pickle=False))
-        return _decode(tree, arrays)
-    except (zipfile.BadZipFile, KeyError, ValueError, TypeError, IndexError, EOFError) as error:
-        if isinstance(error, DataError):
-            raise
-        from aigc_assets.errors import InvalidAssetError
-
-        if isinstance(error, InvalidAssetError):
-            raise
+        asset = _decode(tree, arrays)
+        if type(asset) not in _CLASSES.values():
+            raise DataError(f"not an asset archive: it holds a {type(asset).__name__}")
+        return asset
+    except AigcError:
+        raise
+    except _DAMAGE as error:
         raise DataError(f"not an asset archive: {error}", remedy="build the pack again") from error
 
 

@@ -5,7 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from aigc_assets.types.validation import Scalar, require, require_id, require_properties
+from aigc_assets.types.validation import (
+    Scalar,
+    require,
+    require_id,
+    require_properties,
+    require_tuple,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +34,8 @@ class Choice:
 
     def __post_init__(self) -> None:
         require_id(self.id, "Choice.id")
-        require_text(self.text, f"Choice[{self.id}].text")
+        require_line(self.text, f"Choice[{self.id}].text")
+        require(isinstance(self.target, str), f"Choice[{self.id}].target", "a node id", self.target)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +61,8 @@ class DialogueNode:
     def __post_init__(self) -> None:
         require_id(self.id, "DialogueNode.id")
         require_id(self.speaker, f"DialogueNode[{self.id}].speaker")
-        require_text(self.text, f"DialogueNode[{self.id}].text")
+        require_line(self.text, f"DialogueNode[{self.id}].text")
+        require_tuple(self.choices, f"DialogueNode[{self.id}].choices", Choice)
         one = not (self.choices and self.next is not None)
         require(one, f"DialogueNode[{self.id}]", "either choices or next, not both", self.next)
         require_properties(self.tags, f"DialogueNode[{self.id}].tags")
@@ -75,6 +83,7 @@ class DialogueTree:
     variables: Mapping[str, bool] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        require_tuple(self.nodes, "DialogueTree.nodes", DialogueNode)
         require(len(self.nodes) > 0, "DialogueTree.nodes", "at least one node", 0)
         ids = [node.id for node in self.nodes]
         ids += [choice.id for node in self.nodes for choice in node.choices]
@@ -82,6 +91,8 @@ class DialogueTree:
         require(not twice, "DialogueTree.nodes", "line ids used once", twice)
         known = {node.id for node in self.nodes}
         require(self.start in known, "DialogueTree.start", "the id of a node", self.start)
+        is_mapping = isinstance(self.variables, Mapping)
+        require(is_mapping, "DialogueTree.variables", "a mapping", self.variables)
         for name, value in self.variables.items():
             require_id(name, "DialogueTree.variables")
             require(isinstance(value, bool), f"DialogueTree.variables[{name}]", "a bool", value)
@@ -119,7 +130,7 @@ class DialogueTree:
         raise KeyError(node_id)
 
 
-def require_text(value: object, field_name: str) -> None:
+def require_line(value: object, field_name: str) -> None:
     """Check for one non-empty paragraph without control characters."""
     ok = isinstance(value, str) and value.strip() == value and value != ""
     ok = ok and all(ord(c) >= 32 and ord(c) != 127 for c in str(value))

@@ -21,6 +21,8 @@ from aigc_assets.types.validation import (
     require_id,
     require_int,
     require_properties,
+    require_text,
+    require_tuple,
 )
 
 Asset = Tilemap | Terrain | SpriteSheet | DialogueTree | Sound | Timeline
@@ -67,7 +69,14 @@ class Provenance:
     notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        require(bool(self.model), "Provenance.model", "a model name", self.model)
+        require_text(self.kind, "Provenance.kind")
+        require_text(self.model, "Provenance.model")
+        for name in ("licences", "attributions", "operations", "notes"):
+            require_tuple(getattr(self, name), f"Provenance.{name}", str)
+        require(
+            isinstance(self.weights_sha256, str), "Provenance.weights_sha256", "text",
+            self.weights_sha256,
+        )  # fmt: skip
         hexed = self.weights_sha256 == "" or (
             len(self.weights_sha256) == 64 and set(self.weights_sha256) <= set("0123456789abcdef")
         )
@@ -95,10 +104,17 @@ class AssetPack:
     def __post_init__(self) -> None:
         require_id(self.name, "AssetPack.name")
         palette = frozen_array(self.palette, "AssetPack.palette", np.uint8, (None, 3))
+        require(len(palette) > 0, "AssetPack.palette", "at least one colour", palette.shape)
         object.__setattr__(self, "palette", palette)
+        for name in ("assets", "provenance"):
+            value = getattr(self, name)
+            require(isinstance(value, Mapping), f"AssetPack.{name}", "a mapping", value)
         for asset_id, asset in self.assets.items():
             require_id(asset_id, "AssetPack.assets")
             where = f"AssetPack.assets[{asset_id}]"
             require(type(asset) in KINDS, where, "an asset type", type(asset))
         stray = sorted(set(self.provenance) - set(self.assets))
         require(not stray, "AssetPack.provenance", "ids of assets", stray)
+        for asset_id, entry in self.provenance.items():
+            where = f"AssetPack.provenance[{asset_id}]"
+            require(isinstance(entry, Provenance), where, "a Provenance", entry)

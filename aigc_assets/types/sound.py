@@ -8,7 +8,7 @@ from fractions import Fraction
 import numpy as np
 from numpy.typing import NDArray
 
-from aigc_assets.types.validation import frozen_array, require, require_int
+from aigc_assets.types.validation import frozen_array, require, require_int, require_pair
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +35,7 @@ class Sound:
         object.__setattr__(self, "samples", samples)
         require_int(self.sample_rate, "Sound.sample_rate", 1000, 384_000)
         if self.loop is not None:
+            require_pair(self.loop, "Sound.loop", 0)
             start, stop = self.loop
             require_int(start, "Sound.loop start", 0, length - 1)
             require_int(stop, "Sound.loop stop", start + 1, length)

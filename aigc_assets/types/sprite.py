@@ -7,7 +7,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from aigc_assets.types.validation import frozen_array, require, require_int
+from aigc_assets.types.validation import (
+    frozen_array,
+    require,
+    require_int,
+    require_pair,
+    require_text,
+    require_tuple,
+)
 
 DIRECTIONS = ("down", "up", "left", "right")
 """The four facings; animation tags are named ``<action>_<direction>``."""
@@ -28,13 +35,12 @@ class Frame:
     pivot: tuple[int, int]
 
     def __post_init__(self) -> None:
-        require(len(self.rect) == 4, "Frame.rect", "(x, y, width, height)", self.rect)
+        is_rect = isinstance(self.rect, tuple) and len(self.rect) == 4
+        require(is_rect, "Frame.rect", "(x, y, width, height)", self.rect)
         for name, value, low in zip("xywh", self.rect, (0, 0, 1, 1), strict=True):
             require_int(value, f"Frame.rect.{name}", low)
         require_int(self.duration_ms, "Frame.duration_ms", 1, 60_000)
-        require(len(self.pivot) == 2, "Frame.pivot", "(x, y)", self.pivot)
-        for value in self.pivot:
-            require_int(value, "Frame.pivot", 0)
+        require_pair(self.pivot, "Frame.pivot", 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +56,7 @@ class Tag:
     direction: str = "forward"
 
     def __post_init__(self) -> None:
-        require(bool(self.name), "Tag.name", "a non-empty name", self.name)
+        require_text(self.name, "Tag.name")
         require_int(self.start, f"Tag[{self.name}].start", 0)
         require_int(self.stop, f"Tag[{self.name}].stop", self.start + 1)
         known = ("forward", "reverse", "pingpong")
@@ -80,7 +86,9 @@ class SpriteSheet:
         palette = frozen_array(self.palette, "SpriteSheet.palette", np.uint8, (None, 3))
         object.__setattr__(self, "palette", palette)
         require(1 <= len(palette) <= 256, "SpriteSheet.palette", "1..256 colours", len(palette))
+        require_tuple(self.frames, "SpriteSheet.frames", Frame)
         require(len(self.frames) > 0, "SpriteSheet.frames", "at least one frame", 0)
+        require_tuple(self.tags, "SpriteSheet.tags", Tag)
         height, width = image.shape[:2]
         for i, frame in enumerate(self.frames):
             x, y, w, h = frame.rect

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from aigc_assets.types.validation import frozen_array, require
+from aigc_assets.types.validation import frozen_array, require, require_tuple
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +31,7 @@ class Terrain:
         require(min(height.shape) >= 2, "Terrain.height", "at least 2x2 cells", height.shape)
         require(bool(np.isfinite(height).all()), "Terrain.height", "finite metres", "nan or inf")
         object.__setattr__(self, "height", height)
+        require_tuple(self.biome_names, "Terrain.biome_names", str)
         positive = isinstance(self.cell_size, (int, float)) and 0 < self.cell_size < 1e7
         require(positive, "Terrain.cell_size", "metres > 0", self.cell_size)
         biome = frozen_array(self.biome, "Terrain.biome", np.uint8, height.shape)

@@ -15,7 +15,10 @@ from aigc_assets.types.validation import (
     require,
     require_id,
     require_int,
+    require_pair,
     require_properties,
+    require_text,
+    require_tuple,
 )
 
 FLIP_MASK = 0xE0000000
@@ -44,14 +47,15 @@ class Tileset:
 
     def __post_init__(self) -> None:
         require_id(self.name, "Tileset.name")
-        require(len(self.tile_size) == 2, "Tileset.tile_size", "(width, height)", self.tile_size)
-        for side in self.tile_size:
-            require_int(side, "Tileset.tile_size", 1, 1024)
+        require_pair(self.tile_size, "Tileset.tile_size", 1, 1024)
         image = frozen_array(self.image, "Tileset.image", np.uint8, (None, None, 4))
         object.__setattr__(self, "image", image)
         w, h = self.tile_size
         fits = image.shape[0] % h == 0 and image.shape[1] % w == 0 and image.size > 0
         require(fits, "Tileset.image", f"whole tiles of {w}x{h} px", image.shape)
+        require(
+            isinstance(self.properties, tuple), "Tileset.properties", "a tuple", self.properties
+        )
         require(
             len(self.properties) == self.tile_count,
             "Tileset.properties",
@@ -80,7 +84,7 @@ class TileLayer:
     gids: NDArray[np.uint32]
 
     def __post_init__(self) -> None:
-        require(bool(self.name), "TileLayer.name", "a non-empty name", self.name)
+        require_text(self.name, "TileLayer.name")
         gids = frozen_array(self.gids, "TileLayer.gids", np.uint32, (None, None))
         require(gids.size > 0, "TileLayer.gids", "at least one cell", gids.shape)
         object.__setattr__(self, "gids", gids)
@@ -106,10 +110,9 @@ class MapObject:
 
     def __post_init__(self) -> None:
         require_int(self.id, "MapObject.id", 1, 2**31 - 1)
-        require(bool(self.cls), f"MapObject[{self.id}].cls", "a non-empty class", self.cls)
-        require(len(self.cell) == 2, f"MapObject[{self.id}].cell", "(column, row)", self.cell)
-        for value in self.cell:
-            require_int(value, f"MapObject[{self.id}].cell", 0)
+        require(isinstance(self.name, str), f"MapObject[{self.id}].name", "text", self.name)
+        require_text(self.cls, f"MapObject[{self.id}].cls")
+        require_pair(self.cell, f"MapObject[{self.id}].cell", 0)
         require_properties(self.properties, f"MapObject[{self.id}].properties")
         if self.cls in ("key", "door"):
             colour = self.properties.get("colour")
@@ -125,7 +128,8 @@ class ObjectLayer:
     objects: tuple[MapObject, ...]
 
     def __post_init__(self) -> None:
-        require(bool(self.name), "ObjectLayer.name", "a non-empty name", self.name)
+        require_text(self.name, "ObjectLayer.name")
+        require_tuple(self.objects, "ObjectLayer.objects", MapObject)
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,6 +168,7 @@ class Witness:
         path = frozen_array(self.path, "Witness.path", np.int32, (None, 2))
         require(len(path) > 0, "Witness.path", "at least one cell", path.shape)
         object.__setattr__(self, "path", path)
+        require_tuple(self.events, "Witness.events", WitnessEvent)
         steps = [event.step for event in self.events]
         require(steps == sorted(steps), "Witness.events", "events in order of step", steps)
         in_path = all(step < len(path) for step in steps)
@@ -194,10 +199,12 @@ class Tilemap:
     witness: Witness | None = None
 
     def __post_init__(self) -> None:
+        require_tuple(self.tilesets, "Tilemap.tilesets", Tileset)
+        require_tuple(self.layers, "Tilemap.layers", TileLayer)
+        require_tuple(self.object_layers, "Tilemap.object_layers", ObjectLayer)
         require(len(self.tilesets) > 0, "Tilemap.tilesets", "at least one tileset", self.tilesets)
         require(len(self.layers) > 0, "Tilemap.layers", "at least one layer", self.layers)
-        for side in self.tile_size:
-            require_int(side, "Tilemap.tile_size", 1, 1024)
+        require_pair(self.tile_size, "Tilemap.tile_size", 1, 1024)
         require_properties(self.properties, "Tilemap.properties")
         names = [layer.name for layer in self.layers] + [o.name for o in self.object_layers]
         require(len(set(names)) == len(names), "Tilemap.layers", "unique layer names", names)
@@ -215,6 +222,8 @@ class Tilemap:
             where = f"MapObject[{item.id}].cell"
             require(inside, where, f"a cell of the {self.width}x{self.height} map", item.cell)
         if self.witness is not None:
+            is_witness = isinstance(self.witness, Witness)
+            require(is_witness, "Tilemap.witness", "a Witness or None", self.witness)
             path = self.witness.path
             inside = bool(
                 (path >= 0).all()

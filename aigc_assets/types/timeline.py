@@ -7,7 +7,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
 
-from aigc_assets.types.validation import Scalar, require, require_int, require_properties
+from aigc_assets.types.validation import (
+    Scalar,
+    require,
+    require_int,
+    require_pair,
+    require_properties,
+    require_text,
+    require_tuple,
+)
 
 TRACK_KINDS = ("video", "sound", "subtitle", "marker")
 
@@ -42,8 +50,11 @@ class Clip:
         keyframes: Video tracks only. On the ``set`` track: top left corner of the camera. On an
             actor track: where the actor's pivot stands. In order of ``frame``.
         properties: Actor: ``tag`` (animation of the sheet, as ``walk_down``) and ``flip``.
-            Subtitle: ``node`` (line id of the dialogue), ``speaker``, ``text``.
-            Sound: ``cue`` (what it belongs to), ``cue_frame`` (when that happens), ``gain_db``.
+            Set: ``fade_in`` and ``fade_out`` (frames).
+            Subtitle: ``node`` (line id of the dialogue), ``speaker``, ``text``, ``reveal`` (frames
+            until the last letter shows), ``place`` (``top`` or ``bottom``).
+            Sound: ``cue`` (name of the clip that it belongs to), ``cue_frame`` (when that happens),
+            ``gain_db``, ``pan`` (-1 left .. 1 right).
     """
 
     name: str
@@ -54,6 +65,9 @@ class Clip:
     properties: Mapping[str, Scalar] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        require(isinstance(self.name, str), "Clip.name", "text", self.name)
+        require(isinstance(self.asset, str), f"Clip[{self.name}].asset", "an id or ''", self.asset)
+        require_tuple(self.keyframes, f"Clip[{self.name}].keyframes", Keyframe)
         require_int(self.start, f"Clip[{self.name}].start", 0)
         require_int(self.duration, f"Clip[{self.name}].duration", 1)
         frames = [keyframe.frame for keyframe in self.keyframes]
@@ -93,7 +107,8 @@ class Clip:
 class Track:
     """Clips of one kind that do not overlap, in order of their start.
 
-    Video tracks are painted in track order; the one named ``set`` holds the map and the camera.
+    The video track named ``set`` holds the map and the camera; the others hold one actor each and
+    are painted from the back to the front: by the height of their feet, then in track order.
     """
 
     name: str
@@ -101,9 +116,10 @@ class Track:
     clips: tuple[Clip, ...]
 
     def __post_init__(self) -> None:
-        require(bool(self.name), "Track.name", "a non-empty name", self.name)
+        require_text(self.name, "Track.name")
         where = f"Track[{self.name}]"
         require(self.kind in TRACK_KINDS, f"{where}.kind", f"one of {TRACK_KINDS}", self.kind)
+        require_tuple(self.clips, f"{where}.clips", Clip)
         for a, b in zip(self.clips, self.clips[1:], strict=False):
             require(a.stop <= b.start, f"{where}.clips", "no overlap, in order", (a.name, b.name))
 
@@ -127,14 +143,15 @@ class Timeline:
     scale: int
 
     def __post_init__(self) -> None:
+        require_tuple(self.tracks, "Timeline.tracks", Track)
         names = [track.name for track in self.tracks]
         require(len(set(names)) == len(names), "Timeline.tracks", "unique names", names)
         sane = isinstance(self.frame_rate, Fraction) and 1 <= self.frame_rate <= 240
         require(sane, "Timeline.frame_rate", "a Fraction in 1..240", self.frame_rate)
         require_int(self.duration, "Timeline.duration", 1)
         require_int(self.scale, "Timeline.scale", 1, 64)
+        require_pair(self.resolution, "Timeline.resolution", 16, 8192)
         for side in self.resolution:
-            require_int(side, "Timeline.resolution", 16, 8192)
             require(side % 2 == 0, "Timeline.resolution", "even sides", self.resolution)
             fits = side % self.scale == 0
             require(fits, "Timeline.scale", f"a divisor of {self.resolution}", self.scale)

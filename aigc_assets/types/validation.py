@@ -43,6 +43,27 @@ def require_int(value: object, field: str, low: int, high: int | None = None) ->
     require(ok, field, f"an integer in {low}..{'' if high is None else high}", value)
 
 
+def require_text(value: object, field: str) -> None:
+    """Check for a non-empty name or other text."""
+    require(isinstance(value, str) and value != "", field, "non-empty text", value)
+
+
+def require_tuple(value: object, field: str, item: type, length: int | None = None) -> None:
+    """Check for a tuple of ``item``; lists would let a frozen asset change."""
+    ok = isinstance(value, tuple) and (length is None or len(value) == length)
+    ok = ok and all(isinstance(entry, item) for entry in value)  # type: ignore[attr-defined]
+    count = "" if length is None else f"{length} "
+    require(ok, field, f"a tuple of {count}{item.__name__}", value)
+
+
+def require_pair(value: object, field: str, low: int, high: int | None = None) -> None:
+    """Check for a tuple of two integers in ``low..high``."""
+    require(isinstance(value, tuple) and len(value) == 2, field, "a pair of integers", value)
+    assert isinstance(value, tuple)
+    for entry in value:
+        require_int(entry, field, low, high)
+
+
 def require_properties(value: object, field: str) -> None:
     """Check that ``value`` maps names to bool, int, finite float or text."""
     require(isinstance(value, Mapping), field, "a mapping", value)
@@ -68,10 +89,20 @@ def frozen_array(
         want is None or want == have for want, have in zip(shape, value.shape, strict=True)
     )
     require(fits, field, f"shape {_shape(shape)}", value.shape)
-    if value.flags.writeable or not value.flags.c_contiguous:
+    if not value.flags.c_contiguous or _changeable(value):
         value = np.array(value, order="C")
         value.setflags(write=False)
     return value
+
+
+def _changeable(value: np.ndarray[Any, Any]) -> bool:
+    """Whether somebody can still write to this memory, if only through what it is a view of."""
+    owner: Any = value
+    while isinstance(owner, np.ndarray):
+        if owner.flags.writeable:
+            return True
+        owner = owner.base
+    return owner is not None and not isinstance(owner, bytes)
 
 
 def _shape(shape: tuple[int | None, ...]) -> str:
