@@ -16,8 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aigc_assets.build.cache import Cache
+from aigc_assets.build.jobs import PREVIEW_FOLDER
 
-MEDIA_FOLDER = "preview"
 _MARK = "/*PACK*/null"
 
 
@@ -50,7 +50,7 @@ def render(
         mine = [
             [path, item["bytes"]]
             for path, item in files.items()
-            if item["asset"] == asset_id and not path.startswith(f"{MEDIA_FOLDER}/")
+            if item["asset"] == asset_id and not path.startswith(f"{PREVIEW_FOLDER}/")
         ]
         shown.append({
             "id": asset_id,

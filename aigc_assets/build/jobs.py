@@ -1,0 +1,162 @@
+"""The jobs of a build: one to make each asset, one per format, one preview each, one check."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from aigc_assets.build import stages
+from aigc_assets.build.graph import Job, Node, closure, plan
+from aigc_assets.build.manifest import Manifest
+from aigc_assets.exporters import FORMATS, TARGETS
+from aigc_assets.pipelines.made import derive_seed
+
+PREVIEW_FOLDER = "preview"
+
+
+def pack_palette(manifest: Manifest, colours: NDArray[np.uint8] | None) -> NDArray[np.uint8]:
+    """The colours of the pack: those of its palette file, or made from its seed, [N, 3]."""
+    if colours is not None:
+        return colours
+    assert isinstance(manifest.pack.palette, int)
+    return seeded_palette(manifest.pack.palette, manifest.pack.seed)
+
+
+def seeded_palette(size: int, seed: int) -> NDArray[np.uint8]:
+    """The palette that a pack with this seed has, [size, 3]."""
+    from aigc_assets.pipelines.palettes import make_palette
+
+    return make_palette(size, derive_seed(seed, "palette"))
+
+
+def formats_of(kind: str, targets: list[str]) -> dict[str, list[str]]:
+    """The targets that want each format of a kind."""
+    wanted: dict[str, list[str]] = {}
+    for target in targets:
+        for name in TARGETS[target]:
+            if kind in FORMATS[name].kinds:
+                wanted.setdefault(name, []).append(target)
+    return wanted
+
+
+@dataclasses.dataclass(frozen=True)
+class Plan:
+    """Everything that a build sets out to do.
+
+    Args:
+        name: Of the pack.
+        palette: Its colours, [N, 3].
+        declared: Every asset that belongs to the output folder.
+        nodes: Those to build now, closed under dependencies.
+        folders: Per asset id and format: the folders that take the files, "" for the top.
+        stages: Function of each kind.
+        page: Whether to make previews and ``index.html``.
+        accumulate: Whether assets and files of earlier builds stay although nobody declares them.
+    """
+
+    name: str
+    palette: NDArray[np.uint8]
+    declared: Mapping[str, Node]
+    nodes: Mapping[str, Node]
+    folders: Mapping[str, Mapping[str, list[str]]]
+    stages: Mapping[str, str]
+    page: bool = True
+    accumulate: bool = False
+
+    @property
+    def palette_hex(self) -> str:
+        """The palette as text for payloads."""
+        return self.palette.tobytes().hex()
+
+    def jobs(self) -> list[Job]:
+        """All jobs but the check."""
+        return [*self._makes(), *self._exports(), *self._previews()]
+
+    def check(self, ids: tuple[str, ...]) -> Job:
+        """The check of these assets together."""
+        payload = {
+            "pack_name": self.name,
+            "palette": self.palette_hex,
+            "engine": stages.check_fingerprint(),
+        }
+        return Job("check", "check", "", "", payload, ids)
+
+    def _makes(self) -> list[Job]:
+        engine = stages.generation_fingerprint()
+        kinds = {node.kind for node in self.nodes.values()}
+        weights = {kind: stages.weights_of(kind) for kind in sorted(kinds)}
+        jobs = []
+        for node in self.nodes.values():
+            payload = {
+                "kind": node.kind,
+                "stage": self.stages[node.kind],
+                "request": dict(node.request),
+                "seed": node.seed,
+                "palette": self.palette_hex if node.kind in stages.PAINTED else "",
+                "weights": weights[node.kind],
+                "engine": engine,
+            }
+            jobs.append(Job(f"make:{node.id}", "make", node.id, node.kind, payload, node.deps))
+        return jobs
+
+    def _exports(self) -> list[Job]:
+        jobs = []
+        for asset_id, formats in self.folders.items():
+            node = self.nodes[asset_id]
+            for format in formats:
+                whole = FORMATS[format].needs_pack
+                payload: dict[str, Any] = {
+                    "format": format,
+                    "name": asset_id,
+                    "pack": whole,
+                    "engine": stages.export_fingerprint(),
+                }
+                inputs: tuple[str, ...] = (asset_id,)
+                if whole:
+                    payload |= {"pack_name": self.name, "palette": self.palette_hex}
+                    inputs = (asset_id, *node.deps)
+                name = f"export:{asset_id}:{format}"
+                jobs.append(Job(name, "export", asset_id, node.kind, payload, inputs, whole))
+        return jobs
+
+    def _previews(self) -> list[Job]:
+        if not self.page:
+            return []
+        engine = stages.check_fingerprint()
+        return [
+            Job(f"preview:{node.id}", "preview", node.id, node.kind,
+                {"name": node.id, "engine": engine}, (node.id,))
+            for node in self.nodes.values()
+        ]  # fmt: skip
+
+
+def manifest_plan(
+    manifest: Manifest,
+    colours: NDArray[np.uint8] | None,
+    only: tuple[str, ...],
+    stage_table: Mapping[str, str],
+) -> Plan:
+    """What a manifest asks for.
+
+    Args:
+        manifest: The manifest.
+        colours: Colours [N, 3] of its palette file, None when ``palette`` is a number.
+        only: Ids to build (with what they are made from); empty for everything.
+        stage_table: Function of each kind.
+
+    Raises:
+        UsageError: If ``only`` names something that is not there.
+    """
+    declared = plan(manifest)
+    nodes = closure(declared, only) if only else declared
+    folders: dict[str, dict[str, list[str]]] = {}
+    for node in nodes.values():
+        folders[node.id] = formats_of(node.kind, manifest.export.targets)
+        if node.kind == "cutscene":  # the page plays the same film
+            folders[node.id].setdefault("mp4", []).append(PREVIEW_FOLDER)
+    palette = pack_palette(manifest, colours)
+    return Plan(manifest.pack.name, palette, declared, nodes, folders, stage_table)

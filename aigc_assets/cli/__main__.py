@@ -1,0 +1,5 @@
+"""``python -m aigc_assets.cli``."""
+
+from aigc_assets.cli import main
+
+main()

@@ -1,0 +1,225 @@
+"""``generate KIND``: one asset per seed, without a manifest."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from aigc_assets.cli.options import Force, Jobs, Json, MaxSeconds, Out, Quiet
+
+app = typer.Typer(
+    help="Make assets of one kind, one per seed: map, character, sound, dialogue, cutscene.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+
+Seeds = Annotated[str, typer.Option("--seeds", "--seed", help="As 7, 0-63 or 1,5,9.")]
+Format = Annotated[str | None, typer.Option("--format", "-f", help="Export format.")]
+Palette = Annotated[str, typer.Option("--palette", help="Colours, 8..64, or a .gpl or .hex file.")]
+PackSeed = Annotated[int, typer.Option("--palette-seed", min=0, help="Seed of the palette.")]
+Name = Annotated[str | None, typer.Option("--name", help="Start of the file names.")]
+
+
+@app.command("map")
+def make_map(
+    theme: Annotated[str, typer.Option("--theme", help="dungeon, cave, ...")] = "dungeon",
+    size: Annotated[str, typer.Option("--size", help="Cells, as 48x32.")] = "32x32",
+    require: Annotated[
+        list[str] | None, typer.Option("--require", help='As "monsters 4..8"; may be repeated.')
+    ] = None,
+    seeds: Seeds = "0",
+    out: Out = Path("generated"),
+    format: Format = None,
+    palette: Palette = "32",
+    palette_seed: PackSeed = 0,
+    name: Name = None,
+    jobs: Jobs = None,
+    force: Force = False,
+    max_seconds: MaxSeconds = None,
+    quiet: Quiet = False,
+    as_json: Json = False,
+) -> None:
+    """Maps that can be finished, each with its proof."""
+    from aigc_assets.build.batch import parse_size
+
+    values = {"theme": theme, "size": list(parse_size(size)), "require": list(require or ())}
+    _run("map", values, seeds, out, format, (palette, palette_seed), name,
+         (jobs, force, max_seconds, quiet, as_json))  # fmt: skip
+
+
+@app.command("character")
+def make_character(
+    prompt: Annotated[str, typer.Option("--prompt", help='As "old wizard, blue robe".')],
+    animations: Annotated[
+        str, typer.Option("--animations", help="Separated by commas.")
+    ] = "idle,walk",
+    size: Annotated[int, typer.Option("--size", help="Side of a frame in px.")] = 64,
+    seeds: Seeds = "0",
+    out: Out = Path("generated"),
+    format: Format = None,
+    palette: Palette = "32",
+    palette_seed: PackSeed = 0,
+    name: Name = None,
+    jobs: Jobs = None,
+    force: Force = False,
+    max_seconds: MaxSeconds = None,
+    quiet: Quiet = False,
+    as_json: Json = False,
+) -> None:
+    """Animated characters in four directions."""
+    actions = [part.strip() for part in animations.split(",") if part.strip()]
+    values = {"prompt": prompt, "animations": actions, "size": size}
+    _run("character", values, seeds, out, format, (palette, palette_seed), name,
+         (jobs, force, max_seconds, quiet, as_json))  # fmt: skip
+
+
+@app.command("sound")
+def make_sound(
+    kind: Annotated[str, typer.Option("--kind", help="coin, door, footstep, ...")],
+    duration_ms: Annotated[int | None, typer.Option("--duration-ms", help="Milliseconds.")] = None,
+    seeds: Seeds = "0",
+    out: Out = Path("generated"),
+    format: Format = None,
+    name: Name = None,
+    jobs: Jobs = None,
+    force: Force = False,
+    max_seconds: MaxSeconds = None,
+    quiet: Quiet = False,
+    as_json: Json = False,
+) -> None:
+    """Sound effects."""
+    values: dict[str, Any] = {"kind": kind}
+    if duration_ms is not None:
+        values["duration_ms"] = duration_ms
+    _run("sound", values, seeds, out, format, ("32", 0), name,
+         (jobs, force, max_seconds, quiet, as_json))  # fmt: skip
+
+
+@app.command("dialogue")
+def make_dialogue(
+    cast: Annotated[list[str], typer.Option("--cast", help="Ids, or id=prompt; may be repeated.")],
+    mood: Annotated[str, typer.Option("--mood", help="neutral, tense, ...")] = "neutral",
+    lines: Annotated[int, typer.Option("--lines", help="Number of lines.")] = 10,
+    seeds: Seeds = "0",
+    out: Out = Path("generated"),
+    format: Format = None,
+    name: Name = None,
+    jobs: Jobs = None,
+    force: Force = False,
+    max_seconds: MaxSeconds = None,
+    quiet: Quiet = False,
+    as_json: Json = False,
+) -> None:
+    """Branching dialogues."""
+    roles = _cast(cast)
+    values = {"cast": list(roles), "mood": mood, "lines": lines, "roles": roles}
+    _run("dialogue", values, seeds, out, format, ("32", 0), name,
+         (jobs, force, max_seconds, quiet, as_json))  # fmt: skip
+
+
+@app.command("cutscene")
+def make_cutscene(
+    pack: Annotated[
+        Path | None, typer.Option("--pack", help="Manifest with the cutscene and its assets.")
+    ] = None,
+    scene: Annotated[str | None, typer.Option("--id", help="Cutscene of the manifest.")] = None,
+    theme: Annotated[str, typer.Option("--theme", help="Of the map, without --pack.")] = "dungeon",
+    mood: Annotated[str, typer.Option("--mood", help="Of the talk, without --pack.")] = "neutral",
+    lines: Annotated[int, typer.Option("--lines", help="Of the talk, without --pack.")] = 8,
+    cast: Annotated[
+        list[str] | None, typer.Option("--cast", help="id=prompt, without --pack.")
+    ] = None,
+    resolution: Annotated[str, typer.Option("--resolution", help="Px, as 1280x720.")] = "1280x720",
+    frame_rate: Annotated[int, typer.Option("--frame-rate", help="Frames per second.")] = 24,
+    seeds: Seeds = "0",
+    out: Out = Path("generated"),
+    format: Format = None,
+    palette: Palette = "32",
+    palette_seed: PackSeed = 0,
+    jobs: Jobs = None,
+    force: Force = False,
+    max_seconds: MaxSeconds = None,
+    quiet: Quiet = False,
+    as_json: Json = False,
+) -> None:
+    """Cutscenes on the assets of a manifest, or on a small scene made for the purpose."""
+    from aigc_assets.build import batch, engine
+    from aigc_assets.build.jobs import pack_palette
+    from aigc_assets.build.manifest import load_manifest
+
+    numbers = batch.parse_seeds(seeds)
+    chosen = batch.choose_format("cutscene", format)
+    options = engine.Options(jobs, force, (), max_seconds)
+    if pack is not None:
+        manifest, colours = load_manifest(pack)
+        colours = pack_palette(manifest, colours)
+    else:
+        people = _cast(cast or ["mira=young alchemist, green cloak", "warden=old guard, helmet"])
+        colours = _colours(palette, palette_seed)
+        manifest = batch.scratch_manifest(
+            theme, mood, lines, people, batch.parse_size(resolution), frame_rate, palette_seed
+        )
+    plan = batch.cutscene_plan(manifest, scene, numbers, chosen, colours, options.stages)
+    _carry_out(plan, out, options, quiet, as_json)
+
+
+def _cast(entries: list[str]) -> dict[str, str]:
+    """Prompts by character id, from ``id=prompt`` or ``id`` or ``a,b``."""
+    roles: dict[str, str] = {}
+    for entry in entries:
+        name, sign, prompt = entry.partition("=")
+        if sign:
+            roles[name.strip()] = prompt.strip() or name.strip()
+        else:
+            roles |= {part.strip(): part.strip() for part in entry.split(",") if part.strip()}
+    return roles
+
+
+def _colours(palette: str, seed: int) -> Any:
+    from aigc_assets.build.jobs import seeded_palette
+    from aigc_assets.errors import UsageError
+    from aigc_assets.pipelines.palettes import read_palette
+
+    if Path(palette).suffix.lower() in (".gpl", ".hex"):
+        return read_palette(Path(palette))
+    if not palette.isdecimal():
+        raise UsageError(
+            f"expected a number of colours in 8..64, or a .gpl or .hex file, got {palette!r}",
+            where="--palette",
+        )
+    return seeded_palette(int(palette), seed)
+
+
+def _run(
+    kind: str,
+    values: dict[str, Any],
+    seeds: str,
+    out: Path,
+    format: str | None,
+    palette: tuple[str, int],
+    name: str | None,
+    switches: tuple[int | None, bool, float | None, bool, bool],
+) -> None:
+    from aigc_assets.build import batch, engine
+
+    jobs, force, max_seconds, quiet, as_json = switches
+    numbers = batch.parse_seeds(seeds)
+    chosen = batch.choose_format(kind, format)
+    options = engine.Options(jobs, force, (), max_seconds)
+    colours = _colours(*palette)
+    plan = batch.single_plan(kind, values, numbers, chosen, colours, options.stages, name)
+    _carry_out(plan, out, options, quiet, as_json)
+
+
+def _carry_out(plan: Any, out: Path, options: Any, quiet: bool, as_json: bool) -> None:
+    from aigc_assets.build import engine
+    from aigc_assets.cli import progress
+    from aigc_assets.cli.building import show_result
+
+    with progress.shown(quiet or as_json) as watch:
+        result = engine.run(plan, out, options, watch)
+    show_result(result, as_json)
+    if not as_json:
+        print(f"files are in {out.resolve()}")

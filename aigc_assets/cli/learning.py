@@ -1,0 +1,195 @@
+"""``train``, ``evaluate``, ``data pack`` and ``bench``."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from aigc_assets.cli.options import Json
+
+data = typer.Typer(help="Prepare training data.", no_args_is_help=True, rich_markup_mode=None)
+
+Kind = Annotated[str, typer.Argument(help="map, character, sound or dialogue.")]
+
+
+def _known(kind: str) -> None:
+    from aigc_assets.build.vocabulary import suggest
+    from aigc_assets.errors import UsageError
+    from aigc_assets.training import TASKS
+
+    if kind not in TASKS:
+        raise UsageError(
+            f"no model is trained for {kind!r}{suggest(kind, TASKS)}",
+            where="KIND",
+            remedy=f"one of: {', '.join(TASKS)}",
+        )
+
+
+def train(
+    kind: Kind,
+    folder: Annotated[
+        Path, typer.Option("--data", help="Packed data, or the folder of the sources.")
+    ],
+    minutes: Annotated[float, typer.Option("--minutes", min=0.01, help="Time budget.")] = 20.0,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Of weights and batches.")] = 0,
+    out: Annotated[Path, typer.Option("--out", "-o", help="Log, checkpoints, weights.")] = Path(
+        "runs/latest"
+    ),
+    device: Annotated[str, typer.Option("--device", help="auto, cpu or cuda.")] = "auto",
+    precision: Annotated[str, typer.Option("--precision", help="bf16 or fp32.")] = "bf16",
+    steps: Annotated[int | None, typer.Option("--steps", min=1, help="Stop earlier.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Train the model of a kind; goes on where a stopped run ended."""
+    from aigc_assets.errors import UsageError
+
+    _known(kind)
+    for name, value, words in (
+        ("--device", device, ("auto", "cpu", "cuda")),
+        ("--precision", precision, ("bf16", "fp32")),
+    ):
+        if value not in words:
+            raise UsageError(f"expected one of {', '.join(words)}, got {value!r}", where=name)
+    import torch
+
+    from aigc_assets.training.packing import pack, read, task_class
+    from aigc_assets.training.trainer import Run, pick_device
+    from aigc_assets.training.trainer import train as run_training
+
+    # The log of the trainer goes to standard error, so that --json leaves one object on output.
+    with contextlib.redirect_stdout(sys.stderr):
+        if not (folder / f"{kind}.npz").is_file():
+            packed = out / "data"
+            if not (packed / f"{kind}.npz").is_file():
+                print(f"packing the sources of {kind} from {folder}")
+                pack(folder, packed, [kind])
+            folder = packed
+        torch.manual_seed(seed)
+        arrays, info = read(folder, kind)
+        run = Run(pick_device(device), minutes, seed, out, precision, steps)
+        metrics = run_training(task_class(kind)(arrays, info, run), info, run)
+    weights = out / "weights"
+    if as_json:
+        print(json.dumps({"kind": kind, "metrics": metrics, "weights": str(weights)}))
+        return
+    _show_metrics(kind, metrics)
+    print(f"weights and card: {weights}")
+    print(f"use them: AIGC_ASSETS_WEIGHTS={weights} aigc-assets build ...")
+
+
+def evaluate(
+    kind: Kind,
+    folder: Annotated[
+        Path | None, typer.Option("--data", help="Packed data: evaluate afresh on held-out data.")
+    ] = None,
+    device: Annotated[str, typer.Option("--device", help="auto, cpu or cuda.")] = "cpu",
+    as_json: Json = False,
+) -> None:
+    """Show how good the shipped model of a kind is, beside a floor and a naive baseline."""
+    from aigc_assets.models.cards import read_card
+
+    _known(kind)
+    metrics: dict[str, Any]
+    if folder is None:
+        import importlib
+
+        from aigc_assets.training import TASKS
+
+        module, name = TASKS[kind]
+        models = getattr(importlib.import_module(module), name).models
+        card = read_card(models[0])
+        metrics, source = card.get("metrics", {}), f"model card of {card.get('date', '?')}"
+    else:
+        metrics, source = _evaluate_afresh(kind, folder, device), f"held-out data of {folder}"
+    if as_json:
+        print(json.dumps({"kind": kind, "source": source, "metrics": metrics}))
+        return
+    _show_metrics(kind, metrics)
+    print(f"from: {source}")
+
+
+def _evaluate_afresh(kind: str, folder: Path, device: str) -> dict[str, Any]:
+    import tempfile
+
+    import torch
+
+    from aigc_assets.models import checkpoint
+    from aigc_assets.training.packing import read, task_class
+    from aigc_assets.training.trainer import Run, pick_device
+
+    torch.manual_seed(0)
+    arrays, info = read(folder, kind)
+    with tempfile.TemporaryDirectory() as scratch, contextlib.redirect_stdout(sys.stderr):
+        task = task_class(kind)(arrays, info, Run(pick_device(device), 0.0, 0, Path(scratch)))
+        for name, (network, _) in task.shipped().items():
+            network.load_state_dict(checkpoint.load(name).network.state_dict())
+        found: dict[str, Any] = task.evaluate()
+    return found
+
+
+def _show_metrics(kind: str, metrics: dict[str, Any]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column(kind)
+    for column in ("model", "floor", "baseline"):
+        table.add_column(column, justify="right")
+    for name, row in metrics.items():
+        cells = [
+            row.get(c) if isinstance(row, dict) else None for c in ("model", "floor", "baseline")
+        ]
+        table.add_row(name, *(f"{c:.4g}" if isinstance(c, (int, float)) else "-" for c in cells))
+    Console(width=None if sys.stdout.isatty() else 100, highlight=False).print(table)
+
+
+@data.command("pack")
+def pack_data(
+    sources: Annotated[Path, typer.Argument(help="Folder of the source data.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the packed data.")],
+    kind: Annotated[
+        list[str] | None, typer.Option("--kind", help="Only this kind (may be repeated).")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Pack the sources into arrays and labels, at most 40 MB, to train on any machine."""
+    from aigc_assets.training.packing import pack
+
+    for name in kind or ():
+        _known(name)
+    with contextlib.redirect_stdout(sys.stderr):
+        sizes = pack(sources, out, list(kind) if kind else None)
+    if as_json:
+        print(json.dumps({"out": str(out), "bytes": sizes}))
+        return
+    for name, size in sizes.items():
+        print(f"{name}: {size / 1e6:.1f} MB")
+
+
+def bench(
+    suite: Annotated[
+        list[str] | None, typer.Argument(help="Suites: ops, models, pipelines, exporters.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Run the benchmarks of a working tree."""
+    import aigc_assets
+    from aigc_assets.errors import GenerationError, MissingPartError
+
+    root = Path(aigc_assets.__file__).resolve().parent.parent
+    if not (root / "benchmarks" / "__main__.py").is_file():
+        raise MissingPartError(
+            "the benchmarks are not part of an installed package",
+            where=str(root),
+            remedy="clone the repository and run `make bench` there",
+        )
+    command = [sys.executable, "-m", "benchmarks", *(suite or ()), *(["--json"] if as_json else [])]
+    code = subprocess.run(command, cwd=root, check=False).returncode
+    if code:
+        raise GenerationError(f"a benchmark ended with exit code {code}", where="benchmarks")
