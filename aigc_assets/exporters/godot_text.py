@@ -8,12 +8,14 @@ References:
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterable, Mapping
 
 from aigc_assets.exporters.names import identifiers
 from aigc_assets.types.validation import Scalar
 
 _UID_DIGITS = "abcdefghijklmnopqrstuvwxy012345678"
+_CONTROL = re.compile(r"[\x01-\x08\x0b-\x1f\x7f]")
 _NODE_FORBIDDEN = str.maketrans(dict.fromkeys('.:@/"%', "_"))
 
 
@@ -32,8 +34,9 @@ def uid(*names: str) -> str:
 
 
 def quote(text: str) -> str:
-    """A string literal; Godot's parser knows the escapes of the backslash and the quote."""
-    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+    """A string literal; Godot's strings cannot hold NUL, which becomes U+FFFD."""
+    text = text.replace("\\", "\\\\").replace('"', '\\"').replace("\0", "\ufffd")
+    return '"' + _CONTROL.sub(lambda match: f"\\u{ord(match.group()):04x}", text) + '"'
 
 
 def literal(value: Scalar) -> str:
