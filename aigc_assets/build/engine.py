@@ -149,13 +149,14 @@ def run(goal: Plan, out: Path, options: Options, watch: Watcher | None = None) -
     started = time.monotonic()
     if options.max_seconds is not None or options.max_mb is not None:
         _check_budget(foresee(goal, out, options), options)
+    jobs = goal.jobs()
     with claimed(out) as cache:
         old = read_lock(out)
         contents: dict[str, Content] = {}
         others = _others(goal, cache, old, contents)
         check = goal.check((*goal.nodes, *(others if goal.page else ())))
         executor = Executor(cache, options.workers, estimate.seconds, watch)
-        outcomes = executor.run([*goal.jobs(), check], contents)
+        outcomes = executor.run([*jobs, check], contents)
         estimate.learn(outcomes.values())
         problems = report.read_json(cache, outcomes["check"].record.files["problems.json"])
         if problems:

@@ -88,7 +88,10 @@ class Plan:
     def _makes(self) -> list[Job]:
         engine = stages.generation_fingerprint()
         kinds = {node.kind for node in self.nodes.values()}
-        weights = {kind: stages.weights_of(kind) for kind in sorted(kinds)}
+        weights: dict[str, dict[str, str]] = {}
+        for kind in sorted(kinds):  # a stage that is not ours does not use our weights
+            shipped = self.stages[kind] == stages.STAGES[kind]
+            weights[kind] = stages.weights_of(kind) if shipped else {}
         jobs = []
         for node in self.nodes.values():
             payload = {
