@@ -1,0 +1,179 @@
+"""The level mesh, read back with numpy alone; the Khronos validator runs in test_readers.py."""
+
+from __future__ import annotations
+
+import json
+import struct
+
+import cv2
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from aigc_assets.exporters.glb import export_glb, merge_rectangles
+from aigc_assets.exporters.raster import tilemap_image
+from aigc_assets.types import Tilemap
+from tests import samples
+from tests.exporters import maps
+
+_DTYPES = {5121: "<u1", 5123: "<u2", 5125: "<u4", 5126: "<f4"}
+_WIDTHS = {"SCALAR": 1, "VEC2": 2, "VEC3": 3}
+MAPS = {"keep": samples.tilemap(), "odd": maps.flipped(), "big": maps.large(20, 12)}
+
+
+class Level:
+    """A .glb taken apart by the rules of the specification."""
+
+    def __init__(self, data: bytes):
+        magic, version, total, size, kind = struct.unpack_from("<4sII I4s", data)
+        assert (magic, version, total, kind) == (b"glTF", 2, len(data), b"JSON")
+        self.tree = json.loads(data[20 : 20 + size])
+        rest = data[20 + size :]
+        if rest:
+            length, kind = struct.unpack_from("<I4s", rest)
+            assert kind == b"BIN\0" and length == len(rest) - 8
+        self.blob = rest[8:]
+
+    def view(self, index: int) -> bytes:
+        view = self.tree["bufferViews"][index]
+        start = view.get("byteOffset", 0)
+        return self.blob[start : start + view["byteLength"]]
+
+    def accessor(self, index: int) -> np.ndarray:
+        entry = self.tree["accessors"][index]
+        array = np.frombuffer(self.view(entry["bufferView"]), _DTYPES[entry["componentType"]])
+        array = array.reshape(-1, _WIDTHS[entry["type"]])
+        assert len(array) == entry["count"]
+        return array
+
+    def mesh(self) -> tuple[np.ndarray, np.ndarray, dict[str, np.ndarray]]:
+        """Corner positions of each triangle [N, 3, 3], vertex normals alike, and other data."""
+        (mesh,) = self.tree["meshes"]
+        (part,) = mesh["primitives"]
+        index = self.accessor(part["indices"]).ravel()
+        data = {key: self.accessor(i)[index] for key, i in part["attributes"].items()}
+        points = data.pop("POSITION").reshape(-1, 3, 3)
+        return points, data.pop("NORMAL").reshape(-1, 3, 3), data
+
+    def picture(self) -> np.ndarray:
+        (entry,) = self.tree["images"]
+        pixels = cv2.imdecode(np.frombuffer(self.view(entry["bufferView"]), np.uint8), -1)
+        return cv2.cvtColor(pixels, cv2.COLOR_BGRA2RGBA)
+
+
+def level(tilemap: Tilemap) -> Level:
+    return Level(export_glb(tilemap, "keep")["keep.glb"])
+
+
+def drawn(tilemap: Tilemap) -> np.ndarray:
+    return np.any([layer.gids != 0 for layer in tilemap.layers], axis=0)
+
+
+@pytest.mark.parametrize("tilemap", MAPS.values(), ids=MAPS)
+def test_triangles_wind_counter_clockwise_around_unit_normals(tilemap):
+    for data in export_glb(tilemap, "keep").values():
+        points, normals, _ = Level(data).mesh()
+        cross = np.cross(points[:, 1] - points[:, 0], points[:, 2] - points[:, 0])
+        np.testing.assert_allclose(np.linalg.norm(normals, axis=2), 1)
+        np.testing.assert_allclose(normals, np.repeat(normals[:, :1], 3, axis=1))
+        area = np.linalg.norm(cross, axis=1)
+        assert (area > 0).all()
+        np.testing.assert_allclose(cross / area[:, None], normals[:, 0])
+
+
+@pytest.mark.parametrize("tilemap", MAPS.values(), ids=MAPS)
+def test_only_faces_that_can_be_seen(tilemap):
+    walls = tilemap.solid() & drawn(tilemap)
+    floor = drawn(tilemap) & ~walls
+    points, normals, _ = level(tilemap).mesh()
+    up = normals[:, 0, 1] == 1
+    centres = points.mean(axis=1)
+    assert up.sum() == 2 * (walls.sum() + floor.sum())
+    assert (points[up & (centres[:, 1] > 0)][..., 1] == 1).all()
+    around = np.pad(walls, 1)
+    wanted = 0
+    for axis in (0, 1):
+        wanted += np.count_nonzero(np.diff(around.astype(np.int8), axis=axis))
+    assert (~up).sum() == 2 * wanted
+
+
+@pytest.mark.parametrize("tilemap", MAPS.values(), ids=MAPS)
+def test_seen_from_above_it_is_the_picture_of_the_map(tilemap):
+    """Every pixel of every top face, looked up through its uv, is the pixel of the painted map."""
+    scene = level(tilemap)
+    points, normals, data = scene.mesh()
+    uv = data["TEXCOORD_0"].reshape(-1, 3, 2).astype(np.float64)
+    atlas, wanted = scene.picture(), tilemap_image(tilemap)
+    width, height = tilemap.tile_size
+    seen = np.zeros_like(wanted)
+    up = normals[:, 0, 1] == 1
+    cells = np.floor(points.mean(axis=1)[:, [2, 0]])
+    for row, column in np.argwhere(drawn(tilemap)):
+        mine = np.flatnonzero(up & (cells == (row, column)).all(axis=1))
+        assert len(mine) == 2
+        # Three corners give the affine map from metres to texels.
+        corner = np.column_stack([points[mine[0]][:, [0, 2]], np.ones(3)])
+        affine = np.linalg.solve(corner, uv[mine[0]])
+        y, x = np.mgrid[:height, :width]
+        metres = np.stack(
+            [column + (x + 0.5) / width, row + (y + 0.5) / height, np.ones_like(x)], axis=-1
+        )
+        texel = np.floor(metres @ affine * atlas.shape[1::-1]).astype(int)
+        block = np.s_[row * height : (row + 1) * height, column * width : (column + 1) * width]
+        seen[block] = atlas[texel[..., 1], texel[..., 0]]
+    np.testing.assert_array_equal(seen, wanted)
+
+
+def test_pixels_stay_sharp_and_holes_open():
+    for tilemap, mode in ((samples.tilemap(), "OPAQUE"), (maps.void(), None)):
+        tree = level(tilemap).tree
+        if mode is None:
+            assert "materials" not in tree and "meshes" not in tree
+            continue
+        assert tree["samplers"][0]["magFilter"] == 9728
+        assert tree["materials"][0].get("alphaMode", "OPAQUE") == mode
+        assert tree["materials"][0]["pbrMetallicRoughness"]["metallicFactor"] == 0
+    holes = maps.flipped()
+    holes = Tilemap(holes.tilesets, holes.layers[1:], (), holes.tile_size)
+    assert level(holes).tree["materials"][0]["alphaMode"] == "MASK"
+
+
+def test_objects_are_nodes_on_the_floor():
+    tilemap = samples.tilemap()
+    nodes = [node for node in level(tilemap).tree["nodes"] if "extras" in node]
+    assert len(nodes) == len(tilemap.objects)
+    for node, item in zip(nodes, tilemap.objects, strict=True):
+        x, y = item.cell
+        assert node["name"] == item.name and node["translation"] == [x + 0.5, 0.0, y + 0.5]
+        assert node["extras"] == {
+            "class": item.cls,
+            "id": item.id,
+            "cell": [x, y],
+            **item.properties,
+        }
+
+
+@pytest.mark.parametrize("tilemap", MAPS.values(), ids=MAPS)
+def test_collision_boxes_hold_exactly_the_walls(tilemap):
+    scene = Level(export_glb(tilemap, "keep")["keep_collision.glb"])
+    points, _, _ = scene.mesh()
+    volume = np.einsum("ij,ij->i", points[:, 0], np.cross(points[:, 1], points[:, 2])).sum() / 6
+    assert volume == pytest.approx((tilemap.solid() & drawn(tilemap)).sum())
+    assert any(node["name"] == "keep-colonly" for node in scene.tree["nodes"])
+
+
+def test_a_map_without_tiles_has_no_mesh_and_no_collision():
+    assert list(export_glb(maps.void(), "keep")) == ["keep.glb"]
+
+
+@given(hnp.arrays(np.bool_, st.tuples(st.integers(1, 9), st.integers(1, 9))))
+def test_merged_rectangles_cover_the_mask_once(mask):
+    count = np.zeros(mask.shape, dtype=int)
+    boxes = merge_rectangles(mask)
+    for x, y, w, h in boxes:
+        assert w > 0 and h > 0
+        count[y : y + h, x : x + w] += 1
+    np.testing.assert_array_equal(count, mask.astype(int))
+    assert merge_rectangles(np.ones((5, 7), dtype=bool)) == [(0, 0, 7, 5)]
