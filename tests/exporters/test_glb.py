@@ -126,6 +126,18 @@ def test_seen_from_above_it_is_the_picture_of_the_map(tilemap):
     np.testing.assert_array_equal(seen, wanted)
 
 
+@pytest.mark.parametrize("tilemap", MAPS.values(), ids=MAPS)
+def test_pictures_stand_upright_on_the_sides_and_are_not_mirrored(tilemap):
+    points, normals, data = level(tilemap).mesh()
+    uv = data["TEXCOORD_0"].reshape(-1, 3, 2)
+    side = normals[:, 0, 1] == 0
+    right = np.cross([0.0, 1.0, 0.0], normals[side, 0])  # as seen from outside
+    for a, b in ((0, 1), (1, 2), (2, 0)):
+        way, texels = points[side, b] - points[side, a], uv[side, b] - uv[side, a]
+        np.testing.assert_array_equal(np.sign(way[:, 1]), -np.sign(texels[:, 1]))
+        np.testing.assert_array_equal(np.sign((way * right).sum(axis=1)), np.sign(texels[:, 0]))
+
+
 def test_pixels_stay_sharp_and_holes_open():
     for tilemap, mode in ((samples.tilemap(), "OPAQUE"), (maps.void(), None)):
         tree = level(tilemap).tree

@@ -215,7 +215,7 @@ def test_conditions_variables_and_returns(node, fmt):
 @pytest.mark.parametrize("fmt", ["yarn", "ink"])
 @given(data=st.data())
 @settings(
-    max_examples=3,
+    max_examples=2,
     deadline=None,
     phases=[Phase.explicit, Phase.generate],
     suppress_health_check=list(HealthCheck),
