@@ -17,4 +17,11 @@ METRICS: dict[str, tuple[str, str]] = {
     "spectral_centroid": ("aigc_assets.metrics.sounds", "spectral_centroid"),
     "loudness": ("aigc_assets.metrics.sounds", "loudness"),
     "log_spectral_distance": ("aigc_assets.metrics.sounds", "log_spectral_distance"),
+    "palette_leaks": ("aigc_assets.metrics.sprites", "palette_leaks"),
+    "alpha_errors": ("aigc_assets.metrics.sprites", "alpha_errors"),
+    "stray_pixels": ("aigc_assets.metrics.sprites", "stray_pixels"),
+    "lone_colours": ("aigc_assets.metrics.sprites", "lone_colours"),
+    "loop_seam": ("aigc_assets.metrics.sprites", "loop_seam"),
+    "foreign_colours": ("aigc_assets.metrics.sprites", "foreign_colours"),
+    "feet_off_pivot": ("aigc_assets.metrics.sprites", "feet_off_pivot"),
 }

@@ -104,6 +104,10 @@ class FilmConv(nn.Module):
 class SlotCvae(nn.Module):
     """Encoder (one frame -> latent) and decoder (latent, attributes, pose -> slot logits)."""
 
+    offsets: Tensor
+    directions: Tensor
+    anchors: Tensor
+
     def __init__(self, config: SlotCvaeConfig):
         super().__init__()
         self.config = config = _tuples(config)
@@ -203,6 +207,7 @@ class SlotCvae(nn.Module):
         for number, stage in enumerate(self.stages):
             if number:
                 x = F.interpolate(x, scale_factor=2, mode="nearest")
+            assert isinstance(stage, nn.ModuleList)
             for layer in stage:
                 x = layer(x, c)
         return x

@@ -172,8 +172,10 @@ class CharacterTask:
             height=height,
             width=width,
         )
-        self.network = SlotCvae(self.config).to(run.device, memory_format=torch.channels_last)
+        network: Any = SlotCvae(self.config)
+        self.network: SlotCvae = network.to(run.device, memory_format=torch.channels_last)
         self.ema = Ema(self.network, 0.998)
+        self.average: Any = self.ema.network
         self.optimizer = torch.optim.AdamW(
             self.network.parameters(), 2e-3, betas=(0.9, 0.98), weight_decay=1e-3, fused=True
         )
@@ -263,8 +265,8 @@ class CharacterTask:
         character = self.composer.sample(self.config.anchors, generator).to(self.run.device)
         character = self.composer.twin(character, generator)
         pose = torch.full((len(character),), self.front, device=self.run.device)
-        mean, _ = self.ema.network.encode(self.composer.paint(character, pose))
-        self.ema.network.anchors.copy_(mean)
+        mean, _ = self.average.encode(self.composer.paint(character, pose))
+        self.average.anchors.copy_(mean)
 
     @torch.no_grad()
     def draw(self, character: Tensor, pose: Tensor) -> Tensor:
@@ -272,7 +274,7 @@ class CharacterTask:
         generator = torch.Generator().manual_seed(3)
         out = torch.zeros((len(pose), self.config.height, self.config.width), dtype=torch.long,
                           device=self.run.device)  # fmt: skip
-        network = self.ema.network
+        network = self.average
         kinds = [self.columns[p] for p in pose.tolist()]
         for columns in dict.fromkeys(kinds):
             member = torch.tensor([i for i, kind in enumerate(kinds) if kind == columns])

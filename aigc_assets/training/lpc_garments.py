@@ -54,8 +54,8 @@ def drawn_garments(
             for s, p, h, d in zip(shirt, pants, hose, directions, strict=True)
         ]
         for paint, part in (("cloak behind", 0), ("over", 1)):
-            maps = np.stack([pair[part] for pair in pairs])
-            garments.append(Garment("over", "cloak", paint, body, maps))
+            cloaks = np.stack([pair[part] for pair in pairs])
+            garments.append(Garment("over", "cloak", paint, body, cloaks))
     head = layers[by_item["head masculine"]] > 0
     for value, function, group in (("pointed hat", _pointed_hat, "accent"),
                                    ("crown", _crown, "metal")):  # fmt: skip
@@ -179,7 +179,7 @@ def _head_box(head: Mask) -> tuple[int, float] | None:
 
 def _pointed_hat(head: Mask, direction: str, first: int) -> NDArray[np.uint8]:
     """A wizard's hat: a cone whose tip leans back, on a wide brim."""
-    out = np.zeros(head.shape, dtype=np.uint8)
+    out: NDArray[np.uint8] = np.zeros(head.shape, dtype=np.uint8)
     box = _head_box(head)
     if box is None:
         return out
@@ -211,7 +211,7 @@ def _pointed_hat(head: Mask, direction: str, first: int) -> NDArray[np.uint8]:
 
 def _crown(head: Mask, direction: str, first: int) -> NDArray[np.uint8]:
     """A crown with five points, worn over the hair."""
-    out = np.zeros(head.shape, dtype=np.uint8)
+    out: NDArray[np.uint8] = np.zeros(head.shape, dtype=np.uint8)
     box = _head_box(head)
     if box is None:
         return out

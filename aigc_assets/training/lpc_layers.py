@@ -183,11 +183,8 @@ def read_layers(folder: Path) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
         parts.append((garment.attribute, garment.value, garment.paint, garment.body,
                       len(layers) - 1))  # fmt: skip
     stack = np.stack(layers)
-    margins = [
-        stack[..., : 8 * NARROW[0]].any((0, 2, 3)),
-        stack[..., 8 * NARROW[1] :].any((0, 2, 3)),
-    ]
-    narrow = ~(margins[0] | margins[1])
+    outside = np.concatenate([stack[..., : 8 * NARROW[0]], stack[..., 8 * NARROW[1] :]], 3)
+    narrow = [not outside[:, pose].any() for pose in range(stack.shape[1])]
     table, passes = _table(values, parts)
     info = {
         "vocabulary": {
@@ -229,26 +226,34 @@ def _windows(
         side = SOURCE_DIRECTIONS.index(direction)
         first = source[f"{head:04d}_idle"][side, 0]
         here = source[f"{head:04d}_{action}"][side, frame]
-        shift = max(
-            ((dx, dy) for dy in range(-14, 15) for dx in range(-12, 13)),
-            key=lambda d, a=first, b=here: (
-                int(((np.roll(b, (-d[1], -d[0]), (0, 1)) == a) & (a > 0)).sum()),
-                -abs(d[0]) - abs(d[1]),
-            ),
-        )
+        shift = _shift(first, here)
         left, top = FIRST[direction][0] + shift[0], FIRST[direction][1] + shift[1]
         lowest = int(np.flatnonzero(everything[action][side, frame].any(1))[-1])
         windows.append((left, max(top, lowest - SIZE[0] + 1)))  # the feet are always inside
     return windows
 
 
+def _shift(first: NDArray[np.uint8], here: NDArray[np.uint8]) -> tuple[int, int]:
+    """How far (x, y) a picture has moved, by the most pixels in common; the nearest on a tie."""
+    best, found = (-1, 0), (0, 0)
+    for dy in range(-14, 15):
+        for dx in range(-12, 13):
+            same = (np.roll(here, (-dy, -dx), (0, 1)) == first) & (first > 0)
+            score = (int(same.sum()), -abs(dx) - abs(dy))
+            if score > best:
+                best, found = score, (dx, dy)
+    return found
+
+
 def _outlines(source: dict[str, NDArray[np.uint8]]) -> dict[str, NDArray[np.bool_]]:
     """Per action, where any item has a pixel, [4, frames, 64, 64]; large props left out."""
     out: dict[str, NDArray[np.bool_]] = {}
     for action, frames in ACTIONS.items():
-        maps = [m for k, m in source.items() if k.endswith(f"_{action}")]
-        maps = [m > 0 for m in maps if m.shape == (4, frames, 64, 64)]
-        out[action] = np.logical_or.reduce(maps)
+        found = np.zeros((4, frames, 64, 64), dtype=np.bool_)
+        for key, maps in source.items():
+            if key.endswith(f"_{action}") and maps.shape == found.shape:
+                found |= maps > 0
+        out[action] = found
     return out
 
 

@@ -1,0 +1,270 @@
+"""Words of a prompt and what they mean: labels of the data plus a small table of synonyms.
+
+Every word of an item label ("curly", "cardigan", "kettle") is known by itself and stands for all
+values that carry it. The table below adds what people write instead: garments that the data calls
+otherwise, colour names, and roles. Nothing else is guessed; other words are reported as unknown.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+Values = Mapping[str, tuple[str, ...]]
+
+
+@dataclass(frozen=True)
+class Meaning:
+    """What a word asks for.
+
+    Args:
+        values: Per attribute, the values that fit.
+        paints: Slots that a colour word beside it colours.
+        colours: Slots with the colour names that fit when the prompt names no other.
+        firm: Whether it overrules the habits of a role ("helmet" does, "knight" is a role).
+    """
+
+    values: Values = field(default_factory=dict)
+    paints: tuple[str, ...] = ()
+    colours: Values = field(default_factory=dict)
+    firm: bool = True
+
+
+PAINTS: Mapping[str, tuple[str, ...]] = {
+    "hair": ("hair",),
+    "beard": ("hair",),
+    "torso": ("torso",),
+    "over": ("over",),
+    "legs": ("legs",),
+    "feet": ("feet",),
+    "neck": ("accent",),
+    "headwear": ("metal",),
+    "eyewear": ("metal",),
+}
+"""Slots that an attribute is painted with."""
+
+_LONG = ("longsleeve shirt", "v-neck longsleeve shirt", "scoop longsleeve shirt",
+         "buttoned longsleeve shirt")  # fmt: skip
+_HELMS = ("bascinet open", "norman", "kettle helm", "morion")
+_BEARDS = ("medium beard", "trimmed beard")
+_LONG_HAIR = ("medium page", "medium curly", "medium bob side part", "medium bob bangs",
+              "medium bangs and bun")  # fmt: skip
+_FEMALE = Meaning({"body": ("feminine",)})
+_MALE = Meaning({"body": ("masculine",)})
+_OLD = Meaning({"head": ("elderly",)}, (), {"hair": ("gray", "white", "silver")})
+_YOUNG = Meaning({"head": ("feminine", "masculine")})
+_ROBE = Meaning(
+    {"torso": ("longsleeve shirt",), "legs": ("long skirt",)}, ("torso", "legs", "over")
+)
+_DRESS = Meaning(
+    {"torso": ("scoop longsleeve shirt",), "legs": ("long skirt",), "over": ("none",)},
+    ("torso", "legs"),
+)
+_COAT = Meaning({"over": ("cardigan",)}, ("over",))
+_CLOAK = Meaning({"over": ("cloak",)}, ("over",))
+_TROUSERS = Meaning({"legs": ("pants", "cuffed pants")}, ("legs",))
+_HELMET = Meaning({"headwear": _HELMS}, ("metal",))
+
+
+def _role(colours: Values | None = None, **values: tuple[str, ...]) -> Meaning:
+    return Meaning(values, ("torso",), colours or {}, False)
+
+
+SYNONYMS: Mapping[str, Meaning] = {
+    # bodies and ages
+    **dict.fromkeys(
+        ("woman", "female", "lady", "girl", "countess", "she", "her", "wife",
+         "mother", "daughter", "sister", "feminine", "duchess", "maiden"), _FEMALE),
+    **dict.fromkeys(
+        ("man", "male", "lord", "boy", "count", "he", "his", "husband", "father",
+         "son", "brother", "masculine", "duke", "gentleman"), _MALE),
+    **dict.fromkeys(("old", "elder", "elderly", "aged", "ancient", "senior"), _OLD),
+    **dict.fromkeys(("young", "youthful", "teenage", "adult"), _YOUNG),
+    **dict.fromkeys(("queen", "princess"), Meaning(
+        {"body": ("feminine",), "headwear": ("crown",), "legs": ("long skirt",)}, ("torso",),
+        {"metal": ("gold",), "torso": ("purple", "garnet", "royal")}, False)),
+    **dict.fromkeys(("king", "prince"), Meaning(
+        {"body": ("masculine",), "headwear": ("crown",), "over": ("cloak",)}, ("torso",),
+        {"metal": ("gold",), "over": ("garnet", "royal"), "torso": ("royal", "wine")}, False)),
+    "grandmother": Meaning({"body": ("feminine",), "head": ("elderly",)}, (), _OLD.colours),
+    "grandfather": Meaning({"body": ("masculine",), "head": ("elderly",)}, (), _OLD.colours),
+    # garments
+    "shirt": Meaning({"torso": _LONG}, ("torso",)),
+    "blouse": Meaning({"torso": ("scoop longsleeve shirt", "buttoned longsleeve shirt")},
+                      ("torso",)),
+    "tunic": Meaning({"torso": _LONG, "legs": ("skirt",)}, ("torso", "legs")),
+    "sweater": Meaning({"torso": ("longsleeve shirt",)}, ("torso",)),
+    "armor": Meaning({"torso": ("longsleeve shirt",)}, ("torso",), {"torso": ("smoke", "gray")}),
+    **dict.fromkeys(("robe", "robes", "habit", "cassock"), _ROBE),
+    **dict.fromkeys(("dress", "gown"), _DRESS),
+    **dict.fromkeys(("coat", "jacket", "vest", "shawl"), _COAT),
+    **dict.fromkeys(("cloak", "cape", "mantle"), _CLOAK),
+    **dict.fromkeys(("trousers", "breeches", "slacks"), _TROUSERS),
+    "jeans": Meaning({"legs": ("pants", "cuffed pants")}, ("legs",), {"legs": ("denim",)}),
+    "kilt": Meaning({"legs": ("skirt",)}, ("legs",)),
+    "apron": Meaning({"legs": ("overalls",)}, ("legs",)),
+    "barefoot": Meaning({"feet": ("none",)}),
+    "sandals": Meaning({"feet": ("shoes",)}, ("feet",)),
+    "slippers": Meaning({"feet": ("shoes",)}, ("feet",)),
+    **dict.fromkeys(("helmet", "helm", "helmets"), _HELMET),
+    **dict.fromkeys(("hood", "cowl", "hooded"), Meaning({"headwear": ("hood",)}, ("accent",))),
+    "hat": Meaning({"headwear": ("pointed hat",)}, ("accent",)),
+    "crowned": Meaning({"headwear": ("crown",)}, ("metal",), {"metal": ("gold",)}),
+    "crown": Meaning({"headwear": ("crown",)}, ("metal",), {"metal": ("gold",)}),
+    "tiara": Meaning({"headwear": ("crown",)}, ("metal",), {"metal": ("gold", "silver")}),
+    "coif": Meaning({"headwear": ("chainmail hood",)}, ("metal",)),
+    "visor": Meaning({"headwear": ("bascinet closed",)}, ("metal",)),
+    "plume": Meaning({"headwear": ("bascinet open plumed", "morion plumed")}, ("accent",)),
+    "spectacles": Meaning({"eyewear": ("glasses", "halfmoon glasses")}, ("metal",)),
+    "tie": Meaning({"neck": ("bowtie",)}, ("accent",)),
+    # hair
+    "haired": Meaning({}, ("hair",)),
+    "hair": Meaning({}, ("hair",)),
+    "long": Meaning({"hair": _LONG_HAIR, "legs": ("long skirt",)}),
+    "bald": Meaning({"hair": ("none",)}),
+    "bearded": Meaning({"beard": _BEARDS, "body": ("masculine",)}, ("hair",)),
+    "beard": Meaning({"beard": _BEARDS}, ("hair",)),
+    "moustache": Meaning({"beard": ("walrus mustache", "chevron mustache", "handlebar mustache")},
+                         ("hair",)),
+    "shaven": Meaning({"beard": ("none",)}),
+    "afro": Meaning({"hair": ("short natural", "medium curly")}, ("hair",)),
+    "wavy": Meaning({"hair": ("medium curly", "short curly")}, ("hair",)),
+    "braids": Meaning({"hair": ("medium cornrows",)}, ("hair",)),
+    "braided": Meaning({"hair": ("medium cornrows",)}, ("hair",)),
+    "skin": Meaning({}, ("skin",)),
+    "skinned": Meaning({}, ("skin",)),
+    "eyes": Meaning({}, ("eyes",)),
+    "eyed": Meaning({}, ("eyes",)),
+    # roles: habits that any firm word overrules
+    **dict.fromkeys(
+        ("wizard", "mage", "sorcerer", "warlock", "magician"),
+        _role({"torso": ("royal", "purple", "indigo", "midnight")}, body=("masculine",),
+              beard=("medium beard",), torso=("longsleeve shirt",), legs=("long skirt",),
+              headwear=("pointed hat",))),
+    **dict.fromkeys(
+        ("witch", "sorceress", "enchantress"),
+        _role({"torso": ("purple", "black", "plum")}, body=("feminine",), legs=("long skirt",),
+              torso=("scoop longsleeve shirt",), headwear=("pointed hat",))),
+    **dict.fromkeys(
+        ("knight", "soldier", "guard", "warrior", "paladin", "captain", "sentinel"),
+        _role({"torso": ("navy", "wine", "forest"), "metal": ("steel", "iron")}, headwear=_HELMS,
+              feet=("boots",), legs=("pants", "hose"))),
+    "warden": _role({"metal": ("iron", "steel")}, feet=("boots",), legs=("pants",)),
+    **dict.fromkeys(
+        ("blacksmith", "smith"),
+        _role({"torso": ("umber", "wine")}, body=("masculine",), head=("masculine",),
+              feet=("boots",), legs=("pants",), over=("suspenders",))),
+    **dict.fromkeys(
+        ("alchemist", "scholar", "scientist", "librarian", "scribe", "professor"),
+        _role({"over": ("forest", "umber", "plum")}, eyewear=("none", "glasses",
+              "halfmoon glasses"), over=("cardigan",))),
+    **dict.fromkeys(
+        ("farmer", "peasant", "miller", "gardener"),
+        _role({"legs": ("denim", "umber", "leather")}, legs=("overalls",),
+              torso=("buttoned longsleeve shirt", "t-shirt"), feet=("boots",))),
+    **dict.fromkeys(
+        ("noble", "rich", "wealthy", "aristocrat"),
+        _role({"torso": ("purple", "wine", "royal", "garnet")})),
+    **dict.fromkeys(
+        ("monk", "friar"),
+        _role({"torso": ("umber", "chocolate")}, hair=("short balding",), legs=("long skirt",),
+              torso=("longsleeve shirt",), body=("masculine",), head=("masculine", "elderly"))),
+    **dict.fromkeys(
+        ("priest", "priestess", "cleric", "healer", "nun"),
+        _role({"torso": ("ivory", "pearl", "linen")}, torso=("longsleeve shirt",),
+              legs=("long skirt",))),
+    **dict.fromkeys(
+        ("thief", "rogue", "assassin", "bandit"),
+        _role({"torso": ("charcoal", "shadow", "soot"), "legs": ("charcoal", "soot")},
+              headwear=("hood",), over=("cloak", "none"), feet=("boots",))),
+    **dict.fromkeys(
+        ("ranger", "hunter", "scout", "archer", "elf"),
+        _role({"torso": ("forest", "fern", "olivine"), "legs": ("umber", "leather")},
+              feet=("boots",))),
+    **dict.fromkeys(
+        ("merchant", "trader", "innkeeper", "shopkeeper", "bartender", "baker", "cook"),
+        _role({"torso": ("mustard", "linen", "ochre")}, over=("suspenders", "none"))),
+    **dict.fromkeys(
+        ("bard", "minstrel", "jester"), _role({"torso": ("teal", "red orange", "amber")},
+                                              legs=("hose",), feet=("shoes",))),
+    **dict.fromkeys(("sailor", "pirate", "fisherman"),
+                    _role({"torso": ("navy", "white")}, legs=("cuffed pants",))),
+    **dict.fromkeys(("villager", "citizen", "traveler", "traveller", "adventurer", "hero",
+                     "heroine", "child", "kid", "student", "servant", "worker"), _role()),
+    **dict.fromkeys(("dwarf", "viking"), _role(body=("masculine",), head=("masculine",),
+                                               beard=("medium beard",), headwear=_HELMS)),
+}  # fmt: skip
+
+COLOUR_WORDS: Mapping[str, tuple[str, ...]] = {
+    # word: names to look for, first one that the kind of ramp has
+    "grey": ("gray",), "gray": ("gray",), "blond": ("blonde",), "blonde": ("blonde", "lemon"),
+    "golden": ("gold", "blonde", "amber"), "gold": ("gold", "blonde", "amber"),
+    "ginger": ("orange",), "redhead": ("red",), "auburn": ("ruby", "garnet"),
+    "crimson": ("red", "garnet"), "scarlet": ("red",), "maroon": ("wine", "ruby"),
+    "burgundy": ("wine", "ruby"), "violet": ("violet", "purple"), "magenta": ("cerise", "pink"),
+    "turquoise": ("teal",), "lime": ("spring", "green"), "olive": ("olivine", "tawny"),
+    "khaki": ("tan",), "cream": ("ivory", "platinum"), "rust": ("red orange", "bronze"),
+    "iron": ("iron", "gray"), "steel": ("steel", "silver"), "leather": ("leather", "brown"),
+    "dark": ("charcoal", "coffee", "iron"), "light": ("dove", "ivory", "blonde"),
+    "pale": ("ivory", "pearl", "platinum"), "fair": ("peach", "blonde"),
+    "tanned": ("tan",), "ebony": ("coffee", "black"), "olive-skinned": ("tawny",),
+    "turmeric": ("tumeric",), "platinum": ("platinum", "silver"),
+    "white": ("white", "porcelain", "silver"), "black": ("black", "coffee", "iron"),
+    "brown": ("brown", "bronze"), "hazel": ("hazel", "chestnut", "brown"),
+    "blue": ("blue",), "green": ("green",), "red": ("red",), "yellow": ("yellow", "blonde"),
+    "orange": ("orange",), "purple": ("purple",), "pink": ("pink",), "silver": ("silver",),
+}  # fmt: skip
+
+SHADED: Mapping[tuple[str, str], tuple[str, ...]] = {
+    ("dark", "blue"): ("navy", "midnight"), ("dark", "green"): ("forest",),
+    ("dark", "red"): ("wine", "garnet", "ruby"), ("dark", "brown"): ("chocolate", "chestnut"),
+    ("dark", "gray"): ("charcoal",), ("dark", "purple"): ("plum",),
+    ("light", "blue"): ("sky", "powder"), ("light", "green"): ("mint",),
+    ("light", "brown"): ("tan", "ash brown"), ("light", "gray"): ("dove", "silver"),
+    ("light", "pink"): ("rose", "powder", "pink"), ("light", "purple"): ("lavender",),
+    ("pale", "blue"): ("powder", "ice"), ("pale", "green"): ("mint",),
+    ("dark", "skin"): ("coffee", "brown"), ("pale", "skin"): ("porcelain", "ivory"),
+    ("light", "skin"): ("ivory", "peach"), ("fair", "skin"): ("peach", "ivory"),
+    ("dark", "hair"): ("black", "charcoal"), ("light", "hair"): ("blonde", "platinum"),
+}  # fmt: skip
+"""Two words that together name a colour, or a tone that fits a slot."""
+
+ADJECTIVES = frozenset(
+    "short medium long high open closed top flat side part natural fade thin ankle".split()
+)
+"""Words that only mean something beside a noun of the same attribute."""
+
+IGNORED = frozenset(
+    "a an the and or with in of wearing wears wear has have having who is are his her their its on "
+    "very some big small tall short's from for at to as by pair person character sprite pixel art "
+    "one that this simple plain nice style".split()
+)
+"""Words that ask for nothing that can be drawn."""
+
+EYES: Mapping[str, tuple[int, int, int]] = {
+    "brown": (110, 70, 40), "blue": (58, 110, 180), "green": (60, 130, 70), "gray": (110, 120, 135),
+    "hazel": (140, 100, 50), "purple": (120, 70, 160), "black": (45, 40, 50),
+}  # fmt: skip
+"""Colours of eyes."""
+
+_WORD = re.compile(r"[^\W_]+(?:[-'’][^\W_]+)*")
+_FILLER = frozenset(("and", "helm", "none"))
+
+
+def words(text: str) -> list[str]:
+    """Lower-case words of a text, hyphens and apostrophes kept inside."""
+    return [word.replace("’", "'") for word in _WORD.findall(text.lower())]
+
+
+def label_words(vocabulary: Mapping[str, Any]) -> dict[str, Values]:
+    """Per word of the item labels: the values of each attribute that carry it."""
+    found: dict[str, dict[str, list[str]]] = {}
+    for attribute, values in vocabulary["attributes"].items():
+        if attribute in ("body", "head"):
+            continue
+        for value in values:
+            for word in {value, *words(value)} - _FILLER:
+                found.setdefault(word, {}).setdefault(attribute, []).append(value)
+    return {word: {a: tuple(v) for a, v in where.items()} for word, where in found.items()}
