@@ -129,12 +129,16 @@ class Plan:
     def _previews(self) -> list[Job]:
         if not self.page:
             return []
-        engine = stages.check_fingerprint()
-        return [
-            Job(f"preview:{node.id}", "preview", node.id, node.kind,
-                {"name": node.id, "engine": engine}, (node.id,))
-            for node in self.nodes.values()
-        ]  # fmt: skip
+        jobs = []
+        for node in self.nodes.values():
+            payload: dict[str, Any] = {"name": node.id, "engine": stages.check_fingerprint()}
+            inputs: tuple[str, ...] = (node.id,)
+            if node.kind == "cutscene":  # its poster shows the map and the actors
+                payload |= {"pack_name": self.name, "palette": self.palette_hex}
+                inputs = (node.id, *node.deps)
+            name = f"preview:{node.id}"
+            jobs.append(Job(name, "preview", node.id, node.kind, payload, inputs))
+        return jobs
 
 
 def manifest_plan(

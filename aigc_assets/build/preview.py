@@ -9,16 +9,22 @@ from typing import Any
 import numpy as np
 
 from aigc_assets.exporters.png import encode_png
-from aigc_assets.exporters.raster import tilemap_image
+from aigc_assets.exporters.raster import tilemap_image, timeline_frame
 from aigc_assets.exporters.wav import export_wav
-from aigc_assets.types import Asset, DialogueTree, Sound, SpriteSheet, Tilemap, Timeline
+from aigc_assets.types import Asset, AssetPack, DialogueTree, Sound, SpriteSheet, Tilemap, Timeline
 
 DESCRIPTION = "preview.json"
 _BARS = 160
 
 
-def preview_asset(asset: Asset, name: str) -> dict[str, bytes]:
-    """Media files for the page, and `DESCRIPTION` with what the page needs to know about them."""
+def preview_asset(asset: Asset, name: str, pack: AssetPack | None = None) -> dict[str, bytes]:
+    """Media files for the page, and `DESCRIPTION` with what the page needs to know about them.
+
+    Args:
+        asset: What to show.
+        name: Its id.
+        pack: The other assets, for the poster of a cutscene.
+    """
     files: dict[str, bytes] = {}
     if isinstance(asset, Tilemap):
         files[f"{name}.png"] = encode_png(tilemap_image(asset))
@@ -33,6 +39,10 @@ def preview_asset(asset: Asset, name: str) -> dict[str, bytes]:
         page = _dialogue(asset)
     elif isinstance(asset, Timeline):
         page = _timeline(asset, f"{name}.mp4")
+        if pack is not None:
+            picture = timeline_frame(asset, pack, _poster_frame(asset))
+            files[f"{name}_poster.png"] = encode_png(picture)
+            page["poster"] = f"{name}_poster.png"
     else:
         page = {}
     text = json.dumps(page, ensure_ascii=False, separators=(",", ":"))
@@ -119,3 +129,11 @@ def _timeline(asset: Timeline, media: str) -> dict[str, Any]:
         "captions": captions,
         "cues": sorted(cues),
     }
+
+
+def _poster_frame(asset: Timeline) -> int:
+    """The last frame of the first caption, when it is written out in full."""
+    for track in asset.tracks:
+        if track.kind == "subtitle" and track.clips:
+            return track.clips[0].stop - 1
+    return asset.duration // 2

@@ -111,7 +111,10 @@ def preview(
     """Pictures and sounds for the page of the report, and ``preview.json`` that describes them."""
     from aigc_assets.build.preview import preview_asset
 
-    return preview_asset(inputs.asset(asset_id), asset_id), ""
+    pack = None
+    if "pack_name" in payload:
+        pack = inputs.pack(payload["pack_name"], payload["palette"])
+    return preview_asset(inputs.asset(asset_id), asset_id, pack), ""
 
 
 ACTIONS: dict[str, Callable[[Mapping[str, Any], str, Inputs], tuple[dict[str, bytes], str]]] = {
