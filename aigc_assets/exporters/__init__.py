@@ -82,8 +82,8 @@ def export_asset(
     """Export one asset; file names start with ``name``, the main file comes first.
 
     Raises:
-        UsageError: If the format is unknown or does not take this kind of asset, or if ``name``
-            cannot start a file name.
+        UsageError: If the format is unknown or does not take this kind of asset, if ``name``
+            cannot start a file name, or if the format needs the pack and there is none.
         MissingPartError: If the format needs an optional package that is not installed.
     """
     if format not in FORMATS:
@@ -95,6 +95,12 @@ def export_asset(
         fitting = ", ".join(sorted(f for f, e in FORMATS.items() if kind in e.kinds))
         raise UsageError(f"{format} does not hold a {kind}", remedy=f"one of: {fitting}")
     require_file_name(name)
+    if entry.needs_pack and pack is None:
+        raise UsageError(
+            f"{format} draws on other assets",
+            where=name,
+            remedy="give the pack that holds them",
+        )
     function: Callable[..., dict[str, bytes]]
     try:
         function = getattr(importlib.import_module(entry.module), entry.function)

@@ -1,9 +1,11 @@
 """Ogg Vorbis, the same bytes every time.
 
-libsndfile numbers each stream at random; the pages are renumbered here and their checksums redone.
+libsndfile numbers each stream at random; the pages are written anew here with a fixed number.
 
 References:
-    RFC 3533, "The Ogg Encapsulation Format Version 0", section 6 (page header and CRC).
+    RFC 3533, "The Ogg Encapsulation Format Version 0", section 6 (page header and CRC);
+    Xiph.Org, "Vorbis I specification", section 5 (comment header). The loop comments are those
+    that RPG Maker and several players read; both count samples.
 """
 
 from __future__ import annotations
@@ -11,6 +13,7 @@ from __future__ import annotations
 import io
 import struct
 import zlib
+from typing import NamedTuple
 
 import numpy as np
 import soundfile
@@ -21,11 +24,12 @@ from aigc_assets.types import Sound
 _BLOCK = 32_768  # libvorbis keeps a block on the stack; long ones overflow it
 _COMPRESSION = 0.4  # libsndfile's scale 0..1, about quality 6 of oggenc
 _SERIAL = 1
+_HEADER = struct.Struct("<4sBBqIIIB")
 _RATES = (8_000, 200_000)  # Hz; outside of libvorbis' modes libsndfile crashes instead of refusing
 
 
 def export_ogg(asset: Sound, name: str) -> dict[str, bytes]:
-    """Write ``<name>.ogg``. The loop points stay behind: WAV carries them.
+    """Write ``<name>.ogg``; a loop becomes the comments ``LOOPSTART`` and ``LOOPLENGTH``.
 
     Args:
         asset: The sound.
@@ -53,29 +57,76 @@ def export_ogg(asset: Sound, name: str) -> dict[str, bytes]:
     ) as out:
         for start in range(0, len(frames), _BLOCK):
             out.write(frames[start : start + _BLOCK])
-    return {f"{name}.ogg": renumber(buffer.getvalue())}
+    pages = read_pages(buffer.getvalue())
+    if asset.loop is not None:
+        start, stop = asset.loop
+        pages = add_comments(pages, [f"LOOPSTART={start}", f"LOOPLENGTH={stop - start}"])
+    return {f"{name}.ogg": write_pages(pages)}
 
 
-def renumber(data: bytes, serial: int = _SERIAL) -> bytes:
-    """Give all pages of a single Ogg stream the serial number ``serial`` and a right checksum.
+class Page(NamedTuple):
+    """One Ogg page: header type, granule position, lacing values and content."""
+
+    kind: int
+    granule: int
+    lacing: bytes
+    body: bytes
+
+
+def read_pages(data: bytes) -> list[Page]:
+    """Take an Ogg file apart.
 
     Raises:
         ValueError: If ``data`` is not a sequence of whole Ogg pages.
     """
-    out = bytearray(data)
-    at = 0
-    while at < len(out):
-        if out[at : at + 4] != b"OggS" or at + 27 > len(out):
+    pages, at = [], 0
+    while at < len(data):
+        if data[at : at + 4] != b"OggS" or at + _HEADER.size > len(data):
             raise ValueError(f"no Ogg page at byte {at}")
-        header = 27 + out[at + 26]
-        size = header + sum(out[at + 27 : at + header])
-        if at + size > len(out):
-            raise ValueError(f"the Ogg page at byte {at} is cut off")
-        struct.pack_into("<I", out, at + 14, serial)
-        struct.pack_into("<I", out, at + 22, 0)
-        struct.pack_into("<I", out, at + 22, ogg_crc(bytes(out[at : at + size])))
-        at += size
-    return bytes(out)
+        _, _, kind, granule, _, _, _, count = _HEADER.unpack_from(data, at)
+        start = at + _HEADER.size + count
+        lacing = data[start - count : start]
+        at = start + sum(lacing)
+        if len(lacing) < count or at > len(data):
+            raise ValueError("the last Ogg page is cut off")
+        pages.append(Page(kind, granule, lacing, data[start:at]))
+    return pages
+
+
+def write_pages(pages: list[Page]) -> bytes:
+    """Put an Ogg file together: one stream, pages counted from 0, checksums right."""
+    out = b""
+    for number, (kind, granule, lacing, body) in enumerate(pages):
+        numbers = (b"OggS", 0, kind, granule, _SERIAL, number)
+        page = _HEADER.pack(*numbers, 0, len(lacing)) + lacing + body
+        out += _HEADER.pack(*numbers, ogg_crc(page), len(lacing)) + lacing + body
+    return out
+
+
+def add_comments(pages: list[Page], comments: list[str]) -> list[Page]:
+    """Write Vorbis comments, such as ``LOOPSTART=441``, into the second header of a stream.
+
+    The headers after the first are laid out anew on one page; audio starts on a page of its own.
+    """
+    packets: list[bytes] = []
+    packet, used = b"", 1
+    while len(packets) < 2:  # the comment and the setup header, which may span pages
+        at = 0
+        for length in pages[used].lacing:
+            packet += pages[used].body[at : at + length]
+            at += length
+            if length < 255:
+                packets.append(packet)
+                packet = b""
+        used += 1
+    comment, setup = packets
+    vendor = 11 + struct.unpack_from("<I", comment, 7)[0]
+    count = struct.unpack_from("<I", comment, vendor)[0]
+    added = b"".join(struct.pack("<I", len(c.encode())) + c.encode() for c in comments)
+    head = comment[:vendor] + struct.pack("<I", count + len(comments))
+    comment = head + added + comment[vendor + 4 :]
+    lacing = b"".join(b"\xff" * (len(p) // 255) + bytes([len(p) % 255]) for p in (comment, setup))
+    return [pages[0], Page(0, 0, lacing, comment + setup), *pages[used:]]
 
 
 _MIRRORED = bytes(int(f"{value:08b}"[::-1], 2) for value in range(256))

@@ -133,6 +133,13 @@ def test_an_unsafe_name_is_refused(name):
         export_asset(samples.tilemap(), name, "tiled")
 
 
+@pytest.mark.parametrize("fmt", [fmt for fmt, entry in FORMATS.items() if entry.needs_pack])
+def test_a_format_that_needs_the_pack_asks_for_it(fmt):
+    name, asset = BY_KIND[FORMATS[fmt].kinds[0]]
+    with pytest.raises(UsageError, match="give the pack"):
+        export_asset(asset, name, fmt)
+
+
 def test_every_kind_has_a_default_format():
     assert set(DEFAULT_FORMAT) == set(BY_KIND)
     for kind, fmt in DEFAULT_FORMAT.items():

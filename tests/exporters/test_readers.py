@@ -256,9 +256,19 @@ def test_ffprobe_reads_every_sample(tmp_path, fmt):
     assert stream["duration_ts"] == sound.samples.shape[1]
 
 
-def test_ffmpeg_decodes_the_ogg_without_a_complaint(tmp_path):
+def test_ffprobe_finds_the_loop_of_an_ogg(tmp_path):
+    program = need_program("ffprobe")
+    (path,) = write(tmp_path, stereo(loop=(441, 4410)), "wind", "ogg")
+    command = [program, "-v", "error", "-show_entries", "stream_tags", "-of", "json", str(path)]
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    tags = json.loads(done.stdout)["streams"][0]["tags"]
+    assert (tags["LOOPSTART"], tags["LOOPLENGTH"]) == ("441", "3969")
+
+
+@pytest.mark.parametrize("loop", [None, (441, 4410)])
+def test_ffmpeg_decodes_the_ogg_without_a_complaint(tmp_path, loop):
     program = need_program("ffmpeg")
-    (path,) = write(tmp_path, stereo(), "coin", "ogg")
+    (path,) = write(tmp_path, stereo(loop=loop), "coin", "ogg")
     command = [program, "-v", "error", "-xerror", "-err_detect", "crccheck+explode"]
     done = subprocess.run(
         [*command, "-i", str(path), "-f", "null", "-"], capture_output=True, text=True

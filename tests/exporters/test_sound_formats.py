@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aigc_assets.errors import UsageError
-from aigc_assets.exporters.ogg import export_ogg, ogg_crc, renumber
+from aigc_assets.exporters.ogg import export_ogg, ogg_crc, read_pages
 from aigc_assets.exporters.wav import export_wav
 from aigc_assets.types import Sound
 from tests import samples
@@ -102,12 +102,21 @@ def test_ogg_crc_equals_its_definition(data):
 
 
 @pytest.mark.parametrize("cut", [1, 30, 100])
-def test_renumber_refuses_what_is_not_ogg(cut):
+def test_what_is_not_ogg_is_refused(cut):
     data = export_ogg(samples.sound(), "coin")["coin.ogg"]
-    with pytest.raises(ValueError, match="Ogg"):
-        renumber(data[:-cut])
+    with pytest.raises(ValueError, match="cut off"):
+        read_pages(data[:-cut])
     with pytest.raises(ValueError, match="no Ogg page at byte 0"):
-        renumber(b"RIFF" + data)
+        read_pages(b"RIFF" + data)
+
+
+def test_an_ogg_loop_is_written_as_comments_and_nothing_else_changes():
+    plain = export_ogg(stereo(), "x")["x.ogg"]
+    looped = export_ogg(stereo(loop=(441, 4410)), "x")["x.ogg"]
+    assert b"LOOPSTART" not in plain
+    assert b"\x0d\0\0\0LOOPSTART=441\x0f\0\0\0LOOPLENGTH=3969" in looped
+    np.testing.assert_array_equal(*(soundfile.read(io.BytesIO(x))[0] for x in (plain, looped)))
+    assert read_pages(looped)[2:] == read_pages(plain)[2:]
 
 
 @pytest.mark.parametrize("rate", [1000, 7999, 200_001, 384_000])
