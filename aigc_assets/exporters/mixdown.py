@@ -122,17 +122,15 @@ def limit(mix: NDArray[np.float64], ceiling: float = CEILING) -> NDArray[np.floa
     if not (peak > ceiling).any():
         return mix
     gain = np.minimum(1.0, ceiling / np.maximum(peak, ceiling))
-    window = np.pad(gain, _ATTACK, constant_values=1.0)
+    window = np.pad(gain, 2 * _ATTACK, constant_values=1.0)
     size = 1
     while size < 2 * _ATTACK:  # minimum over 2 * _ATTACK samples by doubling
         window = np.minimum(window[:-size], window[size:])
         size *= 2
-    # Averaging the minimum over the same span cannot exceed what any sample in the middle needs.
-    sums = np.concatenate([[0.0], np.cumsum(np.pad(window, _ATTACK, constant_values=1.0))])
+    # Averaged over the same span, it stays below the gain of the one sample that all minima share.
+    sums = np.concatenate([[0.0], np.cumsum(window)])
     span = 2 * _ATTACK
-    smooth = (sums[span:] - sums[:-span]) / span
-    offset = (len(smooth) - mix.shape[1]) // 2
-    smooth = smooth[offset : offset + mix.shape[1]]
+    smooth = ((sums[span:] - sums[:-span]) / span)[1 : 1 + mix.shape[1]]
     limited: NDArray[np.float64] = np.clip(mix * smooth, -ceiling, ceiling)
     return limited
 
