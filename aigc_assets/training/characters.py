@@ -201,9 +201,10 @@ class CharacterTask:
         kind = int(torch.multinomial(torch.tensor(share), 1, generator=run.generator))
         columns, weights = self.kinds[kind]
         pool = self.composer.sample(3 * BATCH, run.generator)
-        character = pool[~self.composer.held_out(pool)][:BATCH].to(device)
-        pose = torch.multinomial(weights, len(character), True, generator=run.generator).to(device)
-        character = self.composer.fit(character, pose)
+        pose = torch.multinomial(weights, len(pool), True, generator=run.generator).to(device)
+        pool = self.composer.fit(pool.to(device), pose)
+        keep = torch.nonzero(~self.composer.held_out(pool)).flatten()[:BATCH]
+        character, pose = pool[keep], pose[keep]
         noise = torch.randn((len(pose), self.config.latent), generator=run.generator).to(device)
         twin = self.composer.twin(character, run.generator)
         front = self.composer.paint(twin, torch.full_like(pose, self.front))
@@ -300,6 +301,8 @@ class CharacterTask:
             pose = torch.tensor(poses)[pick].to(device)
             character = self.test.repeat_interleave(each, 0).to(device)
             character = self.composer.fit(character, pose)
+            still = self.composer.held_out(character)  # a stand-in may be a pair that was seen
+            character, pose = character[still], pose[still]
             truth = self.composer.paint(character, pose)
             drawn = self.draw(character, pose)
             labels = character[:, : self.composer.labelled]

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import json
 import re
+import zipfile
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -144,7 +145,7 @@ def read_layers(folder: Path) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
         entries = json.loads((folder / "layers.json").read_bytes())
         with np.load(folder / "layers.npz", allow_pickle=False) as archive:
             source = {key: archive[key] for key in archive.files}
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, zipfile.BadZipFile) as error:
         raise DataError(f"cannot read the layers: {error}", where=str(folder)) from error
     windows = _windows(entries, source)
     values: dict[str, list[str]] = {
