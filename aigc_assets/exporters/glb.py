@@ -1,9 +1,10 @@
 """A map as a level in three dimensions: binary glTF.
 
 One tile is one metre, x runs along the columns, z down the rows, y up. Floor tiles lie at y = 0,
-solid tiles are boxes one metre high of which only the faces that can be seen are built. Every
-different stack of tiles is painted once into an atlas with extruded edges. Objects are empty nodes
-on the floor, named and with their class, cell and properties as extras.
+solid tiles are boxes one metre high of which only the faces that can be seen are built; tiles with
+the property ``liquid`` stay flat, however solid. Every different stack of tiles is painted once
+into an atlas with extruded edges. Objects are empty nodes on the floor, named and with their class,
+cell and properties as extras.
 
 References:
     Khronos, "glTF 2.0 Specification" (binary: section 4.4, samplers: 3.8.4.3).
@@ -66,11 +67,12 @@ def export_glb(asset: Tilemap, name: str) -> dict[str, bytes]:
     """
     stacks, cells = tile_stacks(asset)
     drawn = (stacks != 0).any(axis=1)[cells]
-    walls = asset.solid() & drawn
+    solid = asset.solid() & drawn
+    walls = solid & ~_liquid(asset, stacks)[cells]
     files = {}
     quads = level_quads(walls, drawn & ~walls, cells)
     files[f"{name}.glb"] = _level(asset, name, quads, stacks)
-    boxes = merge_rectangles(walls)
+    boxes = merge_rectangles(solid)
     if boxes:
         files[f"{name}_collision.glb"] = _collision(name, boxes)
     return files
@@ -81,6 +83,14 @@ def tile_stacks(tilemap: Tilemap) -> tuple[NDArray[np.uint32], NDArray[np.int64]
     piles = np.stack([layer.gids.ravel() for layer in tilemap.layers], axis=1)
     stacks, cells = np.unique(piles, axis=0, return_inverse=True)
     return stacks, cells.reshape(tilemap.height, tilemap.width).astype(np.int64)
+
+
+def _liquid(tilemap: Tilemap, stacks: NDArray[np.uint32]) -> NDArray[np.bool_]:
+    """Which stacks hold a tile with the property ``liquid``, [K]."""
+    wet = [
+        any(tilemap.tile_properties(g).get("liquid") is True for g in s) for s in stacks.tolist()
+    ]
+    return np.array(wet, dtype=bool)
 
 
 def level_quads(

@@ -14,7 +14,7 @@ from hypothesis.extra import numpy as hnp
 
 from aigc_assets.exporters.glb import export_glb, merge_rectangles
 from aigc_assets.exporters.raster import tilemap_image
-from aigc_assets.types import Tilemap
+from aigc_assets.types import TileLayer, Tilemap, Tileset
 from tests import samples
 from tests.exporters import maps
 
@@ -174,6 +174,17 @@ def test_collision_boxes_hold_exactly_the_walls(tilemap):
     volume = np.einsum("ij,ij->i", points[:, 0], np.cross(points[:, 1], points[:, 2])).sum() / 6
     assert volume == pytest.approx((tilemap.solid() & drawn(tilemap)).sum())
     assert any(node["name"] == "keep-colonly" for node in scene.tree["nodes"])
+
+
+def test_liquid_stops_walkers_but_is_no_wall():
+    image = maps.picture(4, 2, 1)
+    set_ = Tileset("lake", image, (8, 8), ({"solid": False}, {"solid": True, "liquid": True}))
+    gids = np.array([[1, 2, 1]], dtype=np.uint32)
+    files = export_glb(Tilemap((set_,), (TileLayer("ground", gids),), (), (8, 8)), "lake")
+    points, normals, _ = Level(files["lake.glb"]).mesh()
+    assert len(points) == 6 and (points[..., 1] == 0).all() and (normals[..., 1] == 1).all()
+    points, _, _ = Level(files["lake_collision.glb"]).mesh()
+    assert (points.min((0, 1)).tolist(), points.max((0, 1)).tolist()) == ([1, 0, 0], [2, 1, 1])
 
 
 def test_a_map_without_tiles_has_no_mesh_and_no_collision():
