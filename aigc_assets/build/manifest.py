@@ -19,7 +19,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from aigc_assets.build import vocabulary
 from aigc_assets.build.diagnostics import describe, explain, shown
 from aigc_assets.build.vocabulary import suggest
-from aigc_assets.errors import AigcError, DataError, ManifestError
+from aigc_assets.errors import DataError, ManifestError, UsageError
 from aigc_assets.types.validation import ID_PATTERN
 
 MAX_BYTES = 1_000_000
@@ -205,10 +205,10 @@ class DialogueTable(Table):
 
     id: Id
     cast: Annotated[
-        list[Id], BeforeValidator(_listed(1, 8)), Field(description="Ids of characters.")
+        list[Id], BeforeValidator(_listed(1, 6)), Field(description="Ids of characters.")
     ]
     mood: Annotated[str, BeforeValidator(_one_of(vocabulary.moods))] = "neutral"
-    lines: Annotated[int, BeforeValidator(_whole(2, 200)), Field(ge=2, le=200)] = 10
+    lines: Annotated[int, BeforeValidator(_whole(2, 60)), Field(ge=2, le=60)] = 10
     seed: Seed | None = None
     text: Annotated[
         dict[str, Annotated[str, BeforeValidator(_text(1, 500))]],
@@ -227,7 +227,7 @@ class CutsceneTable(Table):
         BeforeValidator(_pair("[width, height] in px", 64, 3840, even=True)),
         Field(min_length=2, max_length=2, description="Width and height in px, even."),
     ] = [1280, 720]
-    frame_rate: Annotated[int, BeforeValidator(_whole(8, 120)), Field(ge=8, le=120)] = 24
+    frame_rate: Annotated[int, BeforeValidator(_whole(12, 60)), Field(ge=12, le=60)] = 24
     sounds: Annotated[
         list[Id] | None, Field(description="Ids of sounds it may use; all when left out.")
     ] = None
@@ -318,6 +318,7 @@ def parse_manifest(values: Mapping[str, Any], where: str = "manifest") -> Manife
     except RecursionError:
         raise ManifestError("tables are nested too deeply", where=where) from None
     _check_references(manifest, where)
+    _check_requests(manifest, where)
     return manifest
 
 
@@ -383,14 +384,6 @@ def _check_references(manifest: Manifest, where: str) -> None:
         )
     if len(taken) > MAX_ASSETS:
         raise ManifestError(f"{len(taken)} assets, the limit is {MAX_ASSETS}", where=where)
-    for number, item in enumerate(manifest.map, 1):
-        try:
-            vocabulary.check_requirements(tuple(item.require))
-        except AigcError as error:
-            raise ManifestError(
-                error.message + (f" ({error.remedy})" if error.remedy else ""),
-                where=f'{where}: [[map]] number {number} (id "{item.id}"), key "require"',
-            ) from error
     for number, talk in enumerate(manifest.dialogue, 1):
         place = f'{where}: [[dialogue]] number {number} (id "{talk.id}")'
         for name in talk.cast:
@@ -411,6 +404,25 @@ def _check_references(manifest: Manifest, where: str) -> None:
         for name in scene.sounds or ():
             if name not in tables:
                 _resolve(name, "sound", ids, taken, f'{place}, key "sounds"')
+
+
+def _check_requests(manifest: Manifest, where: str) -> None:
+    """The pipelines can serve every request; they know what tables alone cannot tell."""
+    from aigc_assets.build.graph import plan
+    from aigc_assets.build.requests import check_request
+
+    places = {}
+    for kind in KINDS:
+        for number, table in enumerate(getattr(manifest, kind), 1):
+            for asset_id in table.ids if isinstance(table, SoundTable) else (table.id,):
+                places[asset_id] = f'{where}: [[{kind}]] number {number} (id "{table.id}")'
+    for node in plan(manifest).values():
+        try:
+            check_request(node.kind, node.request, node.seed)
+        except UsageError as error:
+            key = (error.where or "").removeprefix(f"{node.kind}.")
+            place = places[node.id] + (f', key "{key}"' if key else "")
+            raise ManifestError(error.message, where=place, remedy=error.remedy) from error
 
 
 def _resolve(

@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import aigc_assets
+from aigc_assets.build import requests
 from aigc_assets.models import MODELS
 from aigc_assets.models.cards import read_card
 from aigc_assets.pipelines.made import Made
@@ -54,65 +55,45 @@ def make_map(
     request: Mapping[str, Any], palette: NDArray[np.uint8], seed: int, assets: Mapping[str, Asset]
 ) -> Made:
     """A map; see `aigc_assets.pipelines.maps`."""
-    from aigc_assets.pipelines.maps import MapRequest, generate_map
+    from aigc_assets.pipelines.maps import generate_map
 
-    size = (int(request["size"][0]), int(request["size"][1]))
-    wanted = MapRequest(request["theme"], size, tuple(request["require"]))
-    return generate_map(wanted, palette, seed)
+    return generate_map(requests.map_request(request), palette, seed)
 
 
 def make_character(
     request: Mapping[str, Any], palette: NDArray[np.uint8], seed: int, assets: Mapping[str, Asset]
 ) -> Made:
     """An animated character; see `aigc_assets.pipelines.characters`."""
-    from aigc_assets.pipelines.characters import CharacterRequest, generate_character
+    from aigc_assets.pipelines.characters import generate_character
 
-    animations = tuple(request["animations"])
-    wanted = CharacterRequest(request["prompt"], animations, request["size"])
-    return generate_character(wanted, palette, seed)
+    return generate_character(requests.character_request(request), palette, seed)
 
 
 def make_sound(
     request: Mapping[str, Any], palette: NDArray[np.uint8], seed: int, assets: Mapping[str, Asset]
 ) -> Made:
     """A sound; see `aigc_assets.pipelines.sounds`."""
-    from aigc_assets.pipelines.sounds import SoundRequest, generate_sound
+    from aigc_assets.pipelines.sounds import generate_sound
 
-    return generate_sound(SoundRequest(request["kind"], request["duration_ms"]), seed)
+    return generate_sound(requests.sound_request(request), seed)
 
 
 def make_dialogue(
     request: Mapping[str, Any], palette: NDArray[np.uint8], seed: int, assets: Mapping[str, Asset]
 ) -> Made:
     """A dialogue; see `aigc_assets.pipelines.dialogue`."""
-    from aigc_assets.pipelines.dialogue import DialogueRequest, generate_dialogue
+    from aigc_assets.pipelines.dialogue import generate_dialogue
 
-    wanted = DialogueRequest(
-        id=request["id"],
-        cast=tuple(request["cast"]),
-        mood=request["mood"],
-        lines=request["lines"],
-        roles=dict(request["roles"]),
-        texts=dict(request["texts"]),
-    )
-    return generate_dialogue(wanted, seed)
+    return generate_dialogue(requests.dialogue_request(request), seed)
 
 
 def make_cutscene(
     request: Mapping[str, Any], palette: NDArray[np.uint8], seed: int, assets: Mapping[str, Asset]
 ) -> Made:
     """A cutscene; see `aigc_assets.pipelines.cutscenes`."""
-    from aigc_assets.pipelines.cutscenes import CutsceneRequest, compose_cutscene
+    from aigc_assets.pipelines.cutscenes import compose_cutscene
 
-    resolution = (int(request["resolution"][0]), int(request["resolution"][1]))
-    wanted = CutsceneRequest(
-        map=request["map"],
-        dialogue=request["dialogue"],
-        sounds=dict(request["sounds"]),
-        resolution=resolution,
-        frame_rate=request["frame_rate"],
-    )
-    return compose_cutscene(wanted, assets, seed)
+    return compose_cutscene(requests.cutscene_request(request), assets, seed)
 
 
 def weights_of(kind: str) -> dict[str, str]:

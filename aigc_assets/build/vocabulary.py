@@ -54,17 +54,6 @@ def targets() -> tuple[str, ...]:
     return tuple(TARGETS)
 
 
-def check_requirements(require: tuple[str, ...]) -> None:
-    """Parse the requirements of a map.
-
-    Raises:
-        UsageError: If one of them does not follow the grammar.
-    """
-    from aigc_assets.pipelines.maps import parse_requirements
-
-    parse_requirements(require)
-
-
 def suggest(word: object, known: Iterable[object]) -> str:
     """``; did you mean "x"?`` for the closest known words, or nothing."""
     close = difflib.get_close_matches(str(word), [str(item) for item in known], 2, 0.6)
