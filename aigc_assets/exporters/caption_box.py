@@ -35,7 +35,7 @@ def interface_colours(palette: NDArray[np.uint8]) -> InterfaceColours:
     luma = rgb @ np.array([2, 7, 1])
     chroma = rgb.max(axis=1) - rgb.min(axis=1)
     low, high = int(luma.min()), int(luma.max())
-    grey = np.abs(luma - (low + (high - low) // 5)) + 2 * chroma
+    grey = np.abs(luma - (low + (high - low) // 7)) + 8 * chroma
     grey[luma == low] += 10_000  # the panel has to differ from its outline where it can
     warm = chroma * 4 + (rgb[:, 0] - rgb[:, 2]) * 4 + luma
     warm[luma < low + (high - low) // 2] = -100_000
