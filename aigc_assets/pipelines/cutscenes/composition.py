@@ -44,7 +44,7 @@ SHORTEST = 15
 """Seconds that a scene lasts at least."""
 
 _CANVAS_HEIGHT = 180  # px of the art that suit captions and 16 px tiles
-_CANVAS_LIMITS = ((160, 720), (96, 400))  # width, height
+_CANVAS_LIMITS = ((160, 720), (96, 480))  # width, height
 _WALK_SPEED = 3  # cells per second
 _MOST_ACTORS = 6
 _CAPTION_ROOM = 64  # px at the bottom of the canvas that a caption may cover
@@ -78,7 +78,7 @@ def check_resolution(resolution: tuple[int, int]) -> int:
     near factors the even one wins, because 4:2:0 video then keeps every colour.
 
     Raises:
-        UsageError: If no factor gives a canvas of 160..720 x 96..400 px, or a side is odd.
+        UsageError: If no factor gives a canvas of 160..720 x 96..480 px, or a side is odd.
     """
     width, height = resolution
     fitting = [
@@ -267,18 +267,19 @@ class _Staging:
     def _actor(self, name: str) -> list[Clip]:
         part = self.parts[name]
         walk = self._frames(part.path)
-        # The partner sets off so as to arrive a moment before the hero.
-        start = self.walk if name == self.hero else max(0, self.meeting - self.rate // 3 - walk)
         clips: list[Clip] = []
-        facing = directions(part.path)[0] if walk else "down"
-        self._stand(clips, name, 0, start, part.path[0], facing)
-        self._step(clips, name, start, part.path)
-        arrived = start + walk
-        if not walk and name != self.hero:
-            # Who waits looks around and turns when the hero is near.
-            turn = max(1, self.meeting - self.rate)
-            self._stand(clips, name, arrived, turn, part.place, "down")
-            arrived = turn
+        if walk or name == self.hero:
+            # The partner sets off so as to arrive a moment before the hero.
+            early = max(0, self.meeting - self.rate // 3 - walk)
+            start = self.walk if name == self.hero else early
+            facing = directions(part.path)[0] if walk else "down"
+            self._stand(clips, name, 0, start, part.path[0], facing)
+            self._step(clips, name, start, part.path)
+            arrived = start + walk
+        else:
+            # Who waits looks at the audience and turns when the hero is near.
+            arrived = max(1, self.meeting - self.rate)
+            self._stand(clips, name, 0, arrived, part.place, "down")
         leave = self._frames(part.leave)
         until = self.walk_off if leave else self.duration
         self._stand(clips, name, arrived, until, part.place, part.facing)
