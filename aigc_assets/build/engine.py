@@ -154,7 +154,7 @@ def run(goal: Plan, out: Path, options: Options, watch: Watcher | None = None) -
         old = read_lock(out)
         contents: dict[str, Content] = {}
         others = _others(goal, cache, old, contents)
-        check = goal.check((*goal.nodes, *(others if goal.page else ())))
+        check = goal.check((*goal.nodes, *_unaffected(goal, others, old)))
         executor = Executor(cache, options.workers, estimate.seconds, watch)
         outcomes = executor.run([*jobs, check], contents)
         estimate.learn(outcomes.values())
@@ -232,6 +232,17 @@ def _others(
             contents[asset_id] = content
             found.append(asset_id)
     return tuple(found)
+
+
+def _unaffected(goal: Plan, others: tuple[str, ...], old: Mapping[str, Any]) -> list[str]:
+    """Those of the others that are not made from what is built now; the rest may be out of date."""
+    if not goal.page:
+        return []
+    affected = set(goal.nodes)
+    for asset_id in others:  # in the order of the lock file: after what they are made from
+        if affected & set(old["assets"][asset_id]["made_from"]):
+            affected.add(asset_id)
+    return [asset_id for asset_id in others if asset_id not in affected]
 
 
 def _rows(goal: Plan, outcomes: Mapping[str, Outcome], old: Mapping[str, Any]) -> list[Row]:

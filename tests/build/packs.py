@@ -46,17 +46,22 @@ def build(values: dict[str, Any], out: Path, **options: Any) -> engine.Result:
 def tree(folder: Path) -> dict[str, str]:
     """Sha256 of every output file by relative name; the store is not an output."""
     return {
-        path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
-        for path in sorted(folder.rglob("*"))
-        if path.is_file() and ".aigc" not in path.parts
+        name: hashlib.sha256((folder / name).read_bytes()).hexdigest()
+        for name in names(folder)
+        if not name.startswith(".aigc/")
     }
 
 
 def left_behind(folder: Path) -> list[str]:
     """Temporary files below a folder."""
     return [
-        path.relative_to(folder).as_posix()
-        for path in folder.rglob("*")
-        if (path.is_file() and ("tmp" in path.parts or path.suffix in (".part", ".tmp")))
-        or path.name == "journal.json"
+        name
+        for name in names(folder)
+        if "tmp/" in name or name.endswith((".part", ".tmp", "journal.json"))
     ]
+
+
+def names(folder: Path) -> list[str]:
+    """Relative names of all files below a folder."""
+    found = (path for path in folder.rglob("*") if path.is_file())
+    return sorted(path.relative_to(folder).as_posix() for path in found)
