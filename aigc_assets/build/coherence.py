@@ -318,7 +318,8 @@ def _check_colours(pack: AssetPack, parts: Iterable[tuple[str, NDArray[np.uint8]
         stray = {tuple(c) for c in np.unique(colours, axis=0).tolist()} - known
         if stray:
             shown = ", ".join("#{:02x}{:02x}{:02x}".format(*c) for c in sorted(stray)[:4])
-            problems.append(f"{what} has {len(stray)} colours outside the pack palette: {shown}")
+            more = ", ..." if len(stray) > 4 else ""
+            problems.append(f"{what} leaves the pack palette: {shown}{more}")
     return problems
 
 
