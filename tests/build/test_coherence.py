@@ -136,7 +136,8 @@ TAMPERED = {
     "a sheet with a foreign colour": (
         lambda: replaced(mira=recoloured_sheet()), "mira: palette leaves", "#010203"),
     "a tile with a foreign colour": (
-        lambda: replaced(keep=recoloured_map()), "keep: tileset stone leaves the pack palette", "#090909"),
+        lambda: replaced(keep=recoloured_map()),
+        "keep: tileset stone leaves the pack palette", "#090909"),
     "another pack palette": (
         lambda: dataclasses.replace(scenes.pack(), palette=samples.PALETTE[1:]),
         "keep: tileset stone leaves the pack palette", "#14101c"),
