@@ -266,10 +266,10 @@ class Tilemap:
 
     def solid(self) -> NDArray[np.bool_]:
         """Which cells block movement, [H, W]: any layer's tile is ``solid``, or no tile at all."""
-        total = sum(tileset.tile_count for tileset in self.tilesets)
-        table: NDArray[Any] = np.zeros(total + 1, dtype=bool)
-        for gid in range(1, total + 1):
-            table[gid] = bool(self.tile_properties(gid).get("solid", False))
+        flags = [False]
+        for tileset in self.tilesets:
+            flags += [bool(properties.get("solid", False)) for properties in tileset.properties]
+        table: NDArray[Any] = np.array(flags, dtype=bool)
         blocked = np.zeros((self.height, self.width), dtype=bool)
         void = np.ones((self.height, self.width), dtype=bool)
         for layer in self.layers:
