@@ -82,6 +82,9 @@ def deflate_bits_per_byte(texts: Sequence[str], primer: Sequence[str] = ()) -> f
     return 8 * both / max(1, len(data))
 
 
+_START = "<start of sequence>"
+
+
 class WittenBell:
     """Interpolated n-gram model with Witten-Bell smoothing: the naive language-model baseline.
 
@@ -99,13 +102,15 @@ class WittenBell:
         self.vocab_size = vocab_size
         self._counts: dict[tuple[Hashable, ...], Counter[Hashable]] = defaultdict(Counter)
         for sequence in sequences:
-            for i, symbol in enumerate(sequence):
+            padded = (_START, *sequence)
+            for i in range(1, len(padded)):
                 for n in range(min(order - 1, i) + 1):
-                    self._counts[tuple(sequence[i - n : i])][symbol] += 1
+                    self._counts[padded[i - n : i]][padded[i]] += 1
         self._totals = {context: sum(c.values()) for context, c in self._counts.items()}
 
     def probability(self, context: Sequence[Hashable], symbol: Hashable) -> float:
-        """Probability of ``symbol`` after ``context``, > 0."""
+        """Probability of ``symbol`` after ``context``, counted from the start of a sequence."""
+        context = (_START, *context)
         p = 1.0 / self.vocab_size
         for n in range(min(self.order - 1, len(context)) + 1):
             key = tuple(context[len(context) - n :])
@@ -118,8 +123,8 @@ class WittenBell:
 
     def sample(self, random: np.random.Generator, end: Hashable, max_length: int) -> list[Hashable]:
         """Draw a sequence up to ``end`` (left out) or ``max_length`` symbols."""
-        result: list[Hashable] = []
-        while len(result) < max_length:
+        result: list[Hashable] = [_START]
+        while len(result) <= max_length:
             n = min(self.order - 1, len(result))
             while True:
                 context = tuple(result[len(result) - n :])
@@ -135,12 +140,12 @@ class WittenBell:
             if symbol == end:
                 break
             result.append(symbol)
-        return result
+        return result[1:]
 
     def nats(self, sequences: Iterable[Sequence[Hashable]]) -> float:
         """Sum of the negative natural log probabilities of all symbols."""
         return -sum(
-            math.log(self.probability(sequence[max(0, i - self.order + 1) : i], symbol))
+            math.log(self.probability(sequence[:i], symbol))
             for sequence in sequences
             for i, symbol in enumerate(sequence)
         )

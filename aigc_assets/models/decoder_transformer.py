@@ -28,8 +28,8 @@ class DecoderTransformerConfig:
         num_heads: Attention heads.
         hidden: Width of the gated feed-forward layer.
         max_length: Longest sequence in tokens.
-        softcap: Logits are squashed into (-softcap, softcap).
-        num_seen: Number of 32-bit fingerprints of training lines that travel with the weights.
+        softcap: Logits are squashed into (-softcap, softcap); 0 leaves them as they are.
+        num_seen: Number of 32-bit fingerprints of training lines and words in the weights.
         tokenizer_sha256: Of the tokenizer file that the weights belong to; "" for none.
     """
 
@@ -39,7 +39,7 @@ class DecoderTransformerConfig:
     num_heads: int = 5
     hidden: int = 512
     max_length: int = 256
-    softcap: float = 15.0
+    softcap: float = 0.0
     num_seen: int = 0
     tokenizer_sha256: str = ""
 
@@ -121,11 +121,15 @@ class Block(nn.Module):
         self.norm_gate = RootMeanSquareNorm(d)
         self.gate = nn.Linear(d, 2 * config.hidden, bias=False)
         self.down = nn.Linear(config.hidden, d, bias=False)
+        nn.init.normal_(self.qkv.weight, std=d**-0.5)
+        nn.init.normal_(self.gate.weight, std=d**-0.5)
+        nn.init.zeros_(self.out.weight)
+        nn.init.zeros_(self.down.weight)
 
     def forward(
         self, x: Tensor, table: Tensor, mask: Tensor | None, cache: Cache | None, layer: int
     ) -> Tensor:
-        """One block; x [B, L, D], mask [B, 1, L, L] boolean (True = may look) or None (causal)."""
+        """One block; x [B, L, D], mask [B, 1, L, L] added to the scores, or None (causal)."""
         batch, length, d = x.shape
         q, k, v = (
             self.qkv(self.norm_attention(x))
@@ -142,8 +146,8 @@ class Block(nn.Module):
         if mask is None:
             y = F.scaled_dot_product_attention(q, k, v, is_causal=causal)
         else:  # short rows in training: plain products have the faster backward on a CPU
-            score = (q @ k.transpose(2, 3)).float() * q.shape[-1] ** -0.5
-            y = score.masked_fill(~mask, -torch.inf).softmax(-1).to(v.dtype) @ v
+            score = (q * q.shape[-1] ** -0.5) @ k.transpose(2, 3) + mask
+            y = score.softmax(-1, dtype=torch.float32).to(v.dtype) @ v
         x = x + self.out(y.transpose(1, 2).reshape(batch, length, d))
         up, gate = self.gate(self.norm_gate(x)).chunk(2, -1)
         return x + self.down(up * F.silu(gate))
@@ -152,9 +156,12 @@ class Block(nn.Module):
 class DecoderTransformer(nn.Module):
     """Predicts the next token.
 
-    Buffer ``seen`` [num_seen] int32 holds sorted fingerprints of the training lines, so that a
-    pipeline can tell a line that was only copied.
+    Buffer ``seen`` [num_seen] int32 holds sorted fingerprints of the training lines and of their
+    words, so that a pipeline can tell a line that was only copied, or a word that does not exist.
     """
+
+    table: Tensor
+    seen: Tensor
 
     def __init__(self, config: DecoderTransformerConfig):
         super().__init__()
@@ -166,11 +173,6 @@ class DecoderTransformer(nn.Module):
         self.register_buffer("table", table, persistent=False)
         self.register_buffer("seen", torch.zeros(config.num_seen, dtype=torch.int32))
         nn.init.normal_(self.embedding.weight, std=0.05)
-        for block in self.blocks:
-            nn.init.normal_(block.qkv.weight, std=config.dim**-0.5)
-            nn.init.normal_(block.gate.weight, std=config.dim**-0.5)
-            nn.init.zeros_(block.out.weight)
-            nn.init.zeros_(block.down.weight)
 
     def features(
         self, tokens: Tensor, documents: Tensor | None = None, cache: Cache | None = None
@@ -184,7 +186,11 @@ class DecoderTransformer(nn.Module):
             )
         mask = None
         if documents is not None:
-            mask = (documents[:, None, :, None] == documents[:, None, None, :]).tril()
+            hidden = (documents[:, None, :, None] != documents[:, None, None, :]).float()
+            hidden += torch.ones_like(hidden[:1]).triu(1)
+            mask = torch.where(hidden > 0, -torch.inf, 0.0)
+            if torch.is_autocast_enabled(tokens.device.type):
+                mask = mask.to(torch.get_autocast_dtype(tokens.device.type))
         table = self.table[:, start : start + length]
         x = self.embedding(tokens) * math.sqrt(self.config.dim)
         for layer, block in enumerate(self.blocks):
@@ -194,7 +200,8 @@ class DecoderTransformer(nn.Module):
     def head(self, features: Tensor) -> Tensor:
         """Logits [..., V] float32 of features [..., D]."""
         logits = F.linear(self.norm(features), self.embedding.weight).float()
-        return self.config.softcap * torch.tanh(logits / self.config.softcap)
+        cap = self.config.softcap
+        return cap * torch.tanh(logits / cap) if cap else logits
 
     def forward(
         self, tokens: Tensor, documents: Tensor | None = None, cache: Cache | None = None

@@ -87,6 +87,29 @@ FOLLOWS: dict[str, tuple[str, ...]] = {
 }
 """Which acts may answer an act, the likeliest first."""
 
+ALONE: dict[str, tuple[str, ...]] = {
+    "greet": ("tell", "quest", "warn", "ask"),
+    "ask": ("tell", "warn"),
+    "answer": ("tell", "quest", "warn"),
+    "tell": ("tell", "quest", "warn", "ask"),
+    "quest": ("warn", "tell"),
+    "accept": ("warn", "tell", "farewell"),
+    "refuse": ("warn", "threat", "farewell"),
+    "threat": ("warn", "threat", "quest"),
+    "warn": ("tell", "quest", "farewell"),
+    "thank": ("tell", "warn", "farewell"),
+    "farewell": ("farewell",),
+}
+"""What one speaker may go on with when there is nobody who answers."""
+
+ANSWERS: dict[str, tuple[str, ...]] = {
+    "quest": ("accept", "refuse", "ask"),
+    "ask": ("answer", "refuse", "ask"),
+    "threat": ("accept", "refuse", "threat"),
+    "warn": ("thank", "ask", "refuse"),
+}
+"""What a player may pick after a line, one option each."""
+
 
 def tag(kind: str, value: str) -> str:
     """The token of a tag: ``tag("mood", "sad")`` is ``<mood:sad>``."""
@@ -118,15 +141,15 @@ class Vocabulary:
             table.update({entry["content"]: entry["id"] for entry in tree["added_tokens"]})
         except (KeyError, TypeError, ValueError) as error:
             raise ValueError(f"not a tokenizer file: {error}") from error
-        self.ids = table
+        self.ids = {token.replace("\u0120", " "): number for token, number in table.items()}
         """Id of every token; a space inside a token is a space."""
         self.tokens = [""] * (max(table.values()) + 1)
-        for token, number in table.items():
-            self.tokens[number] = token.replace("\u0120", " ")
-        missing = [token for token in special_tokens() if token not in table]
+        for token, number in self.ids.items():
+            self.tokens[number] = token
+        missing = [token for token in special_tokens() if token not in self.ids]
         if missing:
             raise ValueError(f"the tokenizer lacks {', '.join(missing[:4])}")
-        self.slots = frozenset(table[slot] for slot in SLOTS)
+        self.slots = frozenset(self.ids[slot] for slot in SLOTS)
 
     @property
     def first_text(self) -> int:

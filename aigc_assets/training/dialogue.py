@@ -40,7 +40,7 @@ GRAMMAR_SEED = 20250101
 MAX_REPEATS = 6
 HELD_OUT_EXCHANGES = 700
 BLOCK, HELD_OUT_BLOCK = 40, 14
-LENGTH, ROWS = 128, 32
+LENGTH, ROWS = 96, 24
 TAG_DROPOUT = 0.1
 LR_MATRIX, LR_OTHER = 0.02, 0.004
 NUM_SAMPLES = 1000
@@ -120,7 +120,10 @@ class DialogueTask:
         self.vocabulary = Vocabulary(self.tokenizer)
         self.train = _documents(data["train"], self.vocabulary)
         self.held_out = _documents(data["held_out"], self.vocabulary)
-        seen = {texts.fingerprint(line.text) for d in self.train for line in self._lines(d)}
+        lines = [line.text for d in self.train for line in self._lines(d)]
+        # Lines, to tell copies; single words, to tell words that the pieces only made up.
+        seen = {texts.fingerprint(line) for line in lines}
+        seen |= {texts.fingerprint(w) for line in lines for w in texts.words(line)}
         config = DecoderTransformerConfig(
             vocab_size=len(self.vocabulary.tokens),
             num_seen=len(seen),
@@ -151,7 +154,7 @@ class DialogueTask:
                 yield tokens[start : start + ROWS], numbers[start : start + ROWS]
 
     def step(self, progress: float) -> dict[str, float]:
-        """One batch of 32 x 128 tokens."""
+        """One batch of `ROWS` x `LENGTH` tokens."""
         for optimizer, lr in ((self.muon, LR_MATRIX), (self.adam, LR_OTHER)):
             set_lr(optimizer, cosine(progress, lr, lr * 0.01))
             optimizer.zero_grad(set_to_none=True)
@@ -220,7 +223,9 @@ class DialogueTask:
         train_lines = [line for d in self.train for line in self._lines(d)]
         trained = {texts.fingerprint(line.text) for line in train_lines}
         ours = texts.bits_per_byte(*self.nats(self.held_out))
-        floor = texts.bits_per_byte(*self.nats(self.train[::12]))
+        works_seen = [d for d in self.train if self._is_works(d)][:: 2 * HELD_OUT_BLOCK]
+        made_seen = [d for d in self.train if not self._is_works(d)][:HELD_OUT_EXCHANGES]
+        floor = texts.bits_per_byte(*self.nats(works_seen + made_seen))
         works_only = [d for d in self.held_out if self._is_works(d)]
         sequences = [ids for d in self.train for ids in self._sequences(d)]
         held_ids = [ids for d in self.held_out for ids in self._sequences(d)]
@@ -248,7 +253,7 @@ class DialogueTask:
             },
             "bits_per_byte_works": {
                 "model": texts.bits_per_byte(*self.nats(works_only)),
-                "floor": floor,
+                "floor": texts.bits_per_byte(*self.nats(works_seen)),
                 "baseline": texts.bits_per_byte(five.nats(works_ids), works_bytes),
             },
             "bits_per_byte_unigram": {
@@ -336,7 +341,8 @@ class DialogueTask:
             end = ids.index(self.vocabulary.ids[EOL], start)
             tags = [self.vocabulary.tokens[i] for i in ids[start : start + 3]]
             names = [name.strip("<>").partition(":")[2] for name in tags]
-            lines.append(grammar.Line(*names, self.vocabulary.decode(ids[start + 3 : end])))
+            text = self.vocabulary.decode(ids[start + 3 : end])
+            lines.append(grammar.Line(names[0], names[1], names[2], text))
             start = end + 1
         return lines
 

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from aigc_assets.models.dialogue_tags import ACTS, FOLLOWS, MOODS, ROLES, TOPICS
+from aigc_assets.models.dialogue_tags import ACTS, ALONE, ANSWERS, FOLLOWS, MOODS, ROLES, TOPICS
 
 MAX_WORDS = 18
 
@@ -28,7 +28,8 @@ TOPIC_ROLES: dict[str, tuple[str, ...]] = {
     "rescue": ("healer", "villager", "guard", "traveller", "noble"),
     "omen": ("sage", "sage", "healer", "villain", "traveller", "villager"),
 }
-_STARTS = ("greet", "greet", "ask", "ask", "tell", "tell", "quest", "quest", "warn", "threat")
+_STARTS = ("greet", "greet", "greet", "ask", "ask", "tell", "tell", "quest", "quest", "warn",
+           "threat", "farewell")  # fmt: skip
 _PLAYER_MAX_WORDS = 10
 NUM_PAIRS = 5
 """Pairs of questions and answers per topic."""
@@ -104,18 +105,28 @@ def exchange(random: np.random.Generator) -> Exchange:
     topic = _pick(random, TOPICS)
     mood = _pick(random, MOODS)
     cast = [_pick(random, TOPIC_ROLES[topic]), _pick(random, ROLES[:-1])]
-    with_player = random.random() < 0.55
+    with_player = random.random() < 0.6
+    alone = random.random() < 0.2
     act = _pick(random, _STARTS)
     lines: list[Line] = []
     pair = 0
     speaker = 0
     for number in range(int(random.integers(2, 5))):
+        by_player = False
         if number:
-            options = FOLLOWS[act]
+            by_player = bool(with_player and lines[-1].role != "player" and act in ANSWERS)
+            if by_player:
+                options = ANSWERS[act]
+            elif lines[-1].role == "player":
+                options = FOLLOWS[act]
+            else:
+                options = ALONE[act] if alone else FOLLOWS[act]
             weights = np.linspace(2.0, 1.0, len(options))
             act = options[int(random.choice(len(options), p=weights / weights.sum()))]
-            speaker = 1 - speaker if random.random() < 0.85 or act == "answer" else speaker
-        by_player = bool(with_player and speaker == 1 and number)
+            if lines[-1].role == "player":
+                speaker = 0
+            elif not alone:
+                speaker = 1 - speaker
         role = "player" if by_player else cast[speaker]
         shown = mood if random.random() < 0.8 else _pick(random, MOODS)
         text, pair = _line(random, topic, role, shown, act, pair)

@@ -33,8 +33,8 @@ SOURCES: tuple[dict[str, str], ...] = (
     {
         "folder": "ink_yarn_mit",
         "licence": "MIT",
-        "attribution": "The Intercept, Copyright (c) inkle Ltd.; Yarn Spinner samples, Copyright (c) "
-        "Yarn Spinner contributors",
+        "attribution": "The Intercept, Copyright (c) inkle Ltd.; Yarn Spinner samples, Copyright "
+        "(c) Yarn Spinner contributors",
     },
     {
         "folder": "renpy_mit",
@@ -65,12 +65,13 @@ _MODERN = set(
     "newspapers photograph photographs college lecture visual computer calculating machine bombe "
     "cigarette cigarettes hut professor university script menu click python image screen "
     "dictionary phonetic phonetics slipper slippers parliament season drawing-room club marquis "
-    "guinea guineas shillings sovereigns pistoles livres cylinder martian martians meteorite debug test".split()
+    "guinea guineas shillings sovereigns pistoles livres cylinder martian martians meteorite "
+    "debug test".split()
 )
 _COARSE = set(
-    "damn damned damnation hell bloody bitch bastard whore slut ass arse shit fuck nigger negro "
-    "jew jews gypsy gipsy savage savages slave slaves virgin breast breasts naked bed-fellow rape "
-    "lust strumpet harlot cuckold wench suicide".split()
+    "damn damned damnation hell bloody bitch bastard whore slut ass arse shit fuck "
+    "negro jew jews gypsy gipsy savage savages slave slaves virgin breast breasts naked bed-fellow "
+    "rape lust strumpet harlot cuckold wench suicide".split()
 )
 _SETTING = set(
     "god lord heaven christ jesus christian turk moor french english france england "
@@ -255,7 +256,8 @@ def _clean(line: str, names: set[str], common: set[str]) -> str:
     words = line.split()
     if not 2 <= len(words) <= MAX_WORDS or not line.isascii() or re.search(r"[A-Z]{2}", line):
         return ""
-    shown, fresh, used = [], True, False
+    shown: list[str] = []
+    fresh, used = True, False
     for word in words:
         bare = word.strip(",.!?;:")
         stem = re.sub(r"'s$", "", bare)
