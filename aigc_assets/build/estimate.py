@@ -25,7 +25,7 @@ _SECONDS: dict[str, float] = {
     "export:godot": 0.2, "check": 3.0, "preview": 0.3,
 }  # fmt: skip
 _KILOBYTES: dict[str, float] = {
-    "export:mp4": 4000, "export:glb": 700, "export:wav": 60, "preview:map": 120,
+    "export:mp4": 1100, "export:glb": 270, "export:wav": 60, "preview:map": 120,
     "preview:sound": 60, "preview:character": 60,
 }  # fmt: skip
 
@@ -42,13 +42,13 @@ def label(job: Job) -> str:
 def seconds(job: Job) -> float:
     """Expected seconds of a job on one core."""
     name = label(job)
-    return _history().get(name, _SECONDS.get(name, 0.1))
+    return _history().get(name, _SECONDS.get(name, 0.1)) * max(0.05, job.size)
 
 
 def kilobytes(job: Job) -> float:
     """Expected size of the files that a job adds to the pack."""
     name = f"preview:{job.kind}" if job.action == "preview" else label(job)
-    return _KILOBYTES.get(name, 10.0 if job.action in ("export", "preview") else 0.0)
+    return _KILOBYTES.get(name, 10.0 if job.action in ("export", "preview") else 0.0) * job.size
 
 
 def build_seconds(jobs: Iterable[Job], workers: int) -> float:
@@ -76,7 +76,8 @@ def learn(outcomes: Iterable[Outcome]) -> None:
     totals: dict[str, list[float]] = {}
     for outcome in outcomes:
         if not outcome.cached:
-            totals.setdefault(label(outcome.job), []).append(outcome.seconds)
+            seconds = outcome.seconds / max(0.05, outcome.job.size)
+            totals.setdefault(label(outcome.job), []).append(seconds)
     if not totals:
         return
     history = dict(_history())

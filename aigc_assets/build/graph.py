@@ -46,6 +46,7 @@ class Job:
         payload: Everything else that decides the result; only what JSON holds.
         inputs: Ids of the assets whose content it reads.
         strict: Whether the provenance of the inputs decides the result too.
+        size: Work relative to others of its sort, for estimates only.
     """
 
     name: str
@@ -55,6 +56,7 @@ class Job:
     payload: Mapping[str, Any]
     inputs: tuple[str, ...] = ()
     strict: bool = False
+    size: float = 1.0
 
 
 @dataclasses.dataclass(frozen=True)

@@ -16,6 +16,8 @@ from aigc_assets.exporters import FORMATS, TARGETS
 from aigc_assets.pipelines.made import derive_seed
 
 PREVIEW_FOLDER = "preview"
+_HEAVY_FORMATS = ("mp4", "glb")
+"""Formats whose cost grows with the asset."""
 
 
 def pack_palette(manifest: Manifest, colours: NDArray[np.uint8] | None) -> NDArray[np.uint8]:
@@ -85,6 +87,22 @@ class Plan:
         }
         return Job("check", "check", "", "", payload, ids)
 
+    def size(self, node: Node) -> float:
+        """Work that an asset takes, relative to a usual one of its kind."""
+        request = node.request
+        if node.kind == "map":
+            width, height = request["size"]
+            return float(width * height) / 1024
+        if node.kind == "character":
+            return len(request["animations"]) / 2
+        if node.kind == "dialogue":
+            return float(request["lines"]) / 10
+        if node.kind == "cutscene":
+            width, height = request["resolution"]
+            lines = float(self.declared[request["dialogue"]].request["lines"]) / 10
+            return float(lines * width * height / (1280 * 720) * request["frame_rate"] / 24)
+        return 1.0
+
     def _makes(self) -> list[Job]:
         engine = stages.generation_fingerprint()
         kinds = {node.kind for node in self.nodes.values()}
@@ -103,7 +121,10 @@ class Plan:
                 "weights": weights[node.kind],
                 "engine": engine,
             }
-            jobs.append(Job(f"make:{node.id}", "make", node.id, node.kind, payload, node.deps))
+            name = f"make:{node.id}"
+            jobs.append(
+                Job(name, "make", node.id, node.kind, payload, node.deps, size=self.size(node))
+            )
         return jobs
 
     def _exports(self) -> list[Job]:
@@ -123,7 +144,8 @@ class Plan:
                     payload |= {"pack_name": self.name, "palette": self.palette_hex}
                     inputs = (asset_id, *node.deps)
                 name = f"export:{asset_id}:{format}"
-                jobs.append(Job(name, "export", asset_id, node.kind, payload, inputs, whole))
+                size = self.size(node) if format in _HEAVY_FORMATS else 1.0
+                jobs.append(Job(name, "export", asset_id, node.kind, payload, inputs, whole, size))
         return jobs
 
     def _previews(self) -> list[Job]:

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 import aigc_assets
 from aigc_assets.build import requests
 from aigc_assets.models import MODELS
-from aigc_assets.models.cards import read_card
+from aigc_assets.models.cards import read_card, weights_folder
 from aigc_assets.pipelines.made import Made
 from aigc_assets.types import Asset, DialogueTree, Sound, SpriteSheet, Terrain, Tilemap, Timeline
 
@@ -102,8 +102,12 @@ def weights_of(kind: str) -> dict[str, str]:
     Raises:
         WeightsError: If a card is missing or unreadable.
     """
-    names = sorted(name for name, entry in MODELS.items() if entry.kind == kind)
-    return {name: str(read_card(name)["sha256"]) for name in names}
+    found = {}
+    for name in sorted(name for name, entry in MODELS.items() if entry.kind == kind):
+        found[name] = str(read_card(name)["sha256"])
+        for path in sorted(weights_folder().glob(f"{name}.*.json")):  # a tokenizer, say
+            found[path.name] = hashlib.sha256(path.read_bytes()).hexdigest()
+    return found
 
 
 def generation_fingerprint() -> str:
