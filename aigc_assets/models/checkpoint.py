@@ -101,7 +101,9 @@ def load(name: str, *, device: str = "cpu", dtype: torch.dtype = torch.float32) 
                                  for k, v in tensors.items()})  # fmt: skip
     except (SafetensorError, RuntimeError, TypeError, ValueError) as error:
         raise WeightsError(
-            f"weights and card do not fit: {error}", where=str(path), remedy=REMEDY
+            f"weights and card do not fit: {str(error).splitlines()[0][:160]}",
+            where=str(path),
+            remedy=REMEDY,
         ) from error
     network = network.to(device=device, dtype=dtype).eval().requires_grad_(False)
     return Checkpoint(name, network, card, sha256)
