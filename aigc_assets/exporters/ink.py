@@ -21,7 +21,7 @@ _KEYWORDS = (
     *("ref", "temp", "cycle", "once", "shuffle", "stopping", "divert", "lt", "gt"),
 )
 _ANYWHERE = re.compile(r"[\\\[\]{}#|<]|-(?=>)|(?<=/)[/*]")
-_AT_START = re.compile(r"^(?:[-*+=~(]|(?:VAR|CONST|LIST|INCLUDE|EXTERNAL|TODO)\b)")
+_AT_START = re.compile(r"^(?:[-*+=~(]|VAR|CONST|LIST|INCLUDE|EXTERNAL|TODO)")
 
 
 def export_ink(asset: DialogueTree, name: str) -> dict[str, bytes]:

@@ -136,7 +136,7 @@ def test_yarn_option_with_a_colon_names_no_speaker():
         ("- gather", r"\- gather"),
         ("* choice", r"\* choice"),
         ("VAR x = 1", r"\VAR x = 1"),
-        ("VARIOUS", "VARIOUS"),
+        ("INCLUDED", r"\INCLUDED"),
         ("<>glue", r"\<>glue"),
     ],
 )
