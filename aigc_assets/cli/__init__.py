@@ -39,6 +39,8 @@ def run(arguments: list[str]) -> int:
     as_json = "--json" in arguments
     try:
         code = app(args=arguments or ["--help"], prog_name="aigc-assets", standalone_mode=False)
+        if code == INTERRUPTED:  # some versions of typer turn Ctrl-C into this code
+            raise KeyboardInterrupt
         return code if isinstance(code, int) else 0
     except AigcError as error:
         _report(error.message, error.where, error.remedy, error.exit_code, as_json)

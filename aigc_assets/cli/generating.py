@@ -11,7 +11,6 @@ from aigc_assets.cli.options import Force, Jobs, Json, MaxSeconds, Out, Quiet
 
 app = typer.Typer(
     help="Make assets of one kind, one per seed: map, character, sound, dialogue, cutscene.",
-    no_args_is_help=True,
     rich_markup_mode=None,
 )
 

@@ -13,7 +13,7 @@ import typer
 
 from aigc_assets.cli.options import Json
 
-data = typer.Typer(help="Prepare training data.", no_args_is_help=True, rich_markup_mode=None)
+data = typer.Typer(help="Prepare training data.", rich_markup_mode=None)
 
 Kind = Annotated[str, typer.Argument(help="map, character, sound or dialogue.")]
 
@@ -117,14 +117,15 @@ def evaluate(
 def _evaluate_afresh(kind: str, folder: Path, device: str) -> dict[str, Any]:
     import tempfile
 
+    from aigc_assets.training.packing import read, task_class
+
+    arrays, info = read(folder, kind)
     import torch
 
     from aigc_assets.models import checkpoint
-    from aigc_assets.training.packing import read, task_class
     from aigc_assets.training.trainer import Run, pick_device
 
     torch.manual_seed(0)
-    arrays, info = read(folder, kind)
     with tempfile.TemporaryDirectory() as scratch, contextlib.redirect_stdout(sys.stderr):
         task = task_class(kind)(arrays, info, Run(pick_device(device), 0.0, 0, Path(scratch)))
         for name, (network, _) in task.shipped().items():
