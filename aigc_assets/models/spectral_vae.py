@@ -1,15 +1,15 @@
 """Conditional variational autoencoder over the spectral frames of short sounds.
 
-The encoder reads log magnitudes; the latent keeps time (one vector every 93 ms); the decoder is
-told the class and the duration and writes, through separate heads, log magnitudes, the noisiness
-of each band and a fine loudness envelope. Phase and noise are left to
-`aigc_assets.models.spectral_frames`, which needs no learning for them.
+The encoder reads frames measured from the short-time spectrum; the latent keeps time (one vector
+every 46 ms); the decoder is told the class and the duration and writes, through separate heads,
+band levels, the noisiness of each band, a fine loudness envelope and the pitch. Phase, oscillators
+and noise are left to `aigc_assets.models.spectral_frames`, which needs no learning for them.
 
 References:
     Kingma & Welling, "Auto-Encoding Variational Bayes", arXiv:1312.6114.
     Kingma et al., "Improving Variational Inference with Inverse Autoregressive Flow",
     arXiv:1606.04934, appendix C.8 (free bits).
-    Engel et al., "DDSP", arXiv:2001.04643, section 3.4 (filtered noise beside a tonal part).
+    Engel et al., "DDSP", arXiv:2001.04643, section 3 (harmonics beside filtered noise).
     Lee et al., "BigVGAN", arXiv:2206.04658, section 3.2 (alias-free periodic activations).
 """
 
@@ -26,19 +26,20 @@ from torch import Tensor, nn
 
 from aigc_assets.models.spectral_frames import (
     BANDS,
-    BINS,
     ENVELOPE_STEPS,
     FLOOR_DB,
     HOP_LENGTH,
+    MAX_OCTAVES,
     SAMPLE_RATE,
     Frames,
 )
 from aigc_assets.ops import aa_snake1d
 
-STRIDE = 8
+STRIDE = 4
 """Frames per latent vector."""
 _CONDITION = 32
 _POSITION = 5
+_CHANNELS = 2 * BANDS + ENVELOPE_STEPS + 2
 
 
 @dataclasses.dataclass(frozen=True)
@@ -52,16 +53,16 @@ class SpectralVaeConfig:
         latent_channels: Numbers per latent vector.
         decoder_blocks: Residual blocks at full time resolution.
         components: Mixture components kept per class to sample from.
-        component_steps: Latent vectors per component (16 are 1.49 s).
+        component_steps: Latent vectors per component (32 are 1.49 s).
     """
 
     classes: tuple[str, ...]
-    encoder_width: int = 96
-    decoder_width: int = 128
-    latent_channels: int = 16
+    encoder_width: int = 80
+    decoder_width: int = 144
+    latent_channels: int = 12
     decoder_blocks: int = 3
     components: int = 12
-    component_steps: int = 16
+    component_steps: int = 32
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "classes", tuple(self.classes))
@@ -69,11 +70,11 @@ class SpectralVaeConfig:
     @classmethod
     def tiny(cls) -> SpectralVaeConfig:
         """For tests: three classes, a few thousand parameters."""
-        return cls(("coin", "door", "laser"), 8, 8, 4, 1, 2, 4)
+        return cls(("coin", "door", "laser"), 8, 8, 4, 1, 2, 8)
 
 
 class Posterior(NamedTuple):
-    """Gaussian over latents: mean and log variance, [B, latent_channels, T / 8] each."""
+    """Gaussian over latents: mean and log variance, [B, latent_channels, T / 4] each."""
 
     mean: Tensor
     log_variance: Tensor
@@ -113,19 +114,29 @@ class SpectralVae(nn.Module):
         self.register_buffer("component_weight", torch.full((kinds, parts), 1 / parts))
         self.register_buffer("component_seconds", torch.full((kinds, parts), 0.5))
 
-    def encode(self, magnitude: Tensor, kind: Tensor, seconds: Tensor) -> Posterior:
+    def encode(self, frames: Frames, kind: Tensor, seconds: Tensor) -> Posterior:
         """Posterior of sounds.
 
         Args:
-            magnitude: Log magnitudes in dB, [B, 513, T]; T a multiple of 8.
+            frames: Measured by `spectral_frames.analyse`; T a multiple of 4.
             kind: Class indices, [B] int64.
             seconds: Durations, [B].
         """
-        if magnitude.shape[-1] % STRIDE:
-            raise ValueError(f"frames must be a multiple of {STRIDE}, got {magnitude.shape[-1]}")
-        frames = magnitude.shape[-1]
-        x = (magnitude - FLOOR_DB) / 45 - 1
-        mean, log_variance = self.encoder(x, self._condition(kind, seconds, frames)).chunk(2, 1)
+        count = frames.level.shape[-1]
+        if count % STRIDE:
+            raise ValueError(f"frames must be a multiple of {STRIDE}, got {count}")
+        octaves, voiced = frames.pitch[:, :1], frames.pitch[:, 1:]
+        x = torch.cat(
+            [
+                (frames.level - FLOOR_DB) / 45 - 1,
+                frames.noisiness * 2 - 1,
+                (frames.envelope - FLOOR_DB) / 45 - 1,
+                (octaves * 2 / MAX_OCTAVES - 1) * (voiced > 0.4),  # noise has no pitch
+                voiced * 2 - 1,
+            ],
+            1,
+        )
+        mean, log_variance = self.encoder(x, self._condition(kind, seconds, count)).chunk(2, 1)
         return Posterior(mean, log_variance.clamp(-8, 4))
 
     def decode(self, z: Tensor, kind: Tensor, seconds: Tensor) -> Frames:
@@ -137,19 +148,20 @@ class SpectralVae(nn.Module):
             seconds: Durations to aim at, [B].
 
         Returns:
-            `Frames` with T = 8·S.
+            `Frames` with T = 4·S.
         """
-        frames = z.shape[-1] * STRIDE
-        magnitude, noisiness, envelope = self.decoder(z, self._condition(kind, seconds, frames))
+        count = z.shape[-1] * STRIDE
+        level, noisiness, envelope, pitch = self.decoder(z, self._condition(kind, seconds, count))
         return Frames(
-            FLOOR_DB + 45 * (magnitude + 1).clamp_min(0),
+            FLOOR_DB + 45 * (level + 1).clamp_min(0),
             torch.sigmoid(noisiness),
             FLOOR_DB + 45 * (envelope + 1).clamp_min(0),
+            torch.cat([(pitch[:, :1] + 1) * (MAX_OCTAVES / 2), torch.sigmoid(pitch[:, 1:])], 1),
         )
 
-    def forward(self, magnitude: Tensor, kind: Tensor, seconds: Tensor) -> Frames:
+    def forward(self, frames: Frames, kind: Tensor, seconds: Tensor) -> Frames:
         """Reconstruct through the posterior mean (deterministic); shapes as in `encode`."""
-        return self.decode(self.encode(magnitude, kind, seconds).mean, kind, seconds)
+        return self.decode(self.encode(frames, kind, seconds).mean, kind, seconds)
 
     def draw(
         self,
@@ -263,7 +275,7 @@ class _Encoder(nn.Module):
     def __init__(self, config: SpectralVaeConfig):
         super().__init__()
         width = config.encoder_width
-        self.start = nn.Conv1d(BINS + _CONDITION + _POSITION, width, 1)
+        self.start = nn.Conv1d(_CHANNELS + _CONDITION + _POSITION, width, 1)
         layers: list[nn.Module] = [_Block(width, 1, snake=False)]
         for _ in range(int(math.log2(STRIDE))):
             layers += [nn.GELU(), nn.Conv1d(width, width, 4, 2, 1), _Block(width, 1, snake=False)]
@@ -289,11 +301,12 @@ class _Decoder(nn.Module):
             _Block(width, 3**i, snake=True) for i in range(config.decoder_blocks)
         )
         self.activation = AliasFreeSnake(width)
-        self.magnitude = nn.Conv1d(width, BINS, 1)
+        self.level = nn.Conv1d(width, BANDS, 1)
         self.noisiness = nn.Conv1d(width, BANDS, 1)
         self.envelope = nn.Conv1d(width, ENVELOPE_STEPS, 3, padding=1)
+        self.pitch = nn.Conv1d(width, 2, 3, padding=1)
 
-    def forward(self, z: Tensor, condition: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def forward(self, z: Tensor, condition: Tensor) -> tuple[Tensor, ...]:
         x = self.start(torch.cat([z, condition[..., ::STRIDE]], 1))
         for rise, activation in zip(self.rise, self.rise_activations, strict=True):
             x = rise(activation(x))
@@ -301,4 +314,4 @@ class _Decoder(nn.Module):
         for block in self.blocks:
             x = block(x)
         x = self.activation(x)
-        return self.magnitude(x), self.noisiness(x), self.envelope(x)
+        return self.level(x), self.noisiness(x), self.envelope(x), self.pitch(x)

@@ -73,7 +73,7 @@ LOUDNESS_LUFS: dict[str, float] = {
 _SUSTAINED = ("fire", "engine_mech")
 _FADE_IN_MS = 0.5
 _OPERATIONS = (
-    "phase from magnitudes (Griffin-Lim), noise filtered by predicted noisiness",
+    "harmonics by oscillators, other tones by Griffin-Lim, noise filtered by predicted noisiness",
     "onset moved to the start, DC removed, faded out",
     "loudness and peak levelled",
 )
@@ -143,11 +143,11 @@ def generate_sound(request: SoundRequest, seed: int) -> Made:
     drawn = network.draw(index, wanted, random, loop=request.kind in _SUSTAINED)
     with torch.inference_mode():
         frames = network.decode(drawn.z[None], torch.tensor([index]), torch.tensor([drawn.seconds]))
-    magnitude, noisiness, envelope = (x[0].double().numpy() for x in frames)
+    level, noisiness, envelope, pitch = (x[0].double().numpy() for x in frames)
     samples = max(1, round(drawn.seconds * SAMPLE_RATE))
     # Moving the onset to the start needs a little more than was asked for.
-    spare = min(magnitude.shape[1] * HOP_LENGTH, samples + SAMPLE_RATE // 20)
-    wave = synthesise(magnitude, noisiness, envelope, spare, derive_seed(seed, "noise"))
+    spare = min(level.shape[1] * HOP_LENGTH, samples + SAMPLE_RATE // 20)
+    wave = synthesise(level, noisiness, envelope, pitch, spare, derive_seed(seed, "noise"))
     wave = _shape(wave, samples, SAMPLE_RATE, exact=wanted is not None)
     sound = Sound(_level(wave, SAMPLE_RATE, LOUDNESS_LUFS[request.kind]), SAMPLE_RATE)
     asked: dict[str, Scalar] = {"kind": request.kind}

@@ -12,30 +12,33 @@ from torch import Tensor
 
 from aigc_assets.models.spectral_frames import (
     BANDS,
-    BINS,
+    ENVELOPE_STEPS,
     FLOOR_DB,
     HOP_LENGTH,
+    N_FFT,
     SAMPLE_RATE,
     Frames,
     analyse,
+    band_edges,
     synthesise,
 )
 from aigc_assets.models.spectral_vae import STRIDE
 from aigc_assets.training.sound_clips import Clip
 from aigc_assets.types import Sound
 
+FRAME_CHANNELS = 2 * BANDS + ENVELOPE_STEPS + 2
 _WIDE_LIMIT_HZ = 5200.0
 
 
 class Item(NamedTuple):
-    """Frames above the floor in dB, noisiness in per cent, envelope: [513 + 48 + 4, T] float16."""
+    """Frames above the floor, noisiness and periodicity in per cent: [198, T] float16."""
 
     packed: Tensor
     kind: int
     seconds: float
     weight: float
     limit: int
-    """Bins below it were recorded."""
+    """Bands below it were recorded."""
 
 
 def measure(sound: NDArray[np.float32], clip: Clip, weight: float, speed: float) -> Item:
@@ -43,25 +46,32 @@ def measure(sound: NDArray[np.float32], clip: Clip, weight: float, speed: float)
     steps = math.ceil((math.ceil(len(sound) / HOP_LENGTH) + 3) / STRIDE)
     padded = np.zeros(steps * STRIDE * HOP_LENGTH, np.float32)
     padded[: len(sound)] = sound[: len(padded)]
-    frames = analyse(torch.from_numpy(padded)[None])
-    parts = (frames.magnitude - FLOOR_DB, frames.noisiness * 100, frames.envelope - FLOOR_DB)
-    packed = torch.cat([x[0] for x in parts]).half()
+    frames = Frames(*(x[0] for x in analyse(torch.from_numpy(padded)[None])))
+    parts = (
+        frames.level - FLOOR_DB,
+        frames.noisiness * 100,
+        frames.envelope - FLOOR_DB,
+        frames.pitch * torch.tensor([[1.0], [100.0]]),
+    )
     hertz = _WIDE_LIMIT_HZ * speed if clip.narrow else SAMPLE_RATE
-    limit = min(BINS, int(hertz / SAMPLE_RATE * 2 * (BINS - 1)))
-    return Item(packed, clip.kind, max(0.03, len(sound) / SAMPLE_RATE), weight, limit)
+    limit = int(np.searchsorted(band_edges()[1:], hertz / SAMPLE_RATE * N_FFT))
+    seconds = max(0.03, len(sound) / SAMPLE_RATE)
+    return Item(torch.cat(parts).half(), clip.kind, seconds, weight, limit)
 
 
 def unpack(packed: Tensor) -> Frames:
-    """Frames (unbatched) of `Item.packed`."""
-    x = packed.float()
-    noisiness = x[BINS : BINS + BANDS] / 100
-    return Frames(x[:BINS] + FLOOR_DB, noisiness, x[BINS + BANDS :] + FLOOR_DB)
+    """Frames of `Item.packed`, [..., 198, T]."""
+    level, noisiness, envelope, octaves, voiced = packed.float().split(
+        [BANDS, BANDS, ENVELOPE_STEPS, 1, 1], -2
+    )
+    pitch = torch.cat([octaves, voiced / 100], -2)
+    return Frames(level + FLOOR_DB, noisiness / 100, envelope + FLOOR_DB, pitch)
 
 
 def render(frames: Frames, seconds: float, seed: int) -> Sound:
     """Samples of unbatched frames, at most as long as the frames reach, with peak 0.9."""
-    arrays = [x.double().numpy() for x in frames]
-    samples = min(max(64, round(seconds * SAMPLE_RATE)), arrays[0].shape[1] * HOP_LENGTH)
-    sound = synthesise(arrays[0], arrays[1], arrays[2], samples, seed)
+    level, noisiness, envelope, pitch = (x.double().numpy() for x in frames)
+    samples = min(max(64, round(seconds * SAMPLE_RATE)), level.shape[1] * HOP_LENGTH)
+    sound = synthesise(level, noisiness, envelope, pitch, samples, seed)
     sound = 0.9 * sound / (np.abs(sound).max() + 1e-9)
     return Sound(sound.astype(np.float32)[None], SAMPLE_RATE)

@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from aigc_assets.metrics.sounds import frechet_distance, log_spectral_distance, sound_features
-from aigc_assets.models.spectral_frames import BANDS, BINS, ENVELOPE_STEPS, SAMPLE_RATE, Frames
+from aigc_assets.models.spectral_frames import SAMPLE_RATE, Frames
 from aigc_assets.models.spectral_vae import STRIDE
 from aigc_assets.training.sound_clips import MAX_FRAMES, MAX_SAMPLES
-from aigc_assets.training.sound_items import measure, render, unpack
+from aigc_assets.training.sound_items import FRAME_CHANNELS, render, unpack
 from aigc_assets.types import Sound
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ class Judge:
         task = self.task
         rebuilt = {"model": [], "floor": [], "baseline": []}  # type: dict[str, list[float]]
         for n, (clip, real) in enumerate(zip(task.held_clips, self.held, strict=True)):
-            item = measure(real.samples[0], clip, 1.0, 1.0)
+            item = task.item(clip)
             mean, _, seconds = task.posterior(clip)
             steps = math.ceil(item.packed.shape[1] / STRIDE)
             model = task.decode(mean[:, :steps], clip.kind, seconds, n)
@@ -48,7 +48,7 @@ class Judge:
                 rebuilt[name].append(log_spectral_distance(real, sound))
         train = np.stack([sound_features(s) for s in self.train])
         held = np.stack([sound_features(s) for s in self.held])
-        kinds = np.tile(self.held_kinds, 3)
+        kinds = np.tile(self.held_kinds, 2)
         made = np.stack([sound_features(task.generate(int(k), n)) for n, k in enumerate(kinds)])
         noise = np.stack([sound_features(self._noise(int(k), n)) for n, k in enumerate(kinds)])
         classify = _classifier(train, self.train_kinds, len(task.names))
@@ -82,16 +82,16 @@ class Judge:
         clips = [c for c in self.task.train_clips if c.kind == kind]
         clip = clips[int(random.integers(len(clips)))]
         mean = self.means[kind]
-        frames = Frames(mean.magnitude, torch.ones_like(mean.noisiness), mean.envelope)
+        frames = mean._replace(noisiness=torch.ones_like(mean.noisiness))
         return render(frames, min(len(clip.wave), MAX_SAMPLES) / SAMPLE_RATE, seed)
 
 
 def _class_means(task: SoundTask) -> list[Frames]:
     """Mean frames of the real training clips of each class, over those that still sound."""
-    total = torch.zeros(len(task.names), BINS + BANDS + ENVELOPE_STEPS, MAX_FRAMES)
+    total = torch.zeros(len(task.names), FRAME_CHANNELS, MAX_FRAMES)
     count = torch.zeros(len(task.names), 1, MAX_FRAMES)
     for clip in task.train_clips:
-        packed = measure(clip.wave[:MAX_SAMPLES], clip, 1.0, 1.0).packed.float()
+        packed = task.item(clip).packed.float()
         total[clip.kind, :, : packed.shape[1]] += packed
         count[clip.kind, :, : packed.shape[1]] += 1
     return [unpack(x) for x in total / count.clamp_min(1)]

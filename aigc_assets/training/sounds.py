@@ -7,9 +7,8 @@ but never evaluated on.
 
 from __future__ import annotations
 
-import itertools
 from pathlib import Path
-from typing import Any, ClassVar, cast
+from typing import Any, ClassVar, NamedTuple, cast
 
 import cv2
 import numpy as np
@@ -20,13 +19,10 @@ from torch import Tensor, nn
 
 from aigc_assets.models.spectral_frames import (
     BANDS,
-    BINS,
     FLOOR_DB,
     HOP_LENGTH,
     SAMPLE_RATE,
     Frames,
-    analyse,
-    band_edges,
 )
 from aigc_assets.models.spectral_vae import STRIDE, SpectralVae, SpectralVaeConfig
 from aigc_assets.training.sfxr import make_effect
@@ -38,13 +34,23 @@ from aigc_assets.training.sound_clips import (
     resample,
     unpack_clips,
 )
-from aigc_assets.training.sound_items import Item, measure, render
+from aigc_assets.training.sound_items import Item, measure, render, unpack
 from aigc_assets.training.sound_judge import Judge
 from aigc_assets.training.trainer import Ema, Run, cosine, set_lr
 from aigc_assets.types import Sound
 
 _LENGTHS = (16, 32, 48, 64, 96, 128)
-_FRAMES_PER_BATCH = 1280
+_FRAMES_PER_BATCH = 1024
+_WEIGHTS = {
+    "level": 1.0,
+    "coarse": 0.5,
+    "noisiness": 0.2,
+    "envelope": 0.3,
+    "octaves": 0.6,
+    "glide": 0.6,
+    "voiced": 0.2,
+    "kl": 2e-3,
+}
 _SUSTAINED = ("fire", "engine_mech")
 
 
@@ -63,6 +69,7 @@ class SoundTask:
         clips = unpack_clips(data)
         self.names = tuple(info["vocabulary"])
         self.run = run
+        self.frames_per_batch = int(info.get("frames_per_batch", _FRAMES_PER_BATCH))
         self.train_clips = [clip for clip in clips if not clip.held]
         self.held_clips = [clip for clip in clips if clip.held]
         random = np.random.Generator(np.random.Philox(run.seed))
@@ -84,6 +91,7 @@ class SoundTask:
     def _prepare(self, variants: int, random: np.random.Generator) -> None:
         """Measure the frames of all training sounds once, real ones also at other speeds."""
         items: list[Item] = []
+        self.originals: dict[int, Item] = {}
         real = np.bincount([c.kind for c in self.train_clips], minlength=len(self.names))
         made = np.bincount([c.kind for c in self.synthetic], minlength=len(self.names))
         for clip in self.train_clips + self.synthetic:
@@ -96,6 +104,8 @@ class SoundTask:
                 speed = 2 ** random.uniform(-0.25, 0.25) if variant else 1.0
                 sound = resample(clip.wave, speed)[:MAX_SAMPLES]
                 items.append(measure(sound, clip, weight, speed))
+                if not variant:
+                    self.originals[id(clip)] = items[-1]
         self.items = items
         self.buckets: list[list[int]] = [[] for _ in _LENGTHS]
         for i, item in enumerate(items):
@@ -107,20 +117,17 @@ class SoundTask:
     def step(self, progress: float) -> dict[str, float]:
         """One batch of sounds of similar length through the network; see `Task`."""
         set_lr(self.optimizer, cosine(progress, 2e-3, 5e-5))
-        magnitude, noisiness, envelope, kind, seconds, limit = self._batch()
+        real, kind, seconds, limit = self._batch()
         with self.run.autocast():
-            posterior = self.network.encode(magnitude, kind, seconds)
+            posterior = self.network.encode(real, kind, seconds)
             mean, log_variance = posterior.mean.float(), posterior.log_variance.float()
             noise = torch.randn(mean.shape, generator=self.run.generator).to(mean.device)
             z = mean + noise * torch.exp(0.5 * log_variance)
             out = self.network.decode(z, kind, seconds)
-        out = Frames(*(x.float() for x in out))
-        real = Frames(magnitude, noisiness, envelope)
-        losses = _losses(out, real, seconds, limit)
+        losses = _losses(Frames(*(x.float() for x in out)), real, seconds, limit)
         kl = 0.5 * (mean.square() + log_variance.exp() - 1 - log_variance)
         losses["kl"] = kl.mean(0).clamp_min(0.1).mean()  # free bits per latent number
-        weights = {"magnitude": 1.0, "coarse": 0.7, "noisiness": 0.15, "envelope": 0.3, "kl": 2e-3}
-        total = sum((weights[name] * value for name, value in losses.items()), torch.zeros(()))
+        total = sum((_WEIGHTS[name] * value for name, value in losses.items()), torch.zeros(()))
         self.optimizer.zero_grad(set_to_none=True)
         total.backward()
         nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
@@ -128,31 +135,29 @@ class SoundTask:
         self.ema.update(self.network)
         return {name: float(value.detach()) for name, value in losses.items()}
 
-    def _batch(self) -> tuple[Tensor, ...]:
+    def _batch(self) -> tuple[Frames, Tensor, Tensor, Tensor]:
+        """Frames of sounds of similar length, their classes, durations and recorded bands."""
         generator = self.run.generator
         sums = torch.tensor([float(w.sum()) for w in self.bucket_weights], dtype=torch.float64)
         length = int(torch.multinomial(sums, 1, generator=generator))
         frames = _LENGTHS[length]
-        count = max(4, min(64, _FRAMES_PER_BATCH // frames))
+        count = max(4, min(64, self.frames_per_batch // frames))
         chosen = torch.multinomial(
             self.bucket_weights[length], count, replacement=True, generator=generator
         )
-        gains = torch.rand(count, generator=generator) * 6 - 4  # dB
+        gain = (torch.rand(count, generator=generator) * 6 - 4)[:, None, None]  # dB
         items = [self.items[self.buckets[length][int(i)]] for i in chosen]
-        packed = torch.stack(
-            [F.pad(item.packed, (0, frames - item.packed.shape[1])) for item in items]
+        packed = [F.pad(item.packed, (0, frames - item.packed.shape[1])) for item in items]
+        real = unpack(torch.stack(packed))
+        real = real._replace(
+            level=(real.level + gain).clamp_min(FLOOR_DB),
+            envelope=(real.envelope + gain).clamp_min(FLOOR_DB),
         )
-        values = packed.float()
-        gain = gains[:, None, None]
         device = self.run.device
-        magnitude = (values[:, :BINS] + FLOOR_DB + gain).clamp_min(FLOOR_DB)
-        noisiness = values[:, BINS : BINS + BANDS] / 100
-        envelope = (values[:, BINS + BANDS :] + FLOOR_DB + gain).clamp_min(FLOOR_DB)
-        kind = torch.tensor([item.kind for item in items])
-        seconds = torch.tensor([item.seconds for item in items], dtype=torch.float32)
-        limit = torch.tensor([item.limit for item in items])
-        batch = (magnitude, noisiness, envelope, kind, seconds, limit)
-        return tuple(x.to(device) for x in batch)
+        kind = torch.tensor([item.kind for item in items], device=device)
+        seconds = torch.tensor([item.seconds for item in items], device=device)
+        limit = torch.tensor([item.limit for item in items], device=device)
+        return Frames(*(x.to(device) for x in real)), kind, seconds, limit
 
     def modules(self) -> dict[str, nn.Module]:
         """See `Task`."""
@@ -172,41 +177,55 @@ class SoundTask:
     def fit_components(self) -> None:
         """Keep posteriors of training sounds, real ones first, as the mixture to sample from.
 
-        Of each kind those that lie farthest apart are kept, so that few components span the kind.
+        Of a kind with more sounds than components the worst rebuilt third is passed over, and
+        those are kept that lie nearest to all others.
         """
         network, config = self.average, self.config
         for k in range(len(self.names)):
             clips = [c for c in self.train_clips if c.kind == k]
             made = [c for c in self.synthetic if c.kind == k]
             clips += made[: max(0, config.components - len(clips))]
-            means, stds, lengths = [], [], []
-            for clip in clips:
-                mean, std, seconds = self.posterior(clip)
-                means.append(mean)
-                stds.append(std)
-                lengths.append(seconds)
             if not clips:
                 continue
-            network.component_weight[k] = 0
-            for slot, i in enumerate(_spread_out(torch.stack(means), config.components)):
-                network.component_mean[k, slot] = means[i]
-                network.component_std[k, slot] = stds[i]
-                network.component_seconds[k, slot] = lengths[i]
-                network.component_weight[k, slot] = 1.0 if clips[i].real else 0.5
+            fits = [self._rebuild(clip) for clip in clips]
+            order = sorted(range(len(fits)), key=lambda i: fits[i].error)
+            usable = sorted(order[: max(config.components, 2 * len(order) // 3)])
+            means = torch.stack([fits[i].mean for i in usable])
+            network.component_weight[k] = 0.0
+            for slot, i in enumerate(_representative(means, config.components)):
+                fit = fits[usable[i]]
+                network.component_mean[k, slot] = fit.mean
+                network.component_std[k, slot] = fit.std
+                network.component_seconds[k, slot] = fit.seconds
+                network.component_weight[k, slot] = 1.0 if clips[usable[i]].real else 0.5
             network.component_weight[k] /= network.component_weight[k].sum()
+
+    def item(self, clip: Clip) -> Item:
+        """Frames of a clip at its own speed, from memory where they were trained on."""
+        known = self.originals.get(id(clip))
+        return known or measure(clip.wave[:MAX_SAMPLES], clip, 1.0, 1.0)
 
     @torch.no_grad()
     def posterior(self, clip: Clip) -> tuple[Tensor, Tensor, float]:
         """Mean and deviation of the latent of ``clip``, [C, S] each, and its duration in s."""
-        item = measure(clip.wave[:MAX_SAMPLES], clip, 1.0, 1.0)
+        fit = self._rebuild(clip)
+        return fit.mean, fit.std, fit.seconds
+
+    def _rebuild(self, clip: Clip) -> _Fit:
+        item = self.item(clip)
         frames = self.config.component_steps * STRIDE
         packed = F.pad(item.packed, (0, max(0, frames - item.packed.shape[1])))[:, :frames]
-        magnitude = packed.float()[None, :BINS] + FLOOR_DB
         device = self.run.device
         kind = torch.tensor([clip.kind], device=device)
         seconds = torch.tensor([item.seconds], device=device)
-        posterior = self.average.encode(magnitude.to(device), kind, seconds)
-        return posterior.mean[0], torch.exp(0.5 * posterior.log_variance[0]), item.seconds
+        real = Frames(*(x.to(device) for x in unpack(packed[None])))
+        posterior = self.average.encode(real, kind, seconds)
+        out = self.average.decode(posterior.mean, kind, seconds)
+        error = float(
+            _losses(out, real, seconds, torch.tensor([item.limit], device=device))["level"]
+        )
+        std = torch.exp(0.5 * posterior.log_variance[0])
+        return _Fit(posterior.mean[0], std, item.seconds, error)
 
     def evaluate(self) -> dict[str, dict[str, float]]:
         """See `Task`. Every figure is taken from samples, after synthesis."""
@@ -237,7 +256,7 @@ class SoundTask:
         for k in range(len(self.names)):
             real = [c for c in self.train_clips if c.kind == k][:2]
             sounds = [Sound(c.wave[None], SAMPLE_RATE) for c in real]
-            sounds += [self.generate(k, seed) for seed in range(2)]
+            sounds += [self.generate(k, seed) for seed in (2, 5)]
             cells.append(_picture(self.names[k], sounds))
         per_row = 4
         cells += [np.zeros_like(cells[0])] * (-len(cells) % per_row)
@@ -247,46 +266,66 @@ class SoundTask:
             Path(f"{path}.png").write_bytes(data.tobytes())
 
 
+class _Fit(NamedTuple):
+    """How the network sees a clip: latent mean and deviation, duration in s, error of levels."""
+
+    mean: Tensor
+    std: Tensor
+    seconds: float
+    error: float
+
+
 def _losses(out: Frames, real: Frames, seconds: Tensor, limit: Tensor) -> dict[str, Tensor]:
-    """Distances of frames in units of 45 dB, over what can be heard and was recorded."""
-    frames = real.magnitude.shape[-1]
+    """Distances of frames, levels in units of 45 dB, over what can be heard and was recorded."""
+    frames = real.level.shape[-1]
     at = torch.arange(frames, device=seconds.device) * (HOP_LENGTH / SAMPLE_RATE)
     inside = (at[None] <= seconds[:, None] + 3 * HOP_LENGTH / SAMPLE_RATE).float()
     time = (inside + 0.05 * (1 - inside))[:, None]
-    recorded = (torch.arange(BINS, device=limit.device)[None] < limit[:, None]).float()[:, :, None]
-    loudest = torch.maximum(out.magnitude.detach(), real.magnitude)
-    weight = time * recorded * (0.1 + 0.9 * torch.sigmoid((loudest + 62) / 6))
-    magnitude = _weighted((out.magnitude - real.magnitude).abs() / 45, weight)
+    recorded = (torch.arange(BANDS, device=limit.device)[None] < limit[:, None]).float()[:, :, None]
+    loudest = torch.maximum(out.level.detach(), real.level)
+    weight = time * recorded * (0.1 + 0.9 * torch.sigmoid((loudest + 60) / 6))
+    level = _weighted((out.level - real.level).abs() / 45, weight)
     coarse = torch.zeros((), device=weight.device)
-    one, two = (10 ** (x.magnitude / 20) * recorded for x in (out, real))
-    for tall, wide in ((2, 1), (4, 2), (8, 4), (16, 8)):
+    one, two = (10 ** (x.level / 20) * recorded for x in (out, real))
+    for tall, wide in ((4, 1), (8, 4)):
         a, b = (20 * torch.log10(F.avg_pool2d(x, (tall, wide)) + 3e-4) for x in (one, two))
-        loud = F.avg_pool1d(time, wide) * (
-            0.1 + torch.sigmoid((torch.maximum(a.detach(), b) + 62) / 6)
-        )
-        coarse = coarse + _weighted((a - b).abs() / 45, loud.expand_as(a)) / 4
-    edges = band_edges()
-    loud = torch.stack([two[:, low:high].amax(1) for low, high in itertools.pairwise(edges)], 1)
-    noisiness = _weighted((out.noisiness - real.noisiness).abs(), time * (loud + 1e-4).sqrt())
+        loud = 0.1 + torch.sigmoid((torch.maximum(a.detach(), b) + 60) / 6)
+        coarse = coarse + _weighted((a - b).abs() / 45, F.avg_pool1d(time, wide) * loud) / 2
+    loud = time * (two + 1e-4).sqrt()
+    noisiness = _weighted((out.noisiness - real.noisiness).abs(), loud)
     envelope = _weighted((out.envelope - real.envelope).abs() / 45, time.expand_as(real.envelope))
-    return {"magnitude": magnitude, "coarse": coarse, "noisiness": noisiness, "envelope": envelope}
+    heard = loud.sum(1)
+    voiced = _weighted((out.pitch[:, 1] - real.pitch[:, 1]).abs(), heard)
+    pitched = heard * (real.pitch[:, 1] > 0.5)
+    octaves = _weighted((out.pitch[:, 0] - real.pitch[:, 0]).abs(), pitched)
+    # Steps and slopes of the melody, apart from how high it is.
+    move, want = out.pitch[:, 0].diff(dim=1), real.pitch[:, 0].diff(dim=1)
+    glide = _weighted((move - want).abs(), pitched[:, 1:] * pitched[:, :-1])
+    return {
+        "level": level,
+        "coarse": coarse,
+        "noisiness": noisiness,
+        "envelope": envelope,
+        "octaves": octaves,
+        "glide": glide,
+        "voiced": voiced,
+    }
 
 
 def _weighted(value: Tensor, weight: Tensor) -> Tensor:
     return (value * weight).sum() / weight.sum().clamp_min(1e-6)
 
 
-def _spread_out(points: Tensor, count: int) -> list[int]:
-    """Indices of up to ``count`` points, the most central first, each far from those before."""
-    flat = points.flatten(1).float()
+def _representative(points: Tensor, count: int) -> list[int]:
+    """Indices of up to ``count`` points, chosen one by one so that all points have one near."""
+    flat = points.flatten(1).float().cpu()
     distance = torch.cdist(flat, flat)
     chosen = [int(distance.sum(1).argmin())]
     while len(chosen) < min(count, len(flat)):
-        # Outliers are odd recordings more often than typical ones: distance to the chosen set,
-        # tempered by that to the centre.
-        score = distance[:, chosen].amin(1) / (distance.mean(1) + 1e-6) ** 0.7
-        score[chosen] = -1
-        chosen.append(int(score.argmax()))
+        nearest = distance[chosen].amin(0)
+        total = torch.minimum(distance, nearest).sum(1)
+        total[chosen] = torch.inf
+        chosen.append(int(total.argmin()))
     return chosen
 
 
@@ -298,7 +337,9 @@ def _picture(name: str, sounds: list[Sound]) -> NDArray[np.uint8]:
         wave = sound.samples[0][:MAX_SAMPLES]
         padded = np.zeros(MAX_FRAMES * HOP_LENGTH, np.float32)
         padded[: len(wave)] = wave
-        magnitude = analyse(torch.from_numpy(padded)[None]).magnitude[0].numpy()
+        window = np.hanning(1024).astype(np.float32)
+        view = np.lib.stride_tricks.sliding_window_view(np.pad(padded, 512), 1024)[::HOP_LENGTH]
+        magnitude = 20 * np.log10(np.abs(np.fft.rfft(view * window)).T / 256 + 1e-5)
         grey = ((magnitude[::-1] + 80) / 80 * 255).clip(0, 255).astype(np.uint8)
         small = cv2.resize(grey, (96, 130), interpolation=cv2.INTER_AREA)
         cell[18:148, i * 100 : i * 100 + 96] = cv2.applyColorMap(small, cv2.COLORMAP_MAGMA)
