@@ -81,10 +81,12 @@ class Posterior(NamedTuple):
 
 
 class Draw(NamedTuple):
-    """A drawn latent [C, S] and the duration in seconds that it is for."""
+    """A drawn sound: latent [C, S], the duration in seconds it is for, and a transposition."""
 
     z: Tensor
     seconds: float
+    octaves: float
+    """To add to the decoded pitch."""
 
 
 class SpectralVae(nn.Module):
@@ -175,8 +177,8 @@ class SpectralVae(nn.Module):
         """Draw a latent of one class from the aggregated posterior.
 
         A component is chosen by weight (and, for a given duration, by how near its own duration
-        lies), moved up to a third of the way towards another of its class, and perturbed by its
-        own deviation.
+        lies), moved up to a fifth of the way towards another of its class, perturbed by its own
+        deviation, and transposed by up to a semitone.
 
         Args:
             kind: Class index.
@@ -194,11 +196,12 @@ class SpectralVae(nn.Module):
         if seconds is not None:
             weight = weight * np.exp(-np.abs(np.log2(seconds / own)))
         first, second = random.choice(len(weight), 2, p=weight / weight.sum())
-        part = random.uniform(0, 1 / 3)
+        part = random.uniform(0, 0.2)
         mean = self.component_mean[kind].double().numpy()
         std = self.component_std[kind].double().numpy()
         z = mean[first] + part * (mean[second] - mean[first])
         z = z + temperature * std[first] * random.standard_normal(z.shape)
+        octaves = random.uniform(-1, 1) / 12
         natural = float(own[first])
         if seconds is None:
             seconds = natural * 2 ** random.uniform(-0.15, 0.15)
@@ -215,7 +218,7 @@ class SpectralVae(nn.Module):
         at = at.clip(0, z.shape[-1] - 1)
         low = np.minimum(at.astype(np.int64), z.shape[-1] - 2)
         z = z[:, low] + (at - low) * (z[:, low + 1] - z[:, low])
-        return Draw(torch.from_numpy(z.astype(np.float32)), seconds)
+        return Draw(torch.from_numpy(z.astype(np.float32)), seconds, octaves)
 
     def _condition(self, kind: Tensor, seconds: Tensor, frames: int) -> Tensor:
         """Class vector, log duration and where in the sound each frame lies, [B, 37, frames]."""

@@ -144,6 +144,7 @@ def generate_sound(request: SoundRequest, seed: int) -> Made:
     with torch.inference_mode():
         frames = network.decode(drawn.z[None], torch.tensor([index]), torch.tensor([drawn.seconds]))
     level, noisiness, envelope, pitch = (x[0].double().numpy() for x in frames)
+    pitch[0] += drawn.octaves
     samples = max(1, round(drawn.seconds * SAMPLE_RATE))
     # Moving the onset to the start needs a little more than was asked for.
     spare = min(level.shape[1] * HOP_LENGTH, samples + SAMPLE_RATE // 20)
@@ -160,24 +161,26 @@ def _shape(
     wave: NDArray[np.float64], samples: int, sample_rate: int, *, exact: bool
 ) -> NDArray[np.float64]:
     """Begin at the onset, end where the sound has died away, fade both ends, centre on zero."""
+    wave = _without_rumble(wave, sample_rate)
     level = np.abs(wave)
     peak = level.max()
+    start = 0
     if peak > 0:
-        # A slow swell may begin far below its peak: the first 2 % count as the onset of those.
-        start = int(np.argmax(level > 0.04 * peak))
-        start = max(0, start - sample_rate // 1000)
+        # A cue should be heard when it is given: a slow swell begins at a tenth of its peak.
+        start = max(0, int(np.argmax(level > 0.11 * peak)) - sample_rate // 125)
         wave = wave[start : start + samples]
         if not exact:
             heard = np.flatnonzero(np.abs(wave) > 0.002 * peak)
             wave = wave[: int(heard[-1]) + sample_rate // 100]
     wave = np.pad(wave, (0, samples - len(wave))) if exact else wave
     n = len(wave)
-    rise = max(2, min(n // 8, round(_FADE_IN_MS * sample_rate / 1000)))
+    # Where something was cut off in front, fade through what is left of it; else keep the attack.
+    rise = max(2, min(n // 8, round((_FADE_IN_MS if start == 0 else 6.0) * sample_rate / 1000)))
     fall = max(4, min(n // 3, sample_rate // 25))
     window = np.ones(n)
     window[:rise] *= 0.5 - 0.5 * np.cos(np.pi * np.arange(rise) / rise)
     window[n - fall :] *= 0.5 + 0.5 * np.cos(np.pi * np.arange(1, fall + 1) / fall)
-    wave = _without_rumble(wave, sample_rate) * window
+    wave = wave * window
     # Taking the mean off a faded sound would lift its ends; take it off in the fade's own shape.
     result: NDArray[np.float64] = wave - wave.mean() * window / window.mean()
     return result

@@ -234,11 +234,14 @@ class SoundTask:
         return judge.figures()
 
     @torch.no_grad()
-    def decode(self, z: Tensor, kind: int, seconds: float, seed: int) -> Sound:
-        """Samples of one latent [C, S] by the averaged network."""
+    def decode(
+        self, z: Tensor, kind: int, seconds: float, seed: int, octaves: float = 0.0
+    ) -> Sound:
+        """Samples of one latent [C, S] by the averaged network, transposed by ``octaves``."""
         device = self.run.device
         condition = torch.tensor([kind], device=device), torch.tensor([seconds], device=device)
         frames = self.average.decode(z[None].to(device), *condition)
+        frames.pitch[:, 0] += octaves
         return render(Frames(*(x[0].float().cpu() for x in frames)), seconds, seed)
 
     def generate(self, kind: int, seed: int) -> Sound:
@@ -247,7 +250,7 @@ class SoundTask:
         network = self.average.cpu()
         drawn = network.draw(kind, None, random, loop=self.names[kind] in _SUSTAINED)
         network.to(self.run.device)
-        return self.decode(drawn.z, kind, drawn.seconds, seed)
+        return self.decode(drawn.z, kind, drawn.seconds, seed, drawn.octaves)
 
     def preview(self, path: Path) -> None:
         """Spectrograms of six kinds per row: two real sounds, then two generated ones."""
