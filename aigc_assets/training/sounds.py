@@ -116,7 +116,7 @@ class SoundTask:
 
     def step(self, progress: float) -> dict[str, float]:
         """One batch of sounds of similar length through the network; see `Task`."""
-        set_lr(self.optimizer, cosine(progress, 2e-3, 5e-5))
+        set_lr(self.optimizer, cosine(progress, 1.2e-3, 4e-5))
         real, kind, seconds, limit = self._batch()
         with self.run.autocast():
             posterior = self.network.encode(real, kind, seconds)
@@ -289,7 +289,8 @@ def _losses(out: Frames, real: Frames, seconds: Tensor, limit: Tensor) -> dict[s
     weight = time * recorded * (0.1 + 0.9 * torch.sigmoid((loudest + 60) / 6))
     level = _weighted((out.level - real.level).abs() / 45, weight)
     coarse = torch.zeros((), device=weight.device)
-    one, two = (10 ** (x.level / 20) * recorded for x in (out, real))
+    # One wild prediction must not overflow: the power of what is far too loud ends here.
+    one, two = (10 ** (x.level.clamp(max=30) / 20) * recorded for x in (out, real))
     for tall, wide in ((4, 1), (8, 4)):
         a, b = (20 * torch.log10(F.avg_pool2d(x, (tall, wide)) + 3e-4) for x in (one, two))
         loud = 0.1 + torch.sigmoid((torch.maximum(a.detach(), b) + 60) / 6)
