@@ -12,17 +12,27 @@ from aigc_assets.pipelines.characters.lexicon import EYES
 from aigc_assets.pipelines.characters.wardrobe import Look, alternatives
 from aigc_assets.pipelines.palettes import from_oklab, nearest, to_oklab
 
-CLASH = 0.07
-"""Neighbouring garments closer than this in OKLab look like one."""
+_NEIGHBOURS: tuple[tuple[str, str, float], ...] = (
+    ("torso", "skin", 0.12),
+    ("over", "torso", 0.08),
+    ("legs", "torso", 0.08),
+    ("legs", "skin", 0.09),
+    ("feet", "legs", 0.05),
+)
+"""Slots that touch, and the distance in OKLab below which they look like one."""
 
-_NEIGHBOURS = (("over", "torso"), ("legs", "torso"), ("feet", "legs"), ("torso", "skin"))
+AVOIDED = 0.03
+"""Price of dressing in the colours of the skin, as a squared distance in OKLab."""
+
 _FIXED: Mapping[str, tuple[int, int, int]] = {
     "lens 1": (115, 190, 211), "lens 2": (138, 190, 201), "lens 3": (164, 221, 219),
     "eye white": (250, 250, 250), "dark": (39, 25, 32),
 }  # fmt: skip
 
 
-def fit_ramp(palette: NDArray[np.uint8], tones: NDArray[np.uint8]) -> NDArray[np.intp]:
+def fit_ramp(
+    palette: NDArray[np.uint8], tones: NDArray[np.uint8], avoid: NDArray[np.intp] | None = None
+) -> NDArray[np.intp]:
     """The palette colours that come nearest to a ramp, never darker than the one before.
 
     Dynamic programming over (shade, palette colour): distance to the wanted tone in OKLab, hue
@@ -32,6 +42,7 @@ def fit_ramp(palette: NDArray[np.uint8], tones: NDArray[np.uint8]) -> NDArray[np
     Args:
         palette: [N, 3].
         tones: Wanted colours from dark to light, [S, 3].
+        avoid: Palette indices that are taken only when nothing else comes near.
 
     Returns:
         Palette indices, [S]; lightness never falls.
@@ -41,6 +52,8 @@ def fit_ramp(palette: NDArray[np.uint8], tones: NDArray[np.uint8]) -> NDArray[np
     have = have[order]
     weight = np.array([1.0, 2.0, 2.0])
     cost = (((have[None] - want[:, None]) * weight) ** 2).sum(-1)  # [S, N]
+    if avoid is not None:
+        cost = cost + np.where(np.isin(order, avoid), AVOIDED, 0.0)
     count = len(have)
     index = np.arange(count)
     turn = np.sqrt(((have[:, None, 1:] - have[None, :, 1:]) ** 2).sum(-1))  # [before, after]
@@ -72,18 +85,28 @@ def paint_table(
         ramps that were used.
     """
     colours = dict(look.colours)
-    fitted = {
-        s: fit_ramp(palette, _tones(c, vocabulary)) for s, c in colours.items() if s != "eyes"
-    }
-    for slot, neighbour in _NEIGHBOURS:
-        if slot not in look.free or look.values.get(slot, "") == "none":
+    skin = _fit_skin(colours["skin"], palette, vocabulary)
+    bare = skin[2:]
+
+    def fit(colour: tuple[str, str]) -> NDArray[np.intp]:
+        return fit_ramp(palette, _tones(colour, vocabulary), bare)
+
+    fitted = {s: fit(c) for s, c in colours.items() if s not in ("eyes", "skin")}
+    fitted["skin"] = skin
+    for first, second, clash in _NEIGHBOURS:
+        pair = [s for s in (first, second) if s in look.free and s != "skin"]
+        worn = all(look.values.get(s, "") != "none" for s in (first, second))
+        if not pair or not worn:
             continue
+        slot, neighbour = pair[0], second if pair[0] == first else first
         options = [colours[slot], *alternatives(slot, seed)]
-        ramps = [fit_ramp(palette, _tones(option, vocabulary)) for option in options]
+        ramps = [fit(option) for option in options]
         gaps = [_gap(palette, ramp, fitted[neighbour]) for ramp in ramps]
         # The first that stands clear, or else the one that stands clearest.
-        pick = next((i for i, gap in enumerate(gaps) if gap >= CLASH), int(np.argmax(gaps)))
+        pick = next((i for i, gap in enumerate(gaps) if gap >= clash), int(np.argmax(gaps)))
         colours[slot], fitted[slot] = options[pick], ramps[pick]
+    for slot, leader in look.follows.items():
+        colours[slot], fitted[slot] = colours[leader], fitted[leader]
     table = np.zeros(len(vocabulary["classes"]), dtype=np.intp)
     eyes = _eyes(colours["eyes"][1], palette)
     for number, name in enumerate(vocabulary["classes"]):
@@ -100,6 +123,20 @@ def paint_table(
 def _tones(colour: tuple[str, str], vocabulary: Mapping[str, Any]) -> NDArray[np.uint8]:
     kind, name = colour
     return np.array(vocabulary["colours"][kind][name], dtype=np.uint8)
+
+
+def _fit_skin(
+    colour: tuple[str, str], palette: NDArray[np.uint8], vocabulary: Mapping[str, Any]
+) -> NDArray[np.intp]:
+    """Palette indices of the skin, which never takes the paper white of a palette."""
+    tones = _tones(colour, vocabulary)
+    light, a, b = to_oklab(palette).T
+    warm = (b > 0.015) & (a > -0.01)
+    if colour[0] != "skin" or (warm & (light > 0.5)).sum() < 2:
+        return fit_ramp(palette, tones)
+    usable = np.flatnonzero(warm | (light < 0.35))
+    chosen: NDArray[np.intp] = usable[fit_ramp(palette[usable], tones)]
+    return chosen
 
 
 def _gap(palette: NDArray[np.uint8], a: NDArray[np.intp], b: NDArray[np.intp]) -> float:

@@ -124,7 +124,7 @@ SYNONYMS: Mapping[str, Meaning] = {
     "hair": Meaning({}, ("hair",)),
     "long": Meaning({"hair": _LONG_HAIR, "legs": ("long skirt",)}),
     "bald": Meaning({"hair": ("none",)}),
-    "bearded": Meaning({"beard": _BEARDS, "body": ("masculine",)}, ("hair",)),
+    "bearded": Meaning({"beard": _BEARDS}, ("hair",)),
     "beard": Meaning({"beard": _BEARDS}, ("hair",)),
     "moustache": Meaning({"beard": ("walrus mustache", "chevron mustache", "handlebar mustache")},
                          ("hair",)),

@@ -73,8 +73,16 @@ def parse_prompt(prompt: str, vocabulary: Mapping[str, Any]) -> Wish:
     wish = Wish()
     labels = label_words(vocabulary)
     for clause in _BREAK.split(text):
-        _read_clause(words(clause), wish, labels, vocabulary)
+        tokens = [part for word in words(clause) for part in _parts(word, labels, vocabulary)]
+        _read_clause(tokens, wish, labels, vocabulary)
     return wish
+
+
+def _parts(word: str, labels: Mapping[str, Any], vocabulary: Mapping[str, Any]) -> list[str]:
+    """A hyphenated word that is not known as a whole falls into its parts: "dark-skinned"."""
+    if word in labels or word in SYNONYMS or _is_colour(word, vocabulary):
+        return [word]
+    return word.split("-")
 
 
 def _read_clause(
@@ -121,7 +129,8 @@ def _read_clause(
         elif token not in wish.unknown:
             wish.unknown.append(token)
     for names in pending:
-        for slot in _paints(last) if last else ("torso",):
+        # "thief in black": a colour by itself is that of the whole outfit.
+        for slot in _paints(last) if last else ("torso", "over", "legs", "accent"):
             wish.colours.setdefault(slot, names)
 
 

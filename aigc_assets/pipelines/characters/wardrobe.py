@@ -74,13 +74,15 @@ class Look:
     Args:
         values: Value of every labelled attribute, in the order of the vocabulary.
         colours: Per slot of `_TONES`: kind and name of its ramp.
-        free: Slots whose colour the prompt did not name.
+        free: Slots whose colour neither the prompt nor another slot decides.
+        follows: Slots that take the colour of another slot.
         notes: What could not be done as asked.
     """
 
     values: Mapping[str, str]
     colours: Mapping[str, tuple[str, str]]
     free: frozenset[str]
+    follows: Mapping[str, str]
     notes: tuple[str, ...]
 
 
@@ -99,6 +101,12 @@ def choose_look(
     values: dict[str, str] = {}
     for attribute, known in vocabulary["attributes"].items():
         options = wish.values.get(attribute) or wish.habits.get(attribute)
+        if (
+            options is None
+            and attribute == "body"
+            and "none" not in wish.values.get("beard", ("none",))
+        ):
+            options = ("masculine",)  # a beard says as much
         if options is None:
             options = _open(attribute, values, known)
         elif attribute == "head" and "elderly" not in options:
@@ -129,8 +137,9 @@ def choose_look(
             start = int(random.integers(len(tones)))
             found = find_ramp(slot, (tones[start], *tones), ramps)
         colours[slot] = found if found is not None else ("eyes", next(iter(EYES)))
-    _match_sets(values, colours, free, wish)
-    return Look(values, colours, frozenset(free), tuple(notes))
+    follows = _sets(values, free, wish)
+    free -= set(follows)
+    return Look(values, colours, frozenset(free), follows, tuple(notes))
 
 
 def alternatives(slot: str, seed: int) -> list[tuple[str, str]]:
@@ -150,17 +159,12 @@ def _open(attribute: str, values: Mapping[str, str], known: list[str]) -> tuple[
     return _PLAIN[attribute][values["body"]]
 
 
-def _match_sets(
-    values: Mapping[str, str], colours: dict[str, tuple[str, str]], free: set[str], wish: Wish
-) -> None:
-    """A robe or dress is one garment: skirt and top share the colour unless told otherwise."""
-    if values["legs"] == "long skirt" and "legs" in free:
-        one_piece = "long skirt" in (
-            *wish.values.get("legs", ()), *wish.habits.get("legs", ()),
-        )  # fmt: skip
-        if one_piece:
-            colours["legs"] = colours["torso"]
-            free.discard("legs")
+def _sets(values: Mapping[str, str], free: set[str], wish: Wish) -> dict[str, str]:
+    """Slots that take the colour of another: a robe or dress is one garment, a hat goes with it."""
+    follows = {}
+    robe = "long skirt" in (*wish.values.get("legs", ()), *wish.habits.get("legs", ()))
+    if robe and values["legs"] == "long skirt" and "legs" in free:
+        follows["legs"] = "torso"
     if values["headwear"] in ("hood", "pointed hat") and "accent" in free:
-        colours["accent"] = colours["over"] if values["over"] == "cloak" else colours["torso"]
-        free.discard("accent")
+        follows["accent"] = "over" if values["over"] == "cloak" else "torso"
+    return follows
