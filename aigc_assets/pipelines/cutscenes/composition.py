@@ -351,11 +351,17 @@ class _Staging:
     def _framed(self, x: int, y: int) -> tuple[int, int]:
         """Camera corner that shows a foot at (x, y) well: in the middle, above the captions."""
         width, height = self.tilemap.tile_size
-        across = self.tilemap.width * width - self.view[0]
-        down = self.tilemap.height * height - self.view[1]
-        corner_x = x - self.view[0] // 2
-        corner_y = y - self.view[1] * 57 // 100
-        return min(max(corner_x, 0), max(across, 0)), min(max(corner_y, 0), max(down, 0))
+        wanted = x - self.view[0] // 2, y - self.view[1] * 57 // 100
+        free = (
+            self.tilemap.width * width - self.view[0],
+            self.tilemap.height * height - self.view[1],
+        )
+        # As the stage does it: inside the map, or centred where the map is smaller than the view.
+        corner = [
+            min(max(at, 0), room) if room >= 0 else -(-room // 2)
+            for at, room in zip(wanted, free, strict=True)
+        ]
+        return corner[0], corner[1]
 
     def _set_track(self) -> Track:
         """The map under a camera that follows the hero and then leans to who speaks."""
