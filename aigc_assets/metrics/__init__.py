@@ -24,4 +24,10 @@ METRICS: dict[str, tuple[str, str]] = {
     "loop_seam": ("aigc_assets.metrics.sprites", "loop_seam"),
     "foreign_colours": ("aigc_assets.metrics.sprites", "foreign_colours"),
     "feet_off_pivot": ("aigc_assets.metrics.sprites", "feet_off_pivot"),
+    "tile_pattern_kl": ("aigc_assets.metrics.tilemaps", "tile_pattern_kl"),
+    "connected_share": ("aigc_assets.metrics.tilemaps", "connected_share"),
+    "solvable_share": ("aigc_assets.metrics.tilemaps", "solvable_share"),
+    "mean_hamming": ("aigc_assets.metrics.tilemaps", "mean_hamming"),
+    "duplicate_share": ("aigc_assets.metrics.tilemaps", "duplicate_share"),
+    "repeated_share": ("aigc_assets.metrics.tilemaps", "repeated_share"),
 }

@@ -83,10 +83,15 @@ def duplicate_share(grids: Grids, reference: Grids, distance: float = 0.02) -> f
     return near / len(grids)
 
 
+def repeated_share(grids: Grids) -> float:
+    """Share of maps that equal an earlier one of the same set, 0..1, lower is better."""
+    return 1 - len(np.unique(grids.reshape(len(grids), -1), axis=0)) / len(grids)
+
+
 def component_sizes(walkable: NDArray[np.bool_]) -> NDArray[np.int64]:
     """Cells in each 4-connected area of true cells; empty when there is none."""
     _, _, stats, _ = cv2.connectedComponentsWithStats(walkable.astype(np.uint8), connectivity=4)
-    sizes = stats[1:, cv2.CC_STAT_AREA].astype(np.int64)
+    sizes: NDArray[np.int64] = stats[1:, cv2.CC_STAT_AREA].astype(np.int64)
     return sizes
 
 

@@ -297,11 +297,12 @@ def soft_reach(passable: Tensor, rounds: int = 3) -> Tensor:
         [B, 1, H, W] in [0, 1]: the product of the probabilities along the best walk.
     """
     height, width = passable.shape[2:]
-    y = torch.arange(height, device=passable.device) - (height - 1) / 2
-    x = torch.arange(width, device=passable.device) - (width - 1) / 2
-    distance = (y[:, None] ** 2 + x[None] ** 2).flatten() * 0.05
-    start = torch.softmax(passable.flatten(1) * 12 - distance, 1).view_as(passable)
-    reach = passable * (start / start.amax((2, 3), keepdim=True))
+    # Off the middle by odd amounts, so that no two cells are equally near.
+    y = torch.arange(height, device=passable.device) - (height / 2 - 0.37)
+    x = torch.arange(width, device=passable.device) - (width / 2 - 0.21)
+    distance = (y[:, None] ** 2 + x[None] ** 2).flatten()
+    start = torch.softmax(passable.flatten(1) * 1e4 - distance * 10, 1).view_as(passable)
+    reach = passable * start.detach()
     for _ in range(rounds):
         for axis in (2, 3):
             reach = _sweep(reach, passable, axis, False)

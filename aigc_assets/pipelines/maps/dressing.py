@@ -27,17 +27,17 @@ Gids = NDArray[np.uint32]
 _AROUND = ((N, -1, 0), (E, 0, 1), (S, 1, 0), (W, 0, -1),
            (NE, -1, 1), (SE, 1, 1), (SW, 1, -1), (NW, -1, -1))  # fmt: skip
 _CANONICAL = np.array([canonical(mask) for mask in range(256)])
-_SCENERY = {
+_SCENERY: dict[str, tuple[str, ...]] = {
     "dungeon": ("bones", "rubble", "crack", "crate"),
     "cave": ("stalagmite", "mushrooms", "stones", "crystal"),
     "techbase": ("vent", "barrel", "crate", "stain"),
 }
-_WILD = {
+_WILD: dict[str, tuple[str, ...]] = {
     "dungeon": ("tuft", "flowers", "stones"),
     "cave": ("tuft", "mushrooms", "stones"),
     "techbase": ("stones", "rubble", "tuft"),
 }
-_HANGING = {
+_HANGING: dict[str, tuple[str, ...]] = {
     "dungeon": ("torch", "torch", "banner"),
     "cave": ("vine", "crystals", "vine"),
     "techbase": ("lamp", "screen", "lamp"),
@@ -87,7 +87,7 @@ def dress(
             name = f"wall_{mask}"
             if not mask & S and dice[0, y, x] < 0.25:
                 name += "_b"
-            elif mask == 255 and dice[0, y, x] < 0.12:
+            elif mask == 255 and theme == "cave" and dice[0, y, x] < 0.12:
                 name += "_c" if dice[0, y, x] < 0.06 else "_d"
         elif kind == LIQUID:
             mask = int(masks_liquid[y, x])

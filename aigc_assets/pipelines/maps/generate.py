@@ -26,6 +26,7 @@ from aigc_assets.types import (
     Witness,
     WitnessEvent,
 )
+from aigc_assets.types.validation import Scalar
 
 if TYPE_CHECKING:
     from aigc_assets.models.checkpoint import Checkpoint
@@ -61,7 +62,7 @@ def generate_map(request: MapRequest, palette: NDArray[np.uint8], seed: int) -> 
     plan, operations = _plan(checkpoint, request, wanted, seed)
     tilemap = _build(plan, request, palette, seed)
     check(tilemap, wanted)
-    described = {
+    described: dict[str, Scalar] = {
         "theme": request.theme,
         "width": request.size[0],
         "height": request.size[1],
@@ -133,7 +134,8 @@ def _plan(
         try:
             plan = place(terrain, wanted, random)
         except NoRoom as problem:
-            reason = problem
+            if attempt <= _SAMPLES:  # the last resort is not what was asked for: it says little
+                reason = problem
             continue
         share = edits / terrain.size
         return plan, (operation, f"repaired {edits} cells ({share:.1%})", "locks", "placement")

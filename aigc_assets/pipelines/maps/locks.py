@@ -17,13 +17,15 @@ from aigc_assets.pipelines.maps.grid import (
     distances,
     separators,
     shortest_path,
+    steps,
     walkable_cells,
 )
 from aigc_assets.pipelines.maps.repair import keep_reachable
 
 MIN_ROOM = 3
 """Cells between two doors, so that the next key has a place of its own."""
-_MAX_TRIES = 40
+_MAX_FLOODED = 60_000
+"""Cells of map times tries at building walls."""
 
 
 class Gate(NamedTuple):
@@ -51,25 +53,83 @@ def lock(
         if there is no room for ``low`` gates.
     """
     places = gates(terrain, start, exit_)
-    tries = 0
     while len(_spread(places, len(places))) < low:
-        grown = None
-        for cell, across in _crossings(terrain, start, exit_, random):
-            tries += 1
-            if tries > _MAX_TRIES + 4 * low:
-                return None
-            walled = _wall_off(terrain, start, exit_, cell, across)
-            if walled is None:
-                continue
-            more = gates(walled, start, exit_)
-            if len(_spread(more, len(more))) > len(_spread(places, len(places))):
-                grown = walled, more
-                break
+        grown = _grow(terrain, start, exit_, len(_spread(places, len(places))), random)
         if grown is None:
             return None
         terrain, places = grown
     most = min(high, len(_spread(places, len(places))))
     return terrain, _spread(places, int(random.integers(low, most + 1)))
+
+
+def _grow(
+    terrain: Terrain, start: int, exit_: int, count: int, random: np.random.Generator
+) -> tuple[Terrain, list[Gate]] | None:
+    """The terrain with walls that make more than ``count`` gates; None if nothing helps.
+
+    Tries walls across the way first, then a chamber around the exit, then one around the start.
+    """
+    # A try floods the map several times: large maps get few.
+    tries = max(3, _MAX_FLOODED // terrain.size)
+    crossings = _crossings(terrain, start, exit_, random)[:tries]
+    attempts = [lambda c=cell, a=across: _wall_off(terrain, start, exit_, c, a)
+                for cell, across in crossings]  # fmt: skip
+    for centre in (exit_, start):
+        for radius in (2, 1, 3):
+            attempts.append(lambda c=centre, r=radius: _chamber(terrain, start, exit_, c, r))
+    for attempt in attempts:
+        walled = attempt()
+        if walled is not None:
+            places = gates(walled, start, exit_)
+            if len(_spread(places, len(places))) > count:
+                return walled, places
+    return None
+
+
+def gate_depth(terrain: Terrain, start: int) -> list[int]:
+    """How many possible doors every walk from the start to a cell has to pass, for each cell.
+
+    A depth-first search finds the cells that cut the map (Hopcroft & Tarjan 1973); those between
+    two walls count.
+    """
+    width = terrain.shape[1]
+    walkable = walkable_cells(terrain)
+    wall = (terrain == WALL).reshape(-1).tolist()
+    around = steps(width)
+    found = [0] * len(walkable)
+    lowest = [0] * len(walkable)
+    parent = [-1] * len(walkable)
+    order = []
+    todo = [(start, 0)]
+    found[start] = lowest[start] = 1
+    while todo:
+        cell, turn = todo.pop()
+        if turn == 0:
+            order.append(cell)
+        for i in range(turn, 4):
+            other = cell + around[i]
+            if not walkable[other]:
+                continue
+            if not found[other]:
+                found[other] = lowest[other] = len(order) + 1
+                parent[other] = cell
+                todo.append((cell, i + 1))
+                todo.append((other, 0))
+                break
+            if other != parent[cell]:
+                lowest[cell] = min(lowest[cell], found[other])
+        else:
+            if parent[cell] >= 0:
+                lowest[parent[cell]] = min(lowest[parent[cell]], lowest[cell])
+    depth = [0] * len(walkable)
+    for cell in order[1:]:
+        above = parent[cell]
+        between = (wall[above - 1] and wall[above + 1]) or (
+            wall[above - width] and wall[above + width]
+        )
+        cuts = above != start and between and lowest[cell] >= found[above]
+        depth[cell] = depth[above] + cuts
+    return depth
 
 
 def gates(terrain: Terrain, start: int, exit_: int) -> list[Gate]:
@@ -170,6 +230,45 @@ def _wall_off(terrain: Terrain, start: int, exit_: int, gate: int, across: int) 
         return None
     keep_reachable(terrain, reached)
     return terrain
+
+
+def _chamber(terrain: Terrain, start: int, exit_: int, centre: int, radius: int) -> Terrain | None:
+    """Enclose ``centre`` in a square chamber with one gap; None if that is not possible."""
+    height, width = terrain.shape
+    y, x = divmod(centre, width)
+    top, bottom = y - radius - 1, y + radius + 1
+    left, right = x - radius - 1, x + radius + 1
+    other_y, other_x = divmod(start if centre == exit_ else exit_, width)
+    if top <= other_y <= bottom and left <= other_x <= right:
+        return None
+    ring = [(row, column) for row in (top, bottom) for column in range(left, right + 1)]
+    ring += [(row, column) for column in (left, right) for row in range(top + 1, bottom)]
+    ring = [(r, c) for r, c in ring if 0 < r < height - 1 and 0 < c < width - 1]
+    walled = terrain.copy()
+    for row, column in ring:
+        walled[row, column] = WALL
+    walkable = walkable_cells(terrain)
+    blocked = walkable_cells(walled)
+    inside = distances(blocked, width, [centre])
+    outside = distances(blocked, width, [start if centre == exit_ else exit_])
+    choices = []
+    for row, column in ring:
+        cell = row * width + column
+        for along, across in ((1, width), (width, 1)):
+            ends = {cell - along, cell + along}
+            if not walkable[cell] or walled.flat[cell - across] != WALL:
+                continue
+            if walled.flat[cell + across] != WALL or not all(blocked[end] for end in ends):
+                continue
+            near = [end for end in ends if inside[end] >= 0]
+            far = [end for end in ends if outside[end] >= 0]
+            if len(near) == 1 and len(far) == 1 and near != far:
+                choices.append((outside[far[0]] + inside[near[0]], cell))
+    if not choices:
+        return None
+    walled.flat[min(choices)[1]] = terrain.flat[min(choices)[1]]
+    keep_reachable(walled, distances(walkable_cells(walled), width, [start]))
+    return walled
 
 
 def _build(terrain: Terrain, cell: int, step: int, keep: set[int]) -> bool:

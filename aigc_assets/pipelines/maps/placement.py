@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from aigc_assets.pipelines.maps.grid import Terrain, distances, shortest_path, walkable_cells
-from aigc_assets.pipelines.maps.locks import Gate, lock
+from aigc_assets.pipelines.maps.locks import Gate, gate_depth, lock
 from aigc_assets.pipelines.maps.requirements import Range, Requirements
 
 COLOURS: tuple[str, ...] = ("red", "blue", "gold", "green", "violet", "teal")
@@ -56,7 +56,7 @@ def place(terrain: Terrain, wanted: Requirements, random: np.random.Generator) -
     low, high = _door_range(terrain, wanted)
     last = NoRoom("no place for start and exit")
     for attempt in range(6 if wanted.path or low else 2):
-        start, exit_ = _ends(terrain, wanted.path, low > 0, attempt, random)
+        start, exit_ = _ends(terrain, wanted.path, low, attempt, random)
         locked = lock(terrain, start, exit_, low, high, random)
         if locked is None:
             last = NoRoom(f"no room for {low} locked doors between start and exit")
@@ -91,7 +91,7 @@ def _door_range(terrain: Terrain, wanted: Requirements) -> tuple[int, int]:
 def _ends(
     terrain: Terrain,
     length: Range | None,
-    locked: bool,
+    doors: int,
     attempt: int,
     random: np.random.Generator,
 ) -> tuple[int, int]:
@@ -105,19 +105,25 @@ def _ends(
     # Farthest from anywhere is one end of a long walk; farthest from there the other.
     start = _farthest(distances(walkable, width, [anywhere]), cells, 0.9, random)
     away = distances(walkable, width, [start])
-    if length is None:
-        return start, _farthest(away, cells, 0.85, random)
-    low, high = length.low, length.high
-    if locked:  # the detours to the keys add to the way
-        low, high = max(3, int(low * (0.9 - 0.15 * attempt))), max(3, int(high * 0.9))
-    fitting = [cell for cell in cells if low <= away[cell] <= high]
-    if not fitting and not locked:
-        furthest = max(away)
-        raise NoRoom(f"the longest way has {furthest} steps, path {length} was asked for")
+    fitting = cells
+    if length is not None:
+        low, high = length.low, length.high
+        if doors:  # the detours to the keys add to the way
+            low, high = max(3, int(low * (0.9 - 0.15 * attempt))), max(3, int(high * 0.9))
+        fitting = [cell for cell in cells if low <= away[cell] <= high]
+        if not fitting and not doors:
+            raise NoRoom(f"the longest way has {max(away)} steps, path {length} was asked for")
+        if not fitting:
+            fitting = [max(cells, key=lambda cell: (min(away[cell], high), -cell))]
+    if doors:  # an exit behind natural chokepoints needs no walls built
+        depth = gate_depth(terrain, start)
+        deepest = max(depth[cell] for cell in fitting)
+        fitting = [cell for cell in fitting if depth[cell] >= min(deepest, doors + 1)]
+    fitting = [cell for cell in fitting if cell != start]
     if not fitting:
-        fitting = [max(cells, key=lambda cell: (min(away[cell], high), -cell))]
-        if fitting[0] == start:
-            raise NoRoom("no place for the exit")
+        raise NoRoom("no place for the exit")
+    if length is None:
+        return start, _farthest(away, fitting, 0.85, random)
     return start, fitting[int(random.integers(len(fitting)))]
 
 
@@ -125,7 +131,7 @@ def _farthest(
     distance: Sequence[int], cells: Sequence[int], share: float, random: np.random.Generator
 ) -> int:
     """A random one of the cells at ``share`` of the greatest distance or more."""
-    least = max(1, int(share * max(distance)))
+    least = max(1, int(share * max(distance[cell] for cell in cells)))
     fitting = [cell for cell in cells if distance[cell] >= least]
     return fitting[int(random.integers(len(fitting)))]
 

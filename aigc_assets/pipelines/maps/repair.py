@@ -36,7 +36,7 @@ def repair(layout: Layout) -> tuple[Terrain, int]:
     terrain[:, [0, -1]] = WALL
     _clear_puddles(terrain)
     _drop_specks(terrain)
-    if not walkable_cells(terrain).count(1):
+    if walkable_cells(terrain).count(1) < 4:
         height, width = terrain.shape
         y, x = height // 2, width // 2
         terrain[y - 2 : y + 2, x - 2 : x + 2] = FLOOR

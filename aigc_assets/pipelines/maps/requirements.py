@@ -28,7 +28,7 @@ GRAMMAR = ", ".join(
 LIMIT = 100_000
 """Numbers above this are typing errors: the largest map has 65,536 cells."""
 
-_RANGE = re.compile(r"(monsters?|treasures?|doors?|path) (\d{1,9})(?: ?\.\. ?(\d{1,9})?)?")
+_RANGE = re.compile(r"(monsters?|treasures?|doors?|path) ([0-9]{1,9})(?: ?\.\. ?([0-9]{1,9})?)?")
 
 
 @dataclass(frozen=True)

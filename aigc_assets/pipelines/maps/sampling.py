@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,7 +43,9 @@ def sample_layout(
     """
     import torch
 
-    network = checkpoint.network
+    from aigc_assets.models.sagan import MapGenerator
+
+    network = cast(MapGenerator, checkpoint.network)
     config = network.config
     width, height = size
     grid = [max(config.min_grid, -(-side // config.scale) + 1) for side in (height, width)]

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import numpy as np
+from numpy.typing import NDArray
+
 from aigc_assets.errors import GenerationError
 from aigc_assets.pipelines.maps.requirements import Requirements
 from aigc_assets.types import Tilemap
@@ -49,11 +52,11 @@ def _problems(tilemap: Tilemap, wanted: Requirements) -> list[str]:
     doors = [item for item in tilemap.objects if item.cls == "door"]
     if wanted.key_before_door and not doors:
         problems.append("there is no locked door")
-    walk = _explore(tilemap, set())
+    walk = _explore(tilemap, solid, set())
     if by_class["exit"][0] not in walk:
         problems.append("the exit cannot be reached")
     for door in doors:
-        if by_class["exit"][0] in _explore(tilemap, {door.id}):
+        if by_class["exit"][0] in _explore(tilemap, solid, {door.id}):
             problems.append(f"door {door.id} can be walked around")
         x, y = door.cell
         upright = (
@@ -71,14 +74,14 @@ def _problems(tilemap: Tilemap, wanted: Requirements) -> list[str]:
     return problems
 
 
-def _explore(tilemap: Tilemap, jammed: set[int]) -> set[tuple[int, int]]:
+def _explore(tilemap: Tilemap, solid: NDArray[np.bool_], jammed: set[int]) -> set[tuple[int, int]]:
     """All cells that a player reaches who takes every key and opens every door but ``jammed``."""
-    solid = tilemap.solid()
     doors = {item.cell: item for item in tilemap.objects if item.cls == "door"}
     keys = {item.cell: item for item in tilemap.objects if item.cls == "key"}
     held: set[object] = set()
     first = next(item.cell for item in tilemap.objects if item.cls == "start")
-    seen, todo, waiting = {first}, [first], []
+    seen, todo = {first}, [first]
+    waiting: list[tuple[int, int]] = []
     while todo:
         x, y = todo.pop()
         if (x, y) in keys:

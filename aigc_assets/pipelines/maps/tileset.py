@@ -15,11 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aigc_assets.pipelines.made import generator
+from aigc_assets.pipelines.maps.scenery import DECOR, HANGINGS
 from aigc_assets.pipelines.maps.sprites import (
-    DECOR,
     DOOR_FRONT,
     DOOR_SIDE,
-    HANGINGS,
     INKS,
     KEY,
     KEY_COLOURS,
@@ -28,7 +27,7 @@ from aigc_assets.pipelines.maps.sprites import (
     THINGS,
     rows,
 )
-from aigc_assets.pipelines.palettes import nearest
+from aigc_assets.pipelines.palettes import to_oklab
 from aigc_assets.types import Tileset
 from aigc_assets.types.validation import Scalar
 
@@ -70,7 +69,7 @@ _COLOURS: dict[str, dict[str, tuple[int, int, int]]] = {
         "rock": (22, 22, 34), "rim": (140, 146, 162), "rim_light": (224, 226, 232),
         "rim_dark": (80, 84, 102), "face": (150, 154, 170), "face_light": (208, 210, 218),
         "face_dark": (82, 86, 104), "floor": (58, 60, 76), "floor_light": (90, 94, 112),
-        "floor_dark": (38, 38, 52), "field": (96, 74, 54), "field_light": (132, 104, 74),
+        "floor_dark": (26, 26, 36), "field": (96, 74, 54), "field_light": (132, 104, 74),
         "field_dark": (64, 48, 38), "bank": (40, 40, 54),
     },
 }  # fmt: skip
@@ -153,7 +152,13 @@ def build_tileset(palette: bytes, theme: str, liquid: str) -> tuple[Tileset, Map
             "liquid": kind == liquid,
             "door": name.startswith("door_"),
         })  # fmt: skip
-    blank = {"name": "empty", "tile": "empty", "solid": False, "liquid": False, "door": False}
+    blank: Mapping[str, Scalar] = {
+        "name": "empty",
+        "tile": "empty",
+        "solid": False,
+        "liquid": False,
+        "door": False,
+    }
     properties += [blank] * (count - len(tiles))
     tileset = Tileset(f"{theme}_{liquid}", image, (16, 16), tuple(properties))
     return tileset, {name: i + 1 for i, (name, _, _) in enumerate(tiles)}
@@ -167,8 +172,11 @@ class _Brush:
         named = {**_COLOURS[theme], **_LIQUID_COLOURS[liquid], **INKS}
         for key, (body, light) in KEY_COLOURS.items():
             named[f"C{key}"], named[f"c{key}"] = body, light
-        picks = nearest(palette, np.array(list(named.values()), dtype=np.uint8))
-        self.ink = dict(zip(named, picks.tolist(), strict=True))
+        wanted = to_oklab(np.array(list(named.values()), dtype=np.uint8))
+        # Hue and chroma count double: stone must not turn into a pale blue or a skin tone.
+        apart = (wanted[:, None] - to_oklab(palette)[None]) * np.array([1.0, 2.2, 2.2])
+        picks = (apart**2).sum(-1).argmin(1)
+        self.ink: dict[str, int] = dict(zip(named, picks.tolist(), strict=True))
         random = generator(16)
         self.grain = random.random((8, 16, 16))
         """Noise in [0, 1) for eight purposes, the same for every tile, so that edges meet."""
@@ -198,8 +206,9 @@ class _Brush:
         tile[edge & lit] = ink["rim_light"]
         chips = (grain[1] > 0.93) & (distance > 1) & (distance <= wide)
         tile[chips] = ink["rim_dark"]
-        if mask == 255 and variant >= 2:
-            tile[(grain[variant] > 0.985)] = ink["rim_dark"]
+        if mask == 255 and variant >= 2:  # a chip in the rock
+            y, x = (4, 9) if variant == 2 else (10, 3)
+            tile[y, x : x + 3] = tile[y + 1, x + 1] = ink["rim_dark"]
         if not mask & S:
             tile[FACE:] = self._face(variant)[FACE:]
             for side, column in ((W, 0), (E, 15)):
@@ -272,36 +281,56 @@ class _Brush:
             if variant == 5:  # a dip in the ground
                 tile[9, 4:12] = tile[10, 6:13] = ink["floor_dark"]
             return tile
-        tile[speck > 0.97] = ink["floor_dark"]
-        joints = {0: (8, 16), 1: (16, 8), 2: (16, 16), 3: (8, 8), 4: (8, 16), 5: (16, 16)}
-        high, wide = joints[variant] if self.theme == "dungeon" else (16, 16)
-        for y in range(0, 16, high):
-            tile[y, :] = ink["floor_light"]
-            tile[y + high - 1, :] = ink["floor_dark"]
-        for x in range(0, 16, wide):
-            tile[1:15, x] = ink["floor_light"] if wide == 16 else tile[1:15, x]
-            tile[:, x + wide - 1] = ink["floor_dark"]
-        if self.theme == "techbase":
-            tile[0], tile[:, 0] = ink["floor"], ink["floor"]
-            for y, x in ((2, 2), (2, 12), (12, 2), (12, 12)):
-                tile[y, x] = ink["floor_light"]
-            if variant in (2, 4):
-                tile[5:11:2, 4:11] = ink["floor_dark"]
-            elif variant in (3, 5):
-                tile[8, :15] = ink["floor_dark"]
-        elif variant in (4, 5):
-            for y, x in ((4, 5), (5, 6), (6, 6), (7, 7), (8, 7), (8, 8), (9, 9), (10, 9)):
-                tile[y, x] = ink["floor_dark"]
+        if self.theme == "dungeon":
+            self._flagstones(tile, variant)
+        else:
+            self._plates(tile, variant)
         return tile
+
+    def _flagstones(self, tile: Pixels, variant: int) -> None:
+        """Slabs with a dark joint below and on the right and a worn light edge above."""
+        ink = self.ink
+        slabs = (
+            ((0, 0, 16, 16),),
+            ((0, 0, 16, 8), (0, 8, 16, 8)),
+            ((0, 0, 8, 16), (8, 0, 8, 9), (8, 9, 8, 7)),
+            ((0, 0, 9, 16), (9, 0, 7, 6), (9, 6, 7, 10)),
+            ((0, 0, 16, 16),),
+            ((0, 0, 8, 7), (0, 7, 8, 9), (8, 0, 8, 16)),
+        )[variant]
+        for top, left, high, wide in slabs:
+            tile[top + high - 1, left : left + wide] = ink["floor_dark"]
+            tile[top : top + high, left + wide - 1] = ink["floor_dark"]
+            tile[top, left + 1 : left + wide - 2 : 2] = ink["floor_light"]
+        tile[(self.grain[4] > 0.985) & (tile == ink["floor"])] = ink["floor_light"]
+        if variant == 4:  # cracked
+            for y, x in ((3, 10), (4, 9), (5, 9), (6, 8), (7, 7), (8, 7), (9, 5), (9, 6), (10, 4)):
+                tile[y, x] = ink["floor_dark"]
+
+    def _plates(self, tile: Pixels, variant: int) -> None:
+        """Metal plates with rivets; some are gratings, some carry a seam."""
+        ink = self.ink
+        tile[15], tile[:, 15] = ink["floor_dark"], ink["floor_dark"]
+        tile[0, :15] = tile[:15, 0] = ink["floor_light"] if variant == 1 else ink["floor"]
+        for y, x in ((2, 2), (2, 12), (12, 2), (12, 12)):
+            tile[y, x] = ink["floor_light"]
+        if variant in (2, 4):
+            tile[4:12:2, 4:11] = ink["floor_dark"]
+        elif variant == 3:
+            tile[7, :15] = ink["floor_dark"]
+        elif variant == 5:
+            tile[5:10, 5:10] = ink["floor_dark"]
+            tile[6:9, 6:9] = ink["floor_light"]
 
     def field(self, mask: int, variant: int) -> Pixels:
         """Outdoor ground with a ragged edge towards floor."""
         ink = self.ink
         tile = np.full((16, 16), ink["field"], dtype=np.int16)
         grain = np.roll(self.grain[5], 3 * variant, (0, 1))
-        tile[grain > 0.9] = ink["field_light"]
-        tile[np.roll(grain, 1, 0) > 0.9] = ink["field_dark"]
-        tile[grain < 0.03] = ink["field_dark"]
+        blades = grain > 0.955
+        tile[blades] = ink["field_light"]
+        tile[np.roll(blades, 1, 0)] = ink["field_light"]
+        tile[np.roll(blades, (1, 1), (0, 1))] = ink["field_dark"]
         if mask != 255:
             distance = _distance(_open_canvas(mask, faces=False))[16:32, 16:32]
             ragged = distance + self.grain[6] * 2.2

@@ -1,0 +1,154 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from aigc_assets.models import checkpoint
+from aigc_assets.models.sagan import (
+    LocalAttention,
+    MapDiscriminator,
+    MapEncoder,
+    MapGenerator,
+    SaganConfig,
+    pixel_norm,
+    soft_reach,
+)
+
+TINY = SaganConfig.tiny()
+
+
+@pytest.fixture(autouse=True)
+def one_thread():
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+def awake(network: torch.nn.Module) -> torch.nn.Module:
+    """Zero-initialised parts would hide mistakes: give every parameter a value."""
+    source = torch.Generator().manual_seed(5)
+    with torch.no_grad():
+        for parameter in network.parameters():
+            noise = torch.randn(parameter.shape, generator=source)
+            parameter.add_(noise * 0.1)
+    return network
+
+
+@pytest.fixture
+def generator() -> MapGenerator:
+    torch.manual_seed(0)
+    return awake(MapGenerator(TINY)).double()
+
+
+def inputs(height: int, width: int, batch: int = 2) -> tuple[torch.Tensor, ...]:
+    source = torch.Generator().manual_seed(1)
+    noise = torch.randn(batch, TINY.noise, height, width, generator=source).double()
+    style = torch.randn(batch, TINY.style, generator=source).double()
+    return noise, style, torch.arange(batch) % TINY.themes
+
+
+def test_makes_eight_tiles_of_each_latent_cell(generator):
+    assert generator(*inputs(5, 3)).shape == (2, TINY.classes, 40, 24)
+
+
+def test_is_a_torus_without_any_border(generator):
+    noise, style, theme = inputs(6, 5)
+    plain = generator(noise, style, theme)
+    rolled = generator(noise.roll((2, 3), (2, 3)), style, theme).roll((-16, -24), (2, 3))
+    torch.testing.assert_close(plain, rolled, atol=1e-6, rtol=0)
+
+
+def test_a_cell_far_away_does_not_matter(generator):
+    noise, style, theme = inputs(16, 16, 1)
+    other = noise.clone()
+    other[:, :, 12, 12] += 3
+    change = (generator(other, style, theme) - generator(noise, style, theme)).abs().amax((0, 1))
+    assert change[12 * 8 : 13 * 8, 12 * 8 : 13 * 8].max() > 1e-3
+    assert change[: 7 * 8, : 7 * 8].max() == 0
+
+
+def test_theme_and_style_matter_everywhere(generator):
+    noise, style, theme = inputs(4, 4, 1)
+    plain = generator(noise, style, theme)
+    for other in (generator(noise, style, theme + 1), generator(noise, style + 1, theme)):
+        assert ((plain - other).abs().amax(1) > 1e-6).float().mean() > 0.99
+
+
+@pytest.mark.parametrize(("height", "width", "reach"), [(7, 9, 3), (20, 6, 2), (13, 13, 1)])
+def test_attention_equals_its_definition(height, width, reach):
+    torch.manual_seed(3)
+    layer = awake(LocalAttention(8, 2, reach)).double()
+    x = torch.randn(2, 8, height, width, dtype=torch.float64)
+    q, k, v = layer.qkv(pixel_norm(x)).chunk(3, 1)
+    heads = []
+    for head in range(2):
+        part = slice(4 * head, 4 * head + 4)
+        scores, values = [], []
+        for dy in range(-reach, reach + 1):
+            for dx in range(-reach, reach + 1):
+                key, value = (t[:, part].roll((-dy, -dx), (2, 3)) for t in (k, v))
+                bias = layer.bias[head, dy + reach, dx + reach]
+                scores.append((q[:, part] * key).sum(1) * 4**-0.5 + bias)
+                values.append(value)
+        weight = torch.softmax(torch.stack(scores), 0)
+        heads.append((weight[:, :, None] * torch.stack(values)).sum(0))
+    expected = x + layer.out(torch.cat(heads, 1))
+    torch.testing.assert_close(layer(x), expected, atol=1e-6, rtol=1e-6)
+
+
+def test_gradients_are_finite_and_reach_every_parameter():
+    torch.manual_seed(0)
+    nets = [awake(net(TINY)) for net in (MapGenerator, MapEncoder, MapDiscriminator)]
+    generator, encoder, critic = nets
+    theme = torch.tensor([0, 1])
+    real = torch.nn.functional.one_hot(torch.randint(5, (2, 32, 32)), 5).permute(0, 3, 1, 2).float()
+    mean, log_variance, style, style_log = encoder(real, theme)
+    noise = mean + log_variance.exp()
+    tiles = torch.softmax(generator(noise, style + style_log.exp(), theme), 1)
+    score = critic(torch.cat([tiles, soft_reach(tiles[:, 1:3].sum(1, keepdim=True))], 1), theme)
+    assert score.shape == (2,)
+    score.square().sum().backward()
+    for network in nets:
+        for name, parameter in network.named_parameters():
+            assert parameter.grad is not None, name
+            assert torch.isfinite(parameter.grad).all(), name
+    assert all(p.grad.abs().max() > 0 for n, p in generator.named_parameters() if "bias" not in n)
+
+
+def test_saved_weights_give_the_same_bits(tmp_path, monkeypatch):
+    torch.manual_seed(0)
+    network = awake(MapGenerator(TINY))
+    config = {**{f: getattr(TINY, f) for f in TINY.__dataclass_fields__}}
+    checkpoint.save("map_sagan", network, {"config": config}, tmp_path, half=False)
+    monkeypatch.setenv("AIGC_ASSETS_WEIGHTS", str(tmp_path))
+    loaded = checkpoint.load("map_sagan").network
+    sample = [t.float() if t.is_floating_point() else t for t in inputs(4, 4)]
+    assert torch.equal(loaded(*sample), network.eval()(*sample))
+
+
+def test_soft_reach_is_a_flood_on_hard_maps():
+    random = np.random.Generator(np.random.Philox(2))
+    for _ in range(20):
+        grid = random.random((14, 14)) < 0.62
+        passable = torch.from_numpy(grid).float()[None, None]
+        reach = soft_reach(passable, rounds=40)[0, 0].numpy() > 0.5
+        first = np.argwhere(reach)
+        assert len(first)
+        seen, todo = {tuple(first[0])}, [tuple(first[0])]
+        for y, x in todo:
+            for cell in ((y + 1, x), (y - 1, x), (y, x + 1), (y, x - 1)):
+                inside = 0 <= cell[0] < 14 and 0 <= cell[1] < 14
+                if inside and grid[cell] and cell not in seen:
+                    seen.add(cell)
+                    todo.append(cell)
+        assert seen == {tuple(cell) for cell in first}
+
+
+def test_soft_reach_tells_where_a_wall_should_open():
+    passable = torch.ones(1, 1, 8, 8)
+    passable[..., 6] = 0.1
+    passable.requires_grad_()
+    soft_reach(passable)[..., 7].sum().backward()
+    assert passable.grad[0, 0, :, 6].min() > 0

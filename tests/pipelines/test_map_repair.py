@@ -1,0 +1,190 @@
+"""The exact half of the map generator on random terrain, without the network."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from aigc_assets.pipelines.made import generator
+from aigc_assets.pipelines.maps.grid import (
+    BRIDGE,
+    LIQUID,
+    WALL,
+    distances,
+    separators,
+    shortest_path,
+    walkable_cells,
+)
+from aigc_assets.pipelines.maps.locks import gate_depth, gates, lock
+from aigc_assets.pipelines.maps.placement import NoRoom, place
+from aigc_assets.pipelines.maps.repair import repair
+from aigc_assets.pipelines.maps.requirements import Range, Requirements
+from aigc_assets.pipelines.maps.sampling import Layout, hall, winding
+
+shapes = st.tuples(st.integers(8, 18), st.integers(8, 18))
+terrains = shapes.flatmap(
+    lambda shape: hnp.arrays(np.uint8, shape, elements=st.sampled_from([0, 0, 0, 1, 1, 2, 3]))
+)
+
+
+def layout(terrain: np.ndarray, seed: int = 0) -> Layout:
+    cost = generator(seed).integers(1, 200, terrain.shape).astype(np.int32)
+    return Layout(terrain, cost)
+
+
+def reachable(terrain: np.ndarray) -> int:
+    walkable = walkable_cells(terrain)
+    first = walkable.index(1)
+    return sum(d >= 0 for d in distances(walkable, terrain.shape[1], [first]))
+
+
+@settings(max_examples=120, deadline=None)
+@given(terrains)
+def test_repair_leaves_one_area_inside_a_closed_border(terrain):
+    fixed, edits = repair(layout(terrain))
+    assert (fixed[[0, -1]] == WALL).all()
+    assert (fixed[:, [0, -1]] == WALL).all()
+    count = walkable_cells(fixed).count(1)
+    assert count >= 4
+    assert reachable(fixed) == count
+    assert edits == int((fixed != terrain).sum())
+    # Bridges stand where liquid was.
+    assert np.isin(terrain[fixed == BRIDGE], (LIQUID, 1, 2)).all()
+
+
+def test_a_good_map_is_not_touched():
+    good = np.zeros((12, 12), dtype=np.uint8)
+    good[1:11, 1:11] = 1
+    good[4:8, 4:8] = LIQUID
+    fixed, edits = repair(layout(good))
+    assert edits == 0
+    assert np.array_equal(fixed, good)
+
+
+def test_islands_are_joined_where_it_is_cheapest():
+    terrain = np.zeros((12, 20), dtype=np.uint8)
+    terrain[2:10, 2:6] = 1
+    terrain[2:10, 12:18] = 1
+    cost = np.full(terrain.shape, 100, dtype=np.int32)
+    cost[7, 6:12] = 1
+    fixed, edits = repair(Layout(terrain, cost))
+    assert edits == 6
+    assert (fixed[7, 6:12] != WALL).all()
+
+
+def test_a_way_over_liquid_is_a_bridge():
+    terrain = np.full((10, 20), LIQUID, dtype=np.uint8)
+    terrain[2:8, 2:6] = 1
+    terrain[2:8, 12:18] = 2
+    fixed, _ = repair(Layout(terrain, np.full(terrain.shape, 5, dtype=np.int32)))
+    assert (fixed == BRIDGE).sum() == 6
+
+
+def brute_separators(terrain: np.ndarray, path: list[int]) -> list[tuple[int, int]]:
+    walkable = walkable_cells(terrain)
+    found = []
+    for i, cell in enumerate(path[1:-1], 1):
+        reached = distances(walkable, terrain.shape[1], [path[0]], [cell])
+        if reached[path[-1]] < 0:
+            found.append((i, sum(d >= 0 for d in reached)))
+    return found
+
+
+@settings(max_examples=80, deadline=None)
+@given(terrains, st.integers(0, 999))
+def test_separators_and_depths_equal_brute_force(terrain, seed):
+    fixed, _ = repair(layout(terrain))
+    width = fixed.shape[1]
+    walkable = walkable_cells(fixed)
+    cells = [i for i, w in enumerate(walkable) if w]
+    random = generator(seed)
+    start, goal = (cells[int(random.integers(len(cells)))] for _ in range(2))
+    path = shortest_path(walkable, width, start, goal)
+    if len(path) > 2:
+        fast = [s for s in separators(walkable, width, path) if 0 < s[0] < len(path) - 1]
+        assert fast == brute_separators(fixed, path)
+    depth = gate_depth(fixed, start)
+    wall = (fixed == WALL).reshape(-1)
+    shut_out = {
+        cell: distances(walkable, width, [start], [cell])
+        for cell in cells
+        if cell != start
+        and ((wall[cell - 1] and wall[cell + 1]) or (wall[cell - width] and wall[cell + width]))
+    }
+    for cell in cells:
+        before = sum(lost[cell] < 0 for gate, lost in shut_out.items() if gate != cell)
+        assert depth[cell] == before
+
+
+@settings(max_examples=60, deadline=None)
+@given(terrains, st.integers(1, 2), st.integers(0, 99))
+def test_gates_lock_the_exit_away(terrain, low, seed):
+    fixed, _ = repair(layout(terrain))
+    walkable = walkable_cells(fixed)
+    width = fixed.shape[1]
+    first = walkable.index(1)
+    away = distances(walkable, width, [first])
+    goal = max(range(len(away)), key=lambda c: away[c])
+    locked = lock(fixed, first, goal, low, low + 1, generator(seed))
+    if locked is None:
+        return
+    ground, places = locked
+    assert low <= len(places) <= low + 1
+    assert reachable(ground) == walkable_cells(ground).count(1)
+    assert {p.cell for p in places} <= {p.cell for p in gates(ground, first, goal)}
+    for place_ in places:
+        assert distances(walkable_cells(ground), width, [first], [place_.cell])[goal] < 0
+
+
+def test_an_empty_hall_takes_locks():
+    terrain, _ = repair(hall((14, 12)))
+    locked = lock(terrain, 1 * 14 + 1, 10 * 14 + 12, 2, 2, generator(0))
+    assert locked is not None
+    assert len(locked[1]) == 2
+
+
+def test_the_winding_layout_is_one_long_way():
+    for size in ((8, 8), (9, 30), (40, 11)):
+        terrain, edits = repair(winding(size))
+        assert edits == 0
+        walkable = walkable_cells(terrain)
+        away = distances(walkable, size[0], [walkable.index(1)])
+        assert max(away) == walkable.count(1) - 1
+
+
+@settings(max_examples=80, deadline=None)
+@given(
+    terrains,
+    st.integers(0, 5),
+    st.integers(0, 3),
+    st.integers(0, 2),
+    st.integers(0, 99),
+)
+def test_plans_hold_what_they_promise(terrain, monsters, treasure, doors, seed):
+    fixed, _ = repair(layout(terrain))
+    wanted = Requirements(
+        monsters=Range(monsters, monsters + 1), treasure=Range(treasure, treasure + 1),
+        doors=Range(doors, doors + 1))  # fmt: skip
+    try:
+        plan = place(fixed, wanted, generator(seed))
+    except NoRoom as reason:
+        assert str(reason)
+        return
+    assert monsters <= len(plan.monsters) <= monsters + 1
+    assert treasure <= len(plan.treasure) <= treasure + 1
+    assert doors <= len(plan.doors) <= doors + 1
+    cells = [plan.start, plan.exit, *plan.monsters, *plan.treasure,
+             *(c for c, _ in (*plan.doors, *plan.keys))]  # fmt: skip
+    assert len(set(cells)) == len(cells)
+    walkable = walkable_cells(plan.terrain)
+    assert all(walkable[cell] for cell in cells)
+    assert {colour for _, colour in plan.doors} == {colour for _, colour in plan.keys}
+
+
+def test_too_much_is_refused_with_the_numbers():
+    terrain, _ = repair(hall((8, 8)))
+    with pytest.raises(NoRoom, match="40 monsters"):
+        place(terrain, Requirements(monsters=Range(40, 40)), generator(0))
