@@ -63,7 +63,7 @@ def read(folder: Path, kind: str) -> tuple[dict[str, np.ndarray], dict[str, Any]
         with np.load(path, allow_pickle=False) as archive:
             arrays = {key: archive[key] for key in archive.files}
         info = json.loads((folder / f"{kind}.json").read_bytes())
-    except (OSError, ValueError, zipfile.BadZipFile) as error:
+    except (OSError, EOFError, ValueError, zipfile.BadZipFile) as error:
         raise DataError(
             f"no packed data: {error}",
             where=str(path),

@@ -272,6 +272,9 @@ def _resume(task: Task, run: Run) -> tuple[int, float]:
             parameter = [p for g in optimizer.param_groups for p in g["params"]][i]
             value = value.to(parameter.device) if value.dim() else value
             optimizer.state[parameter][key] = value
+    for value in vars(task).values():
+        if isinstance(value, Ema):
+            value.count = int(meta["step"])  # else the warm-up would forget the average
     run.generator.set_state(tensors["generator"])
     return int(meta["step"]), float(meta["spent"])
 
