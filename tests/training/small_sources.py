@@ -1,0 +1,81 @@
+"""A small source folder for each kind, so that the real tasks can be packed and run in tests."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from aigc_assets.training import maps
+from aigc_assets.training.lpc_layers import ACTIONS
+from tests.training.test_character_layers import ITEMS, NO_SLASH
+from tests.training.test_dialogue import SAID
+from tests.training.test_map_task import ROUND, level
+from tests.training.test_sounds import write_sources as write_sound
+
+
+def write_map(root: Path) -> None:
+    """Seven levels of each source; some with round rooms."""
+    for number, source in enumerate(maps.SOURCES):
+        folder = root / source
+        folder.mkdir(parents=True)
+        sides = [(96 + 2 * i, 100 + 4 * number) for i in range(7)]
+        arrays = {
+            f"e1m{i}__tile": level(10 * number + i, *side, round_rooms=i in ROUND)
+            for i, side in enumerate(sides)
+        }
+        np.savez_compressed(folder / "levels.npz", **arrays)
+        card = {"licence": "CC0-1.0", "attribution": f"author {number}"}
+        (folder / "SOURCES.json").write_text(json.dumps(card))
+
+
+def write_character(root: Path) -> None:
+    """Every item of the vocabulary as a plain rectangle, the same in all frames."""
+    folder = root / "sprites" / "lpc_layers"
+    folder.mkdir(parents=True)
+    entries, arrays = [], {}
+    for index, (item, (ramps, rows, columns)) in enumerate(ITEMS.items(), 1):
+        table = {n: [[*tone, 255] for tone in ramp] for n, ramp in ramps.items()}
+        entries.append({"index": index, "item": item, "ramps": table})
+        for action, frames in ACTIONS.items():
+            if action == "slash" and any(word in item for word in NO_SLASH):
+                continue
+            picture = np.zeros((4, frames, 64, 64), dtype=np.uint8)
+            picture[:, :, slice(*rows), slice(*columns)] = 4
+            picture[:, :, rows[0], slice(*columns)] = 1
+            arrays[f"{index:04d}_{action}"] = picture
+    (folder / "layers.json").write_text(json.dumps(entries))
+    np.savez(folder / "layers.npz", **arrays)
+    (folder / "CREDITS_all.txt").write_text("by the testers")
+
+
+def write_dialogue(root: Path) -> None:
+    """Six lines in six orders, in every folder that is read."""
+    folder = root / "dialogue"
+    turns = [
+        {"speaker": "Anna" if i % 2 else "Tom", "text": f"{line} {SAID[(i * 5 + j) % 6]}"}
+        for j in range(6)
+        for i, line in enumerate(SAID)
+    ]
+    for name in ("gutenberg", "shakespeare_xml", "ink_yarn_mit", "renpy_mit"):
+        (folder / name).mkdir(parents=True)
+        entry = {"source": name, "title": name, "lang": "en", "turns": turns}
+        (folder / name / "dialogues.jsonl").write_text(json.dumps(entry) + "\n")
+    for name in ("zork_mit", "open_adventure_bsd"):
+        (folder / name).mkdir(parents=True)
+        entry = {"source": name, "text": 'The troll says, "We will go to the old door."'}
+        (folder / name / "narration.jsonl").write_text(json.dumps(entry) + "\n")
+    quests = folder / "coffeemud_apache" / "quests" / "random"
+    quests.mkdir(parents=True)
+    (quests / "a.xml").write_text("<A>Thank you, we will go to the night door.</A><B>$x you</B>")
+
+
+WRITERS: dict[str, Callable[[Path], object]] = {
+    "map": write_map,
+    "character": write_character,
+    "sound": write_sound,
+    "dialogue": write_dialogue,
+}
+"""Per kind of `TASKS`: writes its small source folder below a root."""
