@@ -24,6 +24,7 @@ from aigc_assets.pipelines.maps.repair import keep_reachable
 
 MIN_ROOM = 3
 """Cells between two doors, so that the next key has a place of its own."""
+_ROOMS = (60, 40, 25, 15, 8, MIN_ROOM)
 _MAX_FLOODED = 60_000
 """Cells of map times tries at building walls."""
 
@@ -53,13 +54,16 @@ def lock(
         if there is no room for ``low`` gates.
     """
     places = gates(terrain, start, exit_)
-    while len(_spread(places, len(places))) < low:
-        grown = _grow(terrain, start, exit_, len(_spread(places, len(places))), random)
+    while (count := len(_apart(places, MIN_ROOM))) < low:
+        grown = _grow(terrain, start, exit_, count, random)
         if grown is None:
             return None
         terrain, places = grown
-    most = min(high, len(_spread(places, len(places))))
-    return terrain, _spread(places, int(random.integers(low, most + 1)))
+    for room in _ROOMS:  # the largest parts between doors that the number of doors allows
+        fitting = _apart(places, room)
+        if len(fitting) >= max(low, 1):
+            break
+    return terrain, _spread(fitting, int(random.integers(low, min(high, len(fitting)) + 1)))
 
 
 def _grow(
@@ -81,7 +85,7 @@ def _grow(
         walled = attempt()
         if walled is not None:
             places = gates(walled, start, exit_)
-            if len(_spread(places, len(places))) > count:
+            if len(_apart(places, MIN_ROOM)) > count:
                 return walled, places
     return None
 
@@ -154,22 +158,26 @@ def gates(terrain: Terrain, start: int, exit_: int) -> list[Gate]:
     return found
 
 
-def _spread(places: list[Gate], count: int) -> list[Gate]:
-    """Up to ``count`` gates with room for a key before each, spread evenly over the area."""
+def _apart(places: list[Gate], room: int) -> list[Gate]:
+    """As many gates as have ``room`` cells before each of them."""
     fitting: list[Gate] = []
     last = 1  # the start takes a cell
     for place in places:
-        if place.before - last >= MIN_ROOM or (not fitting and place.before - last >= 1):
+        if place.before - last >= (room if fitting or room > MIN_ROOM else 1):
             fitting.append(place)
             last = place.before + 1
-    if count >= len(fitting):
-        return fitting
-    if count <= 0:
-        return []
+    return fitting
+
+
+def _spread(fitting: list[Gate], count: int) -> list[Gate]:
+    """``count`` of the gates at even distances in their order."""
+    if count >= len(fitting) or count <= 0:
+        return fitting[:count]
     picks = np.round(np.linspace(0, len(fitting) - 1, count + 2)[1:-1]).astype(int)
     for i in range(1, count):  # rounding may meet
         picks[i] = max(picks[i], picks[i - 1] + 1)
-    return [fitting[i] for i in picks.clip(max=len(fitting) - 1).tolist()]
+    picks -= max(0, int(picks[-1]) - len(fitting) + 1)
+    return [fitting[i] for i in picks.tolist()]
 
 
 def _crossings(

@@ -56,14 +56,14 @@ _COLOURS: dict[str, dict[str, tuple[int, int, int]]] = {
         "rim_dark": (66, 68, 86), "face": (106, 110, 128), "face_light": (150, 154, 170),
         "face_dark": (58, 58, 74), "floor": (94, 76, 60), "floor_light": (126, 102, 76),
         "floor_dark": (62, 48, 40), "field": (52, 88, 54), "field_light": (92, 150, 74),
-        "field_dark": (36, 58, 44), "bank": (62, 48, 40),
+        "field_dark": (46, 76, 36), "bank": (62, 48, 40),
     },
     "cave": {
         "rock": (30, 24, 28), "rim": (122, 92, 64), "rim_light": (196, 150, 104),
         "rim_dark": (74, 54, 42), "face": (106, 78, 54), "face_light": (142, 106, 74),
         "face_dark": (58, 42, 36), "floor": (86, 88, 102), "floor_light": (124, 126, 142),
         "floor_dark": (56, 56, 70), "field": (56, 92, 52), "field_light": (96, 152, 74),
-        "field_dark": (38, 60, 42), "bank": (62, 48, 40),
+        "field_dark": (54, 82, 36), "bank": (62, 48, 40),
     },
     "techbase": {
         "rock": (22, 22, 34), "rim": (140, 146, 162), "rim_light": (224, 226, 232),
