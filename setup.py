@@ -63,15 +63,29 @@ def find_cuda() -> Path | None:
         raise SystemExit(f"AIGC_ASSETS_CUDA: expected 0 or 1, got {wanted!r}")
     if wanted == "0":
         return None
-    home = os.environ.get("CUDA_HOME") or os.environ.get("CUDA_PATH")
-    if home is None:
-        nvcc = shutil.which("nvcc")
-        home = str(Path(nvcc).resolve().parent.parent) if nvcc else "/usr/local/cuda"
-    if (Path(home) / "bin" / "nvcc").exists():
-        return Path(home)
-    if wanted == "1":
-        raise SystemExit("AIGC_ASSETS_CUDA=1, but there is no nvcc: set CUDA_HOME")
+    named = os.environ.get("CUDA_HOME") or os.environ.get("CUDA_PATH")
+    nvcc = shutil.which("nvcc", path=str(Path(named) / "bin") if named else None)
+    if nvcc is not None:
+        # The one on the path may be a script: the compiler itself knows where its toolkit lies.
+        plan = subprocess.run(
+            [nvcc, "--dryrun", "-x", "cu", os.devnull], check=True, capture_output=True, text=True
+        )
+        top = re.search(r"^#\$ TOP=(.+)$", plan.stderr + plan.stdout, re.MULTILINE)
+        return Path(top[1] if top else Path(nvcc).parent.parent).resolve()
+    if wanted == "1" or named:
+        raise SystemExit(
+            f"there is no nvcc {f'in CUDA_HOME={named}' if named else 'on the path'}: "
+            "set CUDA_HOME, or AIGC_ASSETS_CUDA=0 to build for the CPU only"
+        )
     return None
+
+
+def runtime_folder(cuda: Path) -> str:
+    """Where the toolkit's static runtime lies."""
+    for folder in (cuda / "lib64", cuda / "lib", *sorted(cuda.glob("targets/*/lib"))):
+        if (folder / "libcudart_static.a").exists():
+            return str(folder)
+    raise SystemExit(f"{cuda}: this CUDA toolkit has no libcudart_static.a; AIGC_ASSETS_CUDA=0?")
 
 
 def gpu_flags(cuda: Path) -> list[str]:
@@ -99,7 +113,7 @@ def kernel_extension(cuda: Path | None) -> Extension:
         compile_args["cxx"].append("-DUSE_CUDA")
         compile_args["nvcc"] = ["-O3", "-std=c++20", "-DUSE_CUDA", *defines, *gpu_flags(cuda)]
         libraries = ["cudart_static", "rt", "dl", "pthread"]
-        folders = [str(cuda / "lib64"), str(cuda / "lib")]
+        folders = [runtime_folder(cuda)]
         # A CPU build of torch knows of no toolkit: its ninja writer takes nvcc from this name, and
         # there is no CUDA version of torch that the toolkit's could differ from.
         cpp_extension.CUDA_HOME = str(cuda)

@@ -18,6 +18,14 @@ namespace aigc_assets::alias_free {
 
 constexpr int kReach = 3;  // neighbours that one filter needs on each side
 
+// The free functions for one number in a register of a GPU.
+AIGC_INLINE float multiply_add(float a, float b, float c) { return std::fma(a, b, c); }
+AIGC_INLINE double multiply_add(double a, double b, double c) { return std::fma(a, b, c); }
+AIGC_INLINE float round_even(float a) { return std::rint(a); }
+AIGC_INLINE float keep_if_within(float a, double limit) {
+  return std::fabs(a) > static_cast<float>(limit) ? 0.0f : a;
+}
+
 // Half of the symmetric 12-tap filter; aigc_assets/ops/alias_free.py derives it.
 template <class F>
 AIGC_INLINE F tap(int k) {

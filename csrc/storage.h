@@ -57,6 +57,7 @@ AIGC_INLINE float widen(float16 value) {
 
 AIGC_INLINE void narrow(float value, float* out) { *out = value; }
 AIGC_INLINE void narrow(double value, double* out) { *out = value; }
+AIGC_INLINE void narrow(double value, float* out) { *out = static_cast<float>(value); }
 
 // Round to nearest, ties to even; every NaN stays a NaN.
 AIGC_INLINE void narrow(float value, bfloat16* out) {
