@@ -23,8 +23,8 @@ from aigc_assets.build.executor import Executor, Outcome, Watcher, default_jobs
 from aigc_assets.build.graph import Content, Job, key_of, parts, reason
 from aigc_assets.build.jobs import PREVIEW_FOLDER, Plan, manifest_plan
 from aigc_assets.build.manifest import KINDS, Manifest
-from aigc_assets.build.provenance import attribution_text, provenance_table
-from aigc_assets.build.publish import FORMAT, Published, claimed, publish, read_lock
+from aigc_assets.build.provenance import attribution_text, credit_files, provenance_table
+from aigc_assets.build.publish import ASSETS_FOLDER, FORMAT, Published, claimed, publish, read_lock
 from aigc_assets.errors import BudgetError, CheckError, GenerationError
 
 INDEX_NAME = "index.html"
@@ -307,12 +307,19 @@ def _publish(
         if data is not None:
             records[asset_id] = types.load(data)
     made_from = {asset_id: list(entry["made_from"]) for asset_id, entry in assets.items()}
+    if goal.page:  # the plain assets, for other tools and for a check of a pack that was copied
+        for asset_id in goal.nodes:
+            sha256 = contents[asset_id].asset
+            size = cache.path(sha256).stat().st_size
+            entry = {"sha256": sha256, "bytes": size, "asset": asset_id, "format": "asset"}
+            files[f"{ASSETS_FOLDER}/{asset_id}.asset"] = entry
     every = dict(sorted({**files, **carried}.items()))
     table = provenance_table(goal.name, records, made_from, every)
     extra = {
         PROVENANCE_NAME: dump_json(table),
         ATTRIBUTION_NAME: attribution_text(goal.name, records).encode(),
     }
+    extra |= credit_files(records)
     if goal.page:
         extra[INDEX_NAME] = report.render(goal.name, goal.palette, assets, table, every, cache)
     for path, data in extra.items():

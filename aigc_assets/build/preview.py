@@ -84,11 +84,12 @@ def _sound(asset: Sound, media: str) -> dict[str, Any]:
         float(wave[a : max(b, a + 1)].max()) if a < len(wave) else 0.0
         for a, b in itertools.pairwise(edges)
     ]
+    loudest = max(max(peaks), 1e-6)
     return {
         "media": media,
         "seconds": round(float(asset.duration), 3),
         "loop": asset.loop is not None,
-        "peaks": [round(p, 3) for p in peaks],
+        "peaks": [round(p / loudest, 3) for p in peaks],
     }
 
 

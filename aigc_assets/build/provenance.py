@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import aigc_assets
+from aigc_assets.models.cards import weights_folder
 from aigc_assets.types import Provenance
 
 _SOURCES = "http://cv.iptc.org/newscodes/digitalsourcetype/"
@@ -71,3 +72,33 @@ def attribution_text(pack: str, records: Mapping[str, Provenance]) -> str:
     for notice, ids in sorted(owners.items()):
         lines.append(f"- {' '.join(notice.split())} (learnt from by: {', '.join(sorted(ids))})")
     return "\n".join(lines) + "\n"
+
+
+def credit_files(records: Mapping[str, Provenance]) -> dict[str, bytes]:
+    """The lists of credits that a notice refers to by name; they lie beside the weights."""
+    notices = [notice for record in records.values() for notice in record.attributions]
+    return {
+        path.name: path.read_bytes()
+        for path in sorted(weights_folder().glob("*.txt"))
+        if any(path.name in notice for notice in notices)
+    }
+
+
+def read_record(entry: Mapping[str, Any]) -> Provenance:
+    """The record of an asset from its entry in ``provenance.json``.
+
+    Raises:
+        InvalidAssetError: If a value is not allowed.
+        KeyError: If one is missing.
+    """
+    return Provenance(
+        kind=entry["kind"],
+        model=entry["model"],
+        weights_sha256=entry["weights_sha256"],
+        seed=entry["seed"],
+        request=entry["request"],
+        licences=tuple(entry["training_data_licences"]),
+        attributions=tuple(entry["attributions"]),
+        operations=tuple(entry["operations"]),
+        notes=tuple(entry["notes"]),
+    )

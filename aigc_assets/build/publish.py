@@ -21,6 +21,7 @@ from aigc_assets.build.cache import Cache, dump_json, writing
 from aigc_assets.errors import OutputError
 
 LOCK_NAME = "pack.lock.json"
+ASSETS_FOLDER = "assets"
 FORMAT = 1
 
 

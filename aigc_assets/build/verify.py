@@ -12,8 +12,9 @@ import numpy as np
 
 from aigc_assets import types
 from aigc_assets.build.cache import Cache
-from aigc_assets.build.publish import LOCK_NAME, digest, read_lock
-from aigc_assets.errors import UsageError
+from aigc_assets.build.provenance import read_record
+from aigc_assets.build.publish import ASSETS_FOLDER, LOCK_NAME, digest, read_lock
+from aigc_assets.errors import AigcError, UsageError
 from aigc_assets.types import Asset, AssetPack, Provenance
 
 PROVENANCE_NAME = "provenance.json"
@@ -81,15 +82,21 @@ def load_pack(folder: Path) -> tuple[StoredPack, list[str]]:
     assets: dict[str, Asset] = {}
     provenance: dict[str, Provenance] = {}
     palettes, missing = {}, []
+    table = _provenance(folder).get("assets", {})
     for asset_id, entry in lock["assets"].items():
         palettes[asset_id] = np.frombuffer(bytes.fromhex(entry["palette"]), np.uint8).reshape(-1, 3)
-        for store, key in ((assets, "content"), (provenance, "provenance")):
-            data = cache.get(str(entry[key]))
-            if data is None:
-                what = "archive" if key == "content" else "provenance record"
-                missing.append(f"{asset_id}: its {what} is missing or damaged; build again")
-            else:
-                store[asset_id] = types.load(data)  # type: ignore[index]
+        sha256 = str(entry["content"])
+        data = cache.get(sha256)
+        if data is None:  # a pack that was copied without its store
+            data = _read(folder / ASSETS_FOLDER / f"{asset_id}.asset", sha256)
+        if data is None:
+            missing.append(f"{asset_id}: its archive is missing or damaged; build again")
+        else:
+            assets[asset_id] = types.load(data)
+        try:
+            provenance[asset_id] = read_record(table[asset_id])
+        except (AigcError, KeyError, TypeError):
+            missing.append(f"{asset_id}: {PROVENANCE_NAME} does not say where it came from")
     made_from = {asset_id: list(e["made_from"]) for asset_id, e in lock["assets"].items()}
     pack = StoredPack(
         str(lock["pack"]), assets, provenance, made_from, palettes, bool(lock["coherent"])
@@ -166,6 +173,10 @@ def explain_file(path: Path) -> dict[str, Any]:
         where=str(path),
         remedy="give a file that `aigc-assets build` or `generate` wrote",
     )
+
+
+def _read(path: Path, sha256: str) -> bytes | None:
+    return path.read_bytes() if digest(path) == sha256 else None
 
 
 def _provenance(folder: Path) -> dict[str, Any]:

@@ -63,7 +63,7 @@ def _show_forecast(expected: Forecast, as_json: bool) -> None:
     for asset_id, why in expected.rebuild.items():
         print(f"would make {asset_id}: {why}")
     if not expected.jobs:
-        print(f"nothing to do: all {len(expected.kept)} assets are up to date")
+        print(f"nothing to rebuild: all {len(expected.kept)} assets are up to date")
         return
     print(
         f"{len(expected.rebuild)} of {len(expected.rebuild) + len(expected.kept)} assets and "
@@ -120,6 +120,8 @@ def show_result(result: Result, as_json: bool) -> None:
     if len(shown) < len(result.rows):
         console.print(f"... and {len(result.rows) - len(shown)} more")
     published = result.published
+    if not result.rebuilt:
+        console.print("nothing to rebuild")
     console.print(
         f"{len(result.rebuilt)} of {len(result.rows)} assets made, {len(published.written)} files "
         f"written, {len(published.unchanged)} unchanged, {len(published.removed)} removed, "

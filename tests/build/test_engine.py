@@ -114,6 +114,7 @@ def test_a_changed_line_rebuilds_its_dependents(copy):
     assert result.rebuilt["gate"] == "request changed (texts)"
     assert result.rebuilt["opening"] == "dependency gate changed"
     touched = {path for path in result.published.written if "/" in path}
+    assert "assets/gate.asset" in touched
     assert {p.split("/")[1].split(".")[0].split("_")[0] for p in touched} == {"gate", "opening"}
 
 
@@ -219,6 +220,14 @@ def test_check_finds_what_was_tampered_with(copy):
     assert "tiled/keep.tmx: changed since it was built" in problems
     assert "yarn/gate.yarn: missing" in problems
     assert any(p.startswith("film/coin_1.wav: provenance.json") for p in problems)
+
+
+def test_a_pack_that_was_copied_without_its_store_can_be_checked(copy):
+    subprocess.run(["rm", "-r", str(copy / ".aigc")], check=True)
+    assert inspect_pack(copy).problems == ()
+    (copy / "assets" / "keep.asset").write_bytes(b"PK")
+    problems = inspect_pack(copy).problems
+    assert any("keep: its archive is missing or damaged" in p for p in problems)
 
 
 def test_an_incoherent_pack_is_not_published(copy, reference):

@@ -153,7 +153,8 @@ def test_a_build_from_manifest_to_check(capsys, tmp_path):
     value = json.loads(out)
     assert (value["rebuilt"], value["files"]["written"], err) == ({}, [], "")
     assert value["index"] == "build/index.html"
-    assert "nothing to do" in run(capsys, "build", "--dry-run")[1]
+    assert "nothing to rebuild" in run(capsys, "build", "--dry-run")[1]
+    assert "nothing to rebuild" in run(capsys, "build", "-q")[1]
 
     text = MANIFEST.replace('id = "coin"', 'id = "coin"\nseed = 4')
     (tmp_path / "pack.toml").write_text(text)
@@ -173,6 +174,11 @@ def test_a_build_from_manifest_to_check(capsys, tmp_path):
     assert run(capsys, "export", "build", "--format", "wav", "-o", "more")[0] == 1
     assert (tmp_path / "more" / "coin.wav").read_bytes() == b"mine"
     assert run(capsys, "export", "build", "--format", "wav", "--id", "keep", "-o", "more")[0] == 2
+
+    code, out, _ = run(
+        capsys, "export", "build/assets/keep.asset", "--format", "tiled", "-o", "single"
+    )
+    assert code == 0 and (tmp_path / "single" / "keep.tmx").is_file()
 
     (tmp_path / "build" / "tiled" / "keep.tmx").write_text("mine")
     code, out, _ = run(capsys, "check")
