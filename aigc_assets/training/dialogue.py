@@ -145,6 +145,7 @@ class DialogueTask:
         while True:
             order = torch.randperm(len(self.train), generator=self.run.generator).tolist()
             stream = torch.cat([self.train[i] for i in order]).long()
+            stream = stream.repeat(1 + ROWS * (LENGTH + 1) // len(stream))  # for tiny corpora
             number = (stream == self.vocabulary.ids[BOS]).cumsum(0)
             size = LENGTH + 1
             usable = len(stream) // size

@@ -171,7 +171,7 @@ def read_sources(folder: Path) -> tuple[list[tuple[str, Exchange]], dict[str, in
         for _, text in [*turns, ("", "")]:
             lines = _chunks(text)
             usable = [clean for line in lines if (clean := _clean(line, names, common))]
-            fresh = [line for line in usable if line not in seen]
+            fresh = [line for line in dict.fromkeys(usable) if line not in seen]
             seen.update(fresh)
             run += [label(line) for line in fresh]
             kept[name] += len(fresh)
@@ -284,7 +284,7 @@ def _common_words(texts: Iterator[str]) -> set[str]:
     counts: Counter[str] = Counter()
     for text in texts:
         counts.update(re.findall(r"(?<![A-Za-z'-])[a-z]+(?:-[a-z]+)*(?![A-Za-z'-])", text))
-    return {word for word, count in counts.items() if count >= 4}
+    return {"i"} | {word for word, count in counts.items() if count >= 4}
 
 
 def _json_lines(path: Path) -> Iterator[dict[str, Any]]:

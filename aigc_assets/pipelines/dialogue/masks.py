@@ -27,6 +27,7 @@ class State(IntEnum):
     LETTER = 1
     LONE_I = 2
     SLOT = 3
+    CLOSED = 8
     COMMA = 4
     JOINER = 5
     TERMINAL = 6
@@ -74,6 +75,7 @@ class LineGrammar:
             | closing | kinds["slot"],
             State.LONE_I: kinds["contraction"] | kinds["next_lower"],
             State.SLOT: kinds["contraction"] | any_next | closing,
+            State.CLOSED: any_next | closing | kinds["slot"],
             State.COMMA: any_next | kinds["slot"],
             State.JOINER: kinds["inner"],
             State.TERMINAL: sentence | kinds["end"],
@@ -105,7 +107,7 @@ class LineGrammar:
         if left <= 3:
             if where == State.TERMINAL:
                 mask = self._kinds["end"].copy()
-            elif where in (State.LETTER, State.SLOT, State.LONE_I):
+            elif where in (State.LETTER, State.SLOT, State.CLOSED, State.LONE_I):
                 mask = self._kinds["stop"].copy()
         return mask
 
@@ -132,7 +134,7 @@ def _classify(token: str) -> tuple[str, State]:
     if body in ("'", "-") and not spaced:
         return "joiner", State.JOINER
     if re.fullmatch(r"'[a-z]+", body) and not spaced:
-        return "contraction", State.LETTER
+        return "contraction", State.CLOSED
     if not re.fullmatch(r"[A-Za-z][a-z]*", body):
         return "", State.DONE
     if body == "I" and spaced:
