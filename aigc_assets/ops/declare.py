@@ -26,7 +26,7 @@ from aigc_assets.errors import MissingPartError
 
 NAMESPACE = "aigc_assets"
 CPU_CAPABILITIES = ("portable", "avx2", "avx512")
-"""What the CPU kernels can be told to use at most, by the variable AIGC_ASSETS_CPU."""
+"""Instruction sets of the CPU kernels; the variable AIGC_ASSETS_CPU names the best to be used."""
 
 _LIBRARY = torch.library.Library(NAMESPACE, "FRAGMENT")
 _DEFINED: list[str] = []
@@ -146,10 +146,12 @@ def _backend(name: str, device: str, native: Native) -> dict[str, str]:
         why = f"no {key} kernel in this build"
         return {"backend": "reference", "why": why}
     if device == "cuda":
-        return {"backend": "cuda", "why": "kernel in aigc_assets._C"}
+        why = "kernel in aigc_assets._C"
+        if torch.version.cuda is None:
+            why += "; this torch was built without CUDA and cannot call it"
+        return {"backend": "cuda", "why": why}
     level = CPU_CAPABILITIES[cpu_capability()]
-    limit = os.environ.get("AIGC_ASSETS_CPU")
-    why = f"at most AIGC_ASSETS_CPU={limit}" if limit else "best of what this processor has"
+    why = "the best that this processor and AIGC_ASSETS_CPU allow"
     return {"backend": f"cpu-{level}", "why": why}
 
 

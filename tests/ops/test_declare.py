@@ -1,0 +1,101 @@
+from __future__ import annotations
+
+import importlib
+import importlib.util
+
+import pytest
+import torch
+from torch import Tensor
+
+from aigc_assets import ops
+from aigc_assets.errors import MissingPartError
+from aigc_assets.ops import declare
+
+
+def test_report_says_what_runs_and_why() -> None:
+    report = ops.report()
+    assert {"aa_snake1d", "aa_snake1d_backward"} <= set(report)
+    for devices in report.values():
+        assert set(devices) == {"cpu", "cuda"}
+        for entry in devices.values():
+            assert entry["why"]
+            assert entry["backend"] in ("reference", "cuda") or entry["backend"].startswith("cpu-")
+    loaded = ops.NATIVE.state == "loaded"
+    assert (report["aa_snake1d"]["cpu"]["backend"] != "reference") == loaded
+
+
+@pytest.mark.native
+def test_report_follows_the_limit(capability: str) -> None:
+    assert ops.report()["aa_snake1d"]["cpu"]["backend"] == f"cpu-{capability}"
+
+
+def test_disabled_kernels_are_not_loaded(monkeypatch: pytest.MonkeyPatch) -> None:
+    def never(name: str) -> None:
+        raise AssertionError(name)
+
+    monkeypatch.setenv("AIGC_ASSETS_DISABLE_KERNELS", "1")
+    monkeypatch.setattr(importlib, "import_module", never)
+    native = declare.load_native()
+    assert native.state == "disabled"
+    entry = declare.describe(native)["aa_snake1d"]["cpu"]
+    assert entry["backend"] == "reference" and "AIGC_ASSETS_DISABLE_KERNELS" in entry["why"]
+
+
+def test_not_built_is_not_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("AIGC_ASSETS_DISABLE_KERNELS", raising=False)
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    native = declare.load_native()
+    assert native.state == "not built"
+    assert declare.describe(native)["aa_snake1d"]["cpu"]["backend"] == "reference"
+
+
+def test_broken_build_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(name: str) -> None:
+        raise ImportError("undefined symbol: aoti_torch_get_dim")
+
+    monkeypatch.delenv("AIGC_ASSETS_DISABLE_KERNELS", raising=False)
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: object())
+    monkeypatch.setattr(importlib, "import_module", broken)
+    with pytest.raises(MissingPartError, match=r"undefined symbol.*install the package again"):
+        declare.load_native()
+
+
+def scale_reference(x: Tensor, factor: float, weight: Tensor) -> Tensor:
+    return x * factor * weight.square()
+
+
+@pytest.fixture(scope="module")
+def scale():
+    return declare.define(
+        "test_only_scale(Tensor x, float factor, Tensor weight) -> Tensor",
+        scale_reference,
+        lambda x, factor, weight: torch.empty_like(x),
+    )
+
+
+def test_default_gradient_is_right_to_any_order(scale) -> None:
+    x = torch.randn(3, dtype=torch.float64, requires_grad=True)
+    weight = torch.randn(3, dtype=torch.float64, requires_grad=True)
+
+    def op(x: Tensor, weight: Tensor) -> Tensor:
+        return scale(x, 2.5, weight)
+
+    torch.testing.assert_close(op(x, weight), scale_reference(x, 2.5, weight))
+    assert torch.autograd.gradcheck(op, (x, weight))
+    assert torch.autograd.gradgradcheck(op, (x, weight))
+    (first,) = torch.autograd.grad(op(x, weight).sum(), weight, create_graph=True)
+    (second,) = torch.autograd.grad(first.sum(), weight, create_graph=True)
+    (third,) = torch.autograd.grad(second.sum(), x)
+    torch.testing.assert_close(third, torch.full_like(x, 5.0))
+
+
+def test_declared_op_is_whole(scale) -> None:
+    arguments = (torch.randn(3, requires_grad=True), 2.5, torch.randn(3, requires_grad=True))
+    torch.library.opcheck(scale, arguments)
+
+
+def test_one_sided_gradient(scale) -> None:
+    """Only one of the arguments wants a gradient."""
+    x, weight = torch.randn(3, requires_grad=True), torch.randn(3)
+    (found,) = torch.autograd.grad(scale(x, 2.0, weight).sum(), x)
+    torch.testing.assert_close(found, 2 * weight.square())
