@@ -270,7 +270,9 @@ def _resume(task: Task, run: Run) -> tuple[int, float]:
         for i, key, value in _entries(tensors, f"optimizer/{name}/"):
             # Writing into state_dict()["state"] would copy; the live state is keyed by parameter.
             parameter = [p for g in optimizer.param_groups for p in g["params"]][i]
-            value = value.to(parameter.device) if value.dim() else value
+            if value.shape == parameter.shape and value.dim():
+                # Fused optimisers walk through memory: the strides must be those of the parameter.
+                value = torch.zeros_like(parameter, dtype=value.dtype).copy_(value)
             optimizer.state[parameter][key] = value
     for value in vars(task).values():
         if isinstance(value, Ema):
