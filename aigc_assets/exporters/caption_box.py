@@ -38,7 +38,7 @@ def interface_colours(palette: NDArray[np.uint8]) -> InterfaceColours:
     grey = np.abs(luma - (low + (high - low) // 7)) + 8 * chroma
     grey[luma == low] += 10_000  # the panel has to differ from its outline where it can
     warm = chroma * 4 + (rgb[:, 0] - rgb[:, 2]) * 4 + luma
-    warm[luma < low + (high - low) // 2] = -100_000
+    warm[luma < low + (high - low) * 3 // 5] = -100_000
     picks = (luma.argmin(), grey.argmin(), warm.argmax(), luma.argmax())
     return InterfaceColours(*(palette[int(i)] for i in picks))
 

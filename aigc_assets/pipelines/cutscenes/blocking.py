@@ -149,6 +149,10 @@ def _meeting_places(
     decor = np.zeros(free.shape, dtype=bool)
     for layer in tilemap.layers[1:]:
         decor |= layer.gids != 0
+    foes = np.zeros(free.shape, dtype=bool)
+    for item in tilemap.objects:
+        foes[item.cell[1], item.cell[0]] = item.cls == "monster"
+    danger = _box_sum(foes, 7, 4)
     scenery = np.minimum(_box_sum(decor, 8, 4), 12)
     busy = np.zeros(free.shape, dtype=bool)
     for item in tilemap.objects:
@@ -175,6 +179,7 @@ def _meeting_places(
             middle = (a[1] + b[1]) // 2, (a[0] + b[0]) // 2
             score = float(room[middle]) - 1.5 * min(float(near[middle]), 20) + noise[row, column]
             score += 0.5 * float(scenery[middle])  # torches, chests and plants make a set
+            score -= 3.0 * float(danger[middle])  # nobody stops for a chat beside a monster
             score -= 8.0 if shift[0] == 0 and len(figures) > 1 else 0.0  # side by side shows faces
             score -= abs(shift[0]) * 0.5
             # The camera should be able to centre on the place: the box needs the lower third.

@@ -11,16 +11,16 @@ from aigc_assets.pipelines.cutscenes.screenplay import Speech
 from aigc_assets.types import Clip, Sound, SpriteSheet, Track
 from aigc_assets.types.validation import Scalar
 
-_VOICE = ("ui_click", "ui", "click", "blip")
-_STEPS = ("footstep", "step")
-_AMBIENCE = ("ambience", "ambient", "wind", "rain", "fire", "water")
+_VOICE = ("ui_click",)
+_STEPS = ("footstep",)
+_AMBIENCE = ("ambience", "wind", "rain", "water", "fire")
 _DOOR = ("door",)
-_TENSE = ("sword", "whoosh", "swing", "hit", "weapon")
-_REWARD = ("coin", "pickup", "powerup", "treasure", "success")
-_MAGIC = ("magic", "spell", "teleport", "portal")
-_TENSE_MOODS = ("tense", "hostile", "angry", "threatening", "fearful", "afraid", "grim", "dark")
+_TENSE = ("sword", "hit", "alert")
+_REWARD = ("coin", "pickup", "powerup", "win_jingle", "treasure")
+_MAGIC = ("magic",)
+_TENSE_MOODS = ("tense", "angry", "fearful")
 
-_GAIN = {"voice": -10.0, "steps": -9.0, "effects": -5.0, "ambience": -20.0}  # dB
+_GAIN = {"voice": -6.0, "steps": -8.0, "effects": -2.0, "ambience": -18.0}  # dB
 
 
 class Cues:
