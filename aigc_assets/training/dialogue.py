@@ -46,6 +46,16 @@ LR_MATRIX, LR_OTHER = 0.02, 0.004
 NUM_SAMPLES = 1000
 
 
+class _Place(nn.Module):
+    """How many batches were drawn; a module, so that it is part of every checkpoint."""
+
+    batches: Tensor
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("batches", torch.zeros((), dtype=torch.int64))
+
+
 class DialogueTask:
     """Next-token training with open tags, so that any subset of them can be given.
 
@@ -138,28 +148,38 @@ class DialogueTask:
         others = [p for p in self.network.parameters() if all(p is not m for m in matrices)]
         self.muon = torch.optim.Muon(matrices, lr=LR_MATRIX, weight_decay=0.1, momentum=0.95)
         self.adam = torch.optim.AdamW(others, lr=LR_OTHER, weight_decay=0.0, betas=(0.9, 0.98))
-        self.rows = self._epochs()
+        self.place = _Place()
+        self.epoch, self.rows = -1, (torch.zeros(0), torch.zeros(0))
 
-    def _epochs(self) -> Any:
-        """Rows of concatenated documents in a new order each epoch: tokens, document numbers."""
-        while True:
-            order = torch.randperm(len(self.train), generator=self.run.generator).tolist()
-            stream = torch.cat([self.train[i] for i in order]).long()
-            stream = stream.repeat(1 + ROWS * (LENGTH + 1) // len(stream))  # for tiny corpora
+    def _next(self) -> tuple[Tensor, Tensor]:
+        """The next `ROWS` rows of concatenated documents: tokens, document numbers.
+
+        The order of an epoch depends on the seed and its number only, so that a resumed run goes
+        on with the rows that would have come next.
+        """
+        size = LENGTH + 1
+        total = sum(len(document) for document in self.train)
+        copies = 1 + ROWS * size // total  # for tiny corpora
+        batches = copies * total // size // ROWS
+        epoch, batch = divmod(int(self.place.batches), batches)
+        self.place.batches += 1
+        if epoch != self.epoch:
+            source = torch.Generator().manual_seed(self.run.seed * 100_003 + epoch)
+            order = torch.randperm(len(self.train), generator=source).tolist()
+            stream = torch.cat([self.train[i] for i in order]).long().repeat(copies)
             number = (stream == self.vocabulary.ids[BOS]).cumsum(0)
-            size = LENGTH + 1
-            usable = len(stream) // size
-            tokens = stream[: usable * size].view(usable, size)
-            numbers = number[: usable * size].view(usable, size)
-            for start in range(0, usable - ROWS + 1, ROWS):
-                yield tokens[start : start + ROWS], numbers[start : start + ROWS]
+            used = batches * ROWS * size
+            self.epoch = epoch
+            self.rows = stream[:used].view(-1, size), number[:used].view(-1, size)
+        part = slice(batch * ROWS, (batch + 1) * ROWS)
+        return self.rows[0][part], self.rows[1][part]
 
     def step(self, progress: float) -> dict[str, float]:
         """One batch of `ROWS` x `LENGTH` tokens."""
         for optimizer, lr in ((self.muon, LR_MATRIX), (self.adam, LR_OTHER)):
             set_lr(optimizer, cosine(progress, lr, lr * 0.01))
             optimizer.zero_grad(set_to_none=True)
-        tokens, numbers = next(self.rows)
+        tokens, numbers = self._next()
         target = tokens[:, 1:]
         spoken = (target >= self.vocabulary.first_text) | (target == self.vocabulary.ids[EOL])
         tokens = self._drop_tags(tokens)[:, :-1]
@@ -182,8 +202,8 @@ class DialogueTask:
         return torch.where(droppable & chosen, torch.tensor(self.vocabulary.ids[ANY]), tokens)
 
     def modules(self) -> dict[str, nn.Module]:
-        """The network."""
-        return {"network": self.network}
+        """The network, and how far it has read."""
+        return {"network": self.network, "place": self.place}
 
     def optimizers(self) -> dict[str, torch.optim.Optimizer]:
         """Muon and AdamW."""
