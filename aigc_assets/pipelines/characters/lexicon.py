@@ -24,12 +24,15 @@ class Meaning:
         paints: Slots that a colour word beside it colours.
         colours: Slots with the colour names that fit when the prompt names no other.
         firm: Whether it overrules the habits of a role ("helmet" does, "knight" is a role).
+        exact: The value that is meant when no other word narrows ``values``, if any: "skirt" is
+            the plain skirt, unless it is a long one.
     """
 
     values: Values = field(default_factory=dict)
     paints: tuple[str, ...] = ()
     colours: Values = field(default_factory=dict)
     firm: bool = True
+    exact: str = ""
 
 
 PAINTS: Mapping[str, tuple[str, ...]] = {

@@ -156,7 +156,9 @@ def _meaning(token: str, labels: Mapping[str, Any], addressed: list[str] | None)
         if where is None:
             return None
         attribute = next((a for a in where if addressed and a in addressed), next(iter(where)))
-        found = Meaning({attribute: where[attribute]}, PAINTS.get(attribute, ()))
+        exact = next((t for t in (token, token + "s", token[:-1]) if t in where[attribute]), "")
+        paints = PAINTS.get(attribute, ())
+        found = Meaning({attribute: where[attribute]}, paints, exact=exact)
     if token in ADJECTIVES and addressed is not None:
         kept = {a: v for a, v in found.values.items() if a in addressed}
         return Meaning(kept) if kept else None
@@ -166,9 +168,9 @@ def _meaning(token: str, labels: Mapping[str, Any], addressed: list[str] | None)
 def _wish_for(meaning: Meaning, wish: Wish) -> None:
     goal = wish.values if meaning.firm else wish.habits
     for attribute, values in meaning.values.items():
-        before = goal.get(attribute, values)
-        both = tuple(v for v in before if v in values)
-        goal[attribute] = both or values
+        plain = (meaning.exact,) if meaning.exact in values else values
+        both = tuple(v for v in goal.get(attribute, plain) if v in values)
+        goal[attribute] = both or plain
     for slot, names in meaning.colours.items():
         wish.colour_habits[slot] = names
 

@@ -70,7 +70,12 @@ def draw(
             runs.append((f"{name}_{direction}", action, len(poses), len(poses) + len(frames)))
             start = starts[action, MIRRORED.get(direction, direction)]
             poses += [(start + frame, direction in MIRRORED) for frame in frames]
-    pictures = _pictures(checkpoint, values, sorted({pose for pose, _ in poses}), seed)
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)  # the order of sums, and so the bytes, must not depend on threads
+    try:
+        pictures = _pictures(checkpoint, values, sorted({pose for pose, _ in poses}), seed)
+    finally:
+        torch.set_num_threads(threads)
     slots = [pictures[p][:, ::-1] if mirrored else pictures[p] for p, mirrored in poses]
     return Drawing(np.stack(slots), tuple(runs))
 

@@ -17,9 +17,10 @@ from aigc_assets.pipelines.made import derive_seed, generator
 _PLAIN: Mapping[str, Mapping[str, tuple[str, ...]]] = {
     # attribute: values by body; listed twice = twice as likely
     "hair": {
-        "feminine": ("medium page", "medium curly", "medium idol", "medium bangs and bun",
-                     "medium cornrows", "medium dreadlocks", "medium bob side part",
-                     "medium bob bangs", "medium twists", "short parted"),
+        "feminine": ("medium page", "medium page", "medium curly", "medium curly", "medium idol",
+                     "medium bangs and bun", "medium bangs and bun", "medium bob side part",
+                     "medium bob side part", "medium bob bangs", "medium bob bangs",
+                     "medium cornrows", "medium dreadlocks", "medium twists"),
         "masculine": ("short buzzcut", "short parted", "short curly", "short cowlick",
                       "short natural", "short flat top", "short flat top fade", "medium cornrows",
                       "medium twists fade", "medium dreadlocks", "medium page"),
