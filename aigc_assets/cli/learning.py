@@ -75,12 +75,26 @@ def train(
         run = Run(pick_device(device), minutes, seed, out, precision, steps)
         metrics = run_training(task_class(kind)(arrays, info, run), info, run)
     weights = out / "weights"
+    _complete(weights)
     if as_json:
         print(json.dumps({"kind": kind, "metrics": metrics, "weights": str(weights)}))
         return
     _show_metrics(kind, metrics)
     print(f"weights and card: {weights}")
     print(f"use them: AIGC_ASSETS_WEIGHTS={weights} aigc-assets build ...")
+
+
+def _complete(weights: Path) -> None:
+    """Put the shipped models of the other kinds beside the new one: a folder to build with."""
+    import shutil
+
+    from aigc_assets.build.cache import writing
+    from aigc_assets.models.cards import SHIPPED
+
+    with writing(weights):
+        for path in sorted(SHIPPED.iterdir()):
+            if path.is_file() and not (weights / path.name).exists():
+                shutil.copyfile(path, weights / path.name)
 
 
 def evaluate(
