@@ -296,8 +296,10 @@ class _Builder:
         """A random walk over acts of exactly ``length`` steps that ends at ``goal`` if it can."""
         follows = self.follows
         good: list[set[str]] = [{goal} if goal else {a for a in follows if a != "farewell"}]
-        for _ in range(length - 1):
+        for position in range(length - 2, -1, -1):
             good.append({a for a, after in follows.items() if good[-1] & set(after)})
+            if position > 1:  # two greet each other, and that is that
+                good[-1].discard("greet")
         first: tuple[str, ...]
         if start is None:
             first = ("greet", "greet", "greet", "tell", "warn")
@@ -310,8 +312,6 @@ class _Builder:
         options: Sequence[str] = first
         for step in range(length):
             remaining = good[length - 1 - step]
-            if step > 1:  # two greet each other, and that is that
-                options = [a for a in options if a != "greet"]
             fitting = [a for a in options if a in remaining and (a != "farewell" or a == goal)]
             if goal == "farewell" and step < length - 1:
                 fitting = [a for a in fitting if a != "farewell"]
@@ -322,6 +322,7 @@ class _Builder:
                 else:
                     fitting = [a for a in options if a not in ("farewell", "ask")] or [*options]
             weights = np.linspace(2.0, 1.0, len(fitting))
+            weights[[a == "refuse" for a in fitting]] *= 0.5
             if acts:  # not the same kind of line again and again
                 weights *= np.array([0.3 if a == acts[-1] else 1.0 for a in fitting])
             picked = int(self.random.choice(len(fitting), p=weights / weights.sum()))
