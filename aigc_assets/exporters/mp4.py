@@ -24,12 +24,12 @@ from aigc_assets.exporters.names import require_file_name
 from aigc_assets.exporters.raster import Stage
 from aigc_assets.types import AssetPack, Sound, Timeline
 
-# BT.709 in limited range, in units of 2^-16: rows Y, Cb, Cr; columns R, G, B. Whole numbers held as
-# float64 multiply much faster than integers and are exact, in whatever order they are summed.
-_MATRIX = np.array(
-    [[11966, 40254, 4064], [-6596, -22189, 28785], [28785, -26146, -2639]], dtype=np.float64
+# BT.709 in limited range: (R, G, B) weights in units of 2^-16 and offset of Y, Cb and Cr.
+_WEIGHTS = (
+    ((11966, 40254, 4064), 16),
+    ((-6596, -22189, 28785), 128),
+    ((28785, -26146, -2639), 128),
 )
-_OFFSET = np.array([16, 128, 128], dtype=np.int32)
 _BT709 = 1  # AVCOL_PRI_BT709, AVCOL_TRC_BT709, AVCOL_SPC_BT709 share the number
 _LIMITED = 1  # AVCOL_RANGE_MPEG
 _AUDIO_FRAME = 1024
@@ -76,21 +76,28 @@ def yuv420_planes(canvas: NDArray[np.uint8], scale: int) -> NDArray[np.uint8]:
     height, width = h * scale, w * scale
     if height % 2 or width % 2:
         raise UsageError(f"4:2:0 video has even sides, not {width}x{height}", where="resolution")
-    scaled = canvas.reshape(-1, 3).astype(np.float64) @ _MATRIX.T
-    yuv = ((scaled.astype(np.int32) + (1 << 15) >> 16) + _OFFSET).reshape(h, w, 3)
+    red, green, blue = np.ascontiguousarray(canvas.transpose(2, 0, 1)).astype(np.int32)
+    luma, *chroma = (
+        (r * red + g * green + b * blue + (1 << 15) >> 16) + offset
+        for (r, g, b), offset in _WEIGHTS
+    )
     planes = np.zeros((height * 3 // 2, width), dtype=np.uint8)
-    luma = yuv[..., 0].astype(np.uint8)
-    planes[:height].reshape(h, scale, w, scale)[:] = luma[:, None, :, None]
-    chroma = planes[height:].reshape(2, height // 2, width // 2)
-    for target, plane in zip(chroma, (yuv[..., 1], yuv[..., 2]), strict=True):
+    _enlarge(luma.astype(np.uint8), scale, planes[:height])
+    targets = planes[height:].reshape(2, height // 2, width // 2)
+    for target, plane in zip(targets, chroma, strict=True):
         if scale % 2 == 0:
-            half = scale // 2
-            target.reshape(h, half, w, half)[:] = plane.astype(np.uint8)[:, None, :, None]
+            _enlarge(plane.astype(np.uint8), scale // 2, target)
         else:
             wide = plane.repeat(scale, axis=0).repeat(scale, axis=1)
             blocks = wide.reshape(height // 2, 2, width // 2, 2).sum(axis=(1, 3))
             target[:] = (blocks + 2 >> 2).astype(np.uint8)
     return planes
+
+
+def _enlarge(plane: NDArray[np.uint8], scale: int, target: NDArray[np.uint8]) -> None:
+    """Write ``plane`` [h, w] into ``target`` [h * scale, w * scale], rows by copy."""
+    rows = target.reshape(plane.shape[0], scale, target.shape[1])
+    rows[:] = plane.repeat(scale, axis=1)[:, None]
 
 
 def _encode(stage: Stage, sound: Sound) -> bytes:
