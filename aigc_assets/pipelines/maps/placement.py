@@ -16,7 +16,16 @@ COLOURS: tuple[str, ...] = ("red", "blue", "gold", "green", "violet", "teal")
 
 
 class NoRoom(Exception):
-    """A layout does not take what is required; the message says what was missing."""
+    """A layout does not take what is required; the message says what was missing.
+
+    Args:
+        message: What was missing.
+        steps: Length of the walk when it is that which does not fit.
+    """
+
+    def __init__(self, message: str, steps: int = 0):
+        super().__init__(message)
+        self.steps = steps
 
 
 @dataclass(frozen=True)
@@ -55,8 +64,10 @@ def place(terrain: Terrain, wanted: Requirements, random: np.random.Generator) -
     width = terrain.shape[1]
     low, high = _door_range(terrain, wanted)
     last = NoRoom("no place for start and exit")
-    for attempt in range(6 if wanted.path or low else 2):
-        start, exit_ = _ends(terrain, wanted.path, low, attempt, random)
+    stretch = 0.8 if low else 1.0  # the detours to the keys add to the way
+    aside = True
+    for _ in range(10 if wanted.path and low else 6 if wanted.path or low else 2):
+        start, exit_ = _ends(terrain, wanted.path, low, stretch, random)
         locked = lock(terrain, start, exit_, low, high, random)
         if locked is None:
             last = NoRoom(f"no room for {low} locked doors between start and exit")
@@ -66,7 +77,7 @@ def place(terrain: Terrain, wanted: Requirements, random: np.random.Generator) -
         colours = [COLOURS[i % len(COLOURS)] for i in random.permutation(len(COLOURS)).tolist()]
         doors = [(gate.cell, colours[i % len(colours)]) for i, gate in enumerate(gates)]
         try:
-            keys = _keys(walkable, width, start, exit_, doors, random)
+            keys = _keys(walkable, width, start, exit_, doors, aside, random)
             path, events = _walk(walkable, width, start, exit_, keys, doors)
             _check_length(path, wanted.path)
             monsters, treasure = _inhabitants(
@@ -74,6 +85,10 @@ def place(terrain: Terrain, wanted: Requirements, random: np.random.Generator) -
             )
         except NoRoom as reason:
             last = reason
+            if wanted.path and low and reason.steps:
+                aim = min(wanted.path.high, wanted.path.low * 1.5 + 4) + wanted.path.low
+                stretch *= min(1.5, max(0.5, aim / 2 / reason.steps))
+                aside = reason.steps < wanted.path.low
             continue
         return Plan(ground, start, exit_, tuple(doors), tuple(keys), monsters, treasure,
                     tuple(path), tuple(events))  # fmt: skip
@@ -92,7 +107,7 @@ def _ends(
     terrain: Terrain,
     length: Range | None,
     doors: int,
-    attempt: int,
+    stretch: float,
     random: np.random.Generator,
 ) -> tuple[int, int]:
     """Start and exit: far apart, or as far as the wanted path asks for."""
@@ -108,8 +123,8 @@ def _ends(
     fitting = cells
     if length is not None:
         low, high = length.low, length.high
-        if doors:  # the detours to the keys add to the way
-            low, high = max(3, int(low * (0.9 - 0.15 * attempt))), max(3, int(high * 0.9))
+        if doors:
+            low, high = max(3, int(low * stretch)), max(3, int(high * stretch))
         fitting = [cell for cell in cells if low <= away[cell] <= high]
         if not fitting and not doors:
             raise NoRoom(f"the longest way has {max(away)} steps, path {length} was asked for")
@@ -142,9 +157,13 @@ def _keys(
     start: int,
     exit_: int,
     doors: Sequence[tuple[int, str]],
+    aside: bool,
     random: np.random.Generator,
 ) -> list[tuple[int, str]]:
-    """A key for each colour, in the part that opens just before the first door of the colour."""
+    """A key for each colour, in the part that opens just before the first door of the colour.
+
+    Far off the way when ``aside``, else near it.
+    """
     shut = [cell for cell, _ in doors]
     keys: list[tuple[int, str]] = []
     used = {start, exit_}
@@ -160,8 +179,9 @@ def _keys(
             ]
             if not fresh:
                 raise NoRoom("no place for a key before its door")
-            aside = distances(walkable, width, way, shut[i:])
-            ranked = sorted(fresh, key=lambda cell: (-aside[cell], cell))
+            away = distances(walkable, width, way, shut[i:])
+            sign = -1 if aside else 1
+            ranked = sorted(fresh, key=lambda cell: (sign * away[cell], cell))
             pick = ranked[int(random.integers(max(1, len(ranked) // 8)))]
             keys.append((pick, colour))
             used.add(pick)
@@ -199,7 +219,7 @@ def _walk(
 def _check_length(path: Sequence[int], wanted: Range | None) -> None:
     steps = len(path) - 1
     if wanted is not None and not wanted.low <= steps <= wanted.high:
-        raise NoRoom(f"the walk has {steps} steps, path {wanted} was asked for")
+        raise NoRoom(f"the walk has {steps} steps, path {wanted} was asked for", steps)
 
 
 def _inhabitants(
