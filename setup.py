@@ -122,7 +122,8 @@ def kernel_extension(cuda: Path | None) -> Extension:
     return cpp_extension.CppExtension(
         "aigc_assets._C",
         files,
-        depends=sources("csrc/*.h", "csrc/cpu/*.h", "csrc/cuda/*.cuh", "csrc/cuda/*.h"),
+        # Also what this machine does not compile: a source archive made here must build elsewhere.
+        depends=sources("csrc/*.h", "csrc/cpu/*.h", "csrc/cuda/*.cu*"),
         extra_compile_args=compile_args,
         libraries=libraries,
         library_dirs=folders,
