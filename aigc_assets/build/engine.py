@@ -25,7 +25,7 @@ from aigc_assets.build.jobs import PREVIEW_FOLDER, Plan, manifest_plan
 from aigc_assets.build.manifest import KINDS, Manifest
 from aigc_assets.build.provenance import attribution_text, credit_files, provenance_table
 from aigc_assets.build.publish import ASSETS_FOLDER, FORMAT, Published, claimed, publish, read_lock
-from aigc_assets.errors import BudgetError, CheckError, GenerationError
+from aigc_assets.errors import BudgetError, CheckError, GenerationError, PolicyError
 
 INDEX_NAME = "index.html"
 PROVENANCE_NAME = "provenance.json"
@@ -136,6 +136,8 @@ def build(
     options = options or Options()
     goal = manifest_plan(manifest, colours, options.only, options.stages)
     table = manifest.pack
+    if table.licences is not None:
+        _check_licences(goal, tuple(table.licences))
     limits = dataclasses.replace(
         options,
         max_seconds=table.max_seconds if options.max_seconds is None else options.max_seconds,
@@ -201,6 +203,18 @@ def foresee(goal: Plan, out: Path, options: Options) -> Forecast:
     seconds = estimate.build_seconds(todo, options.workers)
     megabytes = sum(estimate.kilobytes(job) for job in jobs) / 1000
     return Forecast(rebuild, tuple(kept), len(todo), seconds, megabytes)
+
+
+def _check_licences(goal: Plan, allowed: tuple[str, ...]) -> None:
+    for kind in sorted({node.kind for node in goal.nodes.values()}):
+        for model, licences in stages.licences_of(kind).items():
+            stray = [licence for licence in licences if licence not in allowed]
+            if stray:
+                raise PolicyError(
+                    f"{model}, which makes every {kind}, learnt from data under {stray[0]}",
+                    where='[pack], key "licences"',
+                    remedy=f"allow it ({', '.join(stray)}), or leave out what needs this model",
+                )
 
 
 def _check_budget(expected: Forecast, options: Options) -> None:

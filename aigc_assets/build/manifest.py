@@ -146,6 +146,10 @@ class PackTable(Table):
     max_mb: Annotated[
         float | None, BeforeValidator(_number), Field(description="Refuse larger packs.")
     ] = None
+    licences: Annotated[
+        list[Annotated[str, BeforeValidator(_text(1, 100))]] | None,
+        Field(description="Refuse models that learnt from data under any other licence (SPDX)."),
+    ] = None
 
 
 class MapTable(Table):

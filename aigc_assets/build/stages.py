@@ -110,6 +110,16 @@ def weights_of(kind: str) -> dict[str, str]:
     return found
 
 
+def licences_of(kind: str) -> dict[str, list[str]]:
+    """Licences of the training data of every model of a kind, as their cards say.
+
+    Raises:
+        WeightsError: If a card is missing or unreadable.
+    """
+    names = sorted(name for name, entry in MODELS.items() if entry.kind == kind)
+    return {name: [str(x) for x in read_card(name).get("licences", ())] for name in names}
+
+
 def generation_fingerprint() -> str:
     """What a generated asset depends on beside its request: code, native kernels, libraries."""
     return _fingerprint(_GENERATES, ("torch", "numpy", "tokenizers"), True)

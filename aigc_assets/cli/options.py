@@ -1,4 +1,7 @@
-"""Options that several commands share."""
+"""Options that several commands share.
+
+A flag comes before an environment variable, that before the manifest, that before the default.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,15 @@ Jobs = Annotated[int | None, typer.Option("--jobs", "-j", min=1, max=256, help="
 Force = Annotated[bool, typer.Option("--force", help="Overwrite files that were edited.")]
 Out = Annotated[Path, typer.Option("--out", "-o", help="Output folder.")]
 MaxSeconds = Annotated[
-    float | None, typer.Option("--max-seconds", help="Refuse a job that would take longer.")
+    float | None,
+    typer.Option(
+        "--max-seconds",
+        envvar="AIGC_ASSETS_MAX_SECONDS",
+        help="Refuse a job that would take longer.",
+    ),
 ]
-MaxMb = Annotated[float | None, typer.Option("--max-mb", help="Refuse a larger pack.")]
+MaxMb = Annotated[
+    float | None,
+    typer.Option("--max-mb", envvar="AIGC_ASSETS_MAX_MB", help="Refuse a larger pack."),
+]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")]

@@ -16,12 +16,14 @@ from aigc_assets.build import engine
 from aigc_assets.build.executor import Progress
 from aigc_assets.build.manifest import parse_manifest
 from aigc_assets.build.publish import claimed
+from aigc_assets.build.stages import licences_of
 from aigc_assets.build.verify import explain_file, inspect_pack
 from aigc_assets.errors import (
     BudgetError,
     CheckError,
     GenerationError,
     OutputError,
+    PolicyError,
     UsageError,
 )
 from tests import samples
@@ -287,6 +289,16 @@ def test_a_built_pack_is_within_any_time(copy):
     build(document(), copy, max_seconds=0.001)
 
 
+def test_licences_that_are_not_allowed(tmp_path):
+    pack = {"name": "small", "seed": 3, "palette": 8, "licences": ["CC0-1.0"]}
+    with pytest.raises(PolicyError, match="which makes every") as caught:
+        build(document(pack=pack), tmp_path / "out")
+    assert caught.value.exit_code == 4
+    assert not (tmp_path / "out").exists()
+    every = sorted({x for kind in STAGES for some in licences_of(kind).values() for x in some})
+    build(document(pack={**pack, "licences": every}), tmp_path / "out")
+
+
 def test_a_forecast_touches_nothing(tmp_path, copy):
     manifest = parse_manifest(document())
     options = engine.Options(stages=STAGES)
@@ -362,6 +374,30 @@ def test_a_full_disk_leaves_the_last_build(copy, reference, limit):
     assert len(said.strip().splitlines()) == 1
     assert tree(copy) == tree(reference)
     assert left_behind(copy) == []
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path):
+    """A file system of 200 kB, where this user may mount one."""
+    place = tmp_path / "disk"
+    place.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=200k", "tmpfs", str(place)]
+    if subprocess.run(mount, capture_output=True, check=False).returncode:
+        pytest.skip("this user may not mount a file system")
+    yield place
+    subprocess.run(["umount", "-l", str(place)], check=True)
+
+
+def test_a_disk_that_is_really_full_and_one_that_is_read_only(small_disk):
+    with pytest.raises(OutputError, match="No space left") as caught:
+        build(document(), small_disk / "out")
+    assert "free some space" in str(caught.value)
+    assert tree(small_disk / "out") == {}
+    assert left_behind(small_disk / "out") == []
+    subprocess.run(["mount", "-o", "remount,ro", str(small_disk)], check=True)
+    with pytest.raises(OutputError, match="Read-only") as caught:
+        build(document(), small_disk / "out")
+    assert "-o" in str(caught.value)
 
 
 def test_interrupted_builds_end_at_once_and_go_on(tmp_path, reference):

@@ -216,6 +216,14 @@ def test_batches_add_up(capsys, tmp_path):
     assert run(capsys, "check", "maps")[0] == 0
 
 
+def test_the_environment_stands_between_flag_and_manifest(capsys, monkeypatch):
+    monkeypatch.setenv("AIGC_ASSETS_MAX_SECONDS", "0.01")
+    assert run(capsys, "build", "-q")[0] == 3
+    assert run(capsys, "build", "-q", "--max-seconds", "1000")[0] == 0
+    monkeypatch.setenv("AIGC_ASSETS_MAX_SECONDS", "soon")
+    assert run(capsys, "build", "-q")[0] == 2
+
+
 def test_new_writes_a_manifest_once(capsys, tmp_path):
     code, out, _ = run(capsys, "new", "mine")
     assert code == 0 and "aigc-assets build mine/pack.toml" in out
