@@ -21,7 +21,7 @@ _NEIGHBOURS: tuple[tuple[str, str, float], ...] = (
 )
 """Slots that touch, and the distance in OKLab below which they look like one."""
 
-AVOIDED = 0.03
+AVOIDED, AVOIDED_IF_NAMED = 0.03, 0.006
 """Price of dressing in the colours of the skin, as a squared distance in OKLab."""
 
 _FIXED: Mapping[str, tuple[int, int, int]] = {
@@ -31,7 +31,10 @@ _FIXED: Mapping[str, tuple[int, int, int]] = {
 
 
 def fit_ramp(
-    palette: NDArray[np.uint8], tones: NDArray[np.uint8], avoid: NDArray[np.intp] | None = None
+    palette: NDArray[np.uint8],
+    tones: NDArray[np.uint8],
+    avoid: NDArray[np.intp] | None = None,
+    price: float = AVOIDED,
 ) -> NDArray[np.intp]:
     """The palette colours that come nearest to a ramp, never darker than the one before.
 
@@ -42,7 +45,8 @@ def fit_ramp(
     Args:
         palette: [N, 3].
         tones: Wanted colours from dark to light, [S, 3].
-        avoid: Palette indices that are taken only when nothing else comes near.
+        avoid: Palette indices that cost ``price`` more.
+        price: Squared distance in OKLab.
 
     Returns:
         Palette indices, [S]; lightness never falls.
@@ -53,7 +57,7 @@ def fit_ramp(
     weight = np.array([1.0, 2.0, 2.0])
     cost = (((have[None] - want[:, None]) * weight) ** 2).sum(-1)  # [S, N]
     if avoid is not None:
-        cost = cost + np.where(np.isin(order, avoid), AVOIDED, 0.0)
+        cost = cost + np.where(np.isin(order, avoid), price, 0.0)
     count = len(have)
     index = np.arange(count)
     turn = np.sqrt(((have[:, None, 1:] - have[None, :, 1:]) ** 2).sum(-1))  # [before, after]
@@ -86,12 +90,13 @@ def paint_table(
     """
     colours = dict(look.colours)
     skin = _fit_skin(colours["skin"], palette, vocabulary)
-    bare = skin[2:]
+    bare = skin[4:]  # the two lightest shades fill most of a face
 
-    def fit(colour: tuple[str, str]) -> NDArray[np.intp]:
-        return fit_ramp(palette, _tones(colour, vocabulary), bare)
+    def fit(slot: str, colour: tuple[str, str]) -> NDArray[np.intp]:
+        price = AVOIDED if slot in look.free else AVOIDED_IF_NAMED
+        return fit_ramp(palette, _tones(colour, vocabulary), bare, price)
 
-    fitted = {s: fit(c) for s, c in colours.items() if s not in ("eyes", "skin")}
+    fitted = {s: fit(s, c) for s, c in colours.items() if s not in ("eyes", "skin")}
     fitted["skin"] = skin
     for first, second, clash in _NEIGHBOURS:
         pair = [s for s in (first, second) if s in look.free and s != "skin"]
@@ -100,7 +105,7 @@ def paint_table(
             continue
         slot, neighbour = pair[0], second if pair[0] == first else first
         options = [colours[slot], *alternatives(slot, seed)]
-        ramps = [fit(option) for option in options]
+        ramps = [fit(slot, option) for option in options]
         gaps = [_gap(palette, ramp, fitted[neighbour]) for ramp in ramps]
         # The first that stands clear, or else the one that stands clearest.
         pick = next((i for i, gap in enumerate(gaps) if gap >= clash), int(np.argmax(gaps)))

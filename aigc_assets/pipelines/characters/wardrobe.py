@@ -108,6 +108,8 @@ def choose_look(
             and "none" not in wish.values.get("beard", ("none",))
         ):
             options = ("masculine",)  # a beard says as much
+        if options is None and attribute == "over" and "torso" in wish.values:
+            options = ("none",)  # what was asked for shall be seen
         if options is None:
             options = _open(attribute, values, known)
         elif attribute == "head" and "elderly" not in options:
