@@ -28,6 +28,20 @@ FREE_NATS = 0.05
 """Latents may carry this much each for nothing, so that the posterior does not collapse."""
 ATTRIBUTION_FILE = "CREDITS_all.txt"
 
+NOTES = [
+    "slot_accuracy: share of the opaque pixels of held-out characters (pairs of items that "
+    "training never joins) that get the right one of 63 slots; idle and walk frames, "
+    "other_actions are run, jump, sit and slash. silhouette_iou: the same frames, outline "
+    "only.",
+    "floor: the same character composed with other brows and nose, which no label tells. "
+    "baseline: the training character of 2,000 that shares the most attributes.",
+    "The latent is read off a bare-headed twin that shares only brows and nose, as when a "
+    "prompt is drawn.",
+    "Skirts, cloaks, the hood, the pointed hat and the crown are drawn by rule over the "
+    "source's figures; right is left mirrored.",
+]
+"""What the card says about the metrics and the data."""
+
 # How often an attribute is worn at all, and how a value fits the body; the rest is uniform.
 _WORN = {"hair": 0.95, "beard": 0.4, "over": 0.5, "feet": 0.95, "neck": 0.25, "headwear": 0.4,
          "eyewear": 0.3, "brows": 0.7, "nose": 0.4}  # fmt: skip
@@ -144,6 +158,7 @@ class CharacterTask:
                 f"cannot read the attribution: {error}", where=str(folder / ATTRIBUTION_FILE)
             ) from error
         info["credits"] = credits
+        info["notes"] = NOTES
         info["sources"] = [
             {
                 "folder": "sprites/lpc_layers",
