@@ -7,6 +7,7 @@ but never evaluated on.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple, cast
 
@@ -177,12 +178,13 @@ class SoundTask:
     def fit_components(self) -> None:
         """Keep posteriors of training sounds, real ones first, as the mixture to sample from.
 
-        Of a kind with more sounds than components the worst rebuilt third is passed over, and
-        those are kept that lie nearest to all others.
+        Of a kind that mostly has a pitch, those without one are passed over; of a kind with more
+        sounds than components, the worst rebuilt third; of the rest those are kept that lie
+        nearest to all others.
         """
         network, config = self.average, self.config
         for k in range(len(self.names)):
-            clips = [c for c in self.train_clips if c.kind == k]
+            clips = _typical([c for c in self.train_clips if c.kind == k], self.item)
             made = [c for c in self.synthetic if c.kind == k]
             clips += made[: max(0, config.components - len(clips))]
             if not clips:
@@ -318,6 +320,18 @@ def _losses(out: Frames, real: Frames, seconds: Tensor, limit: Tensor) -> dict[s
 
 def _weighted(value: Tensor, weight: Tensor) -> Tensor:
     return (value * weight).sum() / weight.sum().clamp_min(1e-6)
+
+
+def _typical(clips: list[Clip], item: Callable[[Clip], Item]) -> list[Clip]:
+    """The pitched ones of a kind that is mostly pitched, if at least four; else all."""
+    shares = []
+    for clip in clips:
+        frames = unpack(item(clip).packed)
+        loud = 10 ** (frames.envelope.amax(0) / 20)
+        shares.append(float((frames.pitch[1] * loud).sum() / loud.sum().clamp_min(1e-9)))
+    pitched = [clip for clip, share in zip(clips, shares, strict=True) if share > 0.65]
+    mostly = len(pitched) > 0.5 * len(clips)
+    return pitched if mostly and len(pitched) >= 4 else clips
 
 
 def _representative(points: Tensor, count: int) -> list[int]:

@@ -143,7 +143,7 @@ def test_it_learns(packed, tmp_path: Path):
     torch.manual_seed(0)
     task = SoundTask(*packed, Run("cpu", 1, 0, tmp_path, "fp32"))
     losses = [task.step(0.1)["level"] for _ in range(60)]
-    assert np.mean(losses[-12:]) < 0.8 * np.mean(losses[:6])
+    assert np.mean(losses[-12:]) < 0.9 * np.mean(losses[:6])
 
 
 def test_held_out_sounds_are_not_trained_on(packed, tmp_path: Path):
