@@ -44,9 +44,9 @@ MARGIN = 4
 """Tiles around a window that the encoder sees too: the generator's torus needs 40x40."""
 WARM_UP = 0.12
 """Share of the run in which only the autoencoder learns."""
-DIVERGENCE, ADVERSARIAL = 0.7, 0.1
+DIVERGENCE, ADVERSARIAL = 0.7, 0.05
 """Weights of the Kullback-Leibler divergence and of the critic against the cross entropy."""
-SIGMA, PENALTY = 0.1, 8.0
+SIGMA, PENALTY = 0.1, 20.0
 """Noise of the approximate R1 and R2 penalties on one-hot tiles, and their weight."""
 SAMPLES = 400
 """Maps per theme that the evaluation compares."""
