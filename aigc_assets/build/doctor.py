@@ -65,7 +65,8 @@ def _weights(name: str) -> dict[str, Any]:
         card = read_card(name)
         data = (weights_folder() / f"{name}.safetensors").read_bytes()
     except (WeightsError, OSError) as error:
-        return {"state": f"missing ({error})", "bytes": 0}
+        reason = error.message if isinstance(error, WeightsError) else error.strerror
+        return {"state": f"missing ({reason})", "bytes": 0}
     state = "verified"
     if hashlib.sha256(data).hexdigest() != card["sha256"]:
         state = "truncated or altered; install the package again"
@@ -73,11 +74,11 @@ def _weights(name: str) -> dict[str, Any]:
             "licences": card.get("licences", [])}  # fmt: skip
 
 
-def _kernels(problems: list[str]) -> Any:
+def _kernels(problems: list[str]) -> dict[str, Any]:
     try:
         from aigc_assets import ops
 
-        return ops.report()
+        return dict(ops.report())
     except (ImportError, OSError, RuntimeError) as error:
         problems.append(f"native kernels: {' '.join(str(error).split())}")
-        return {"state": "broken"}
+        return {"all": "broken"}

@@ -79,12 +79,14 @@ def _show_doctor(found: dict[str, Any]) -> None:
     packages = ", ".join(f"{k} {v or 'missing'}" for k, v in found["packages"].items())
     print(f"packages: {packages}")
     print(f"cores: {found['cores']}")
-    kernels = found["kernels"]
-    if isinstance(kernels, dict):
-        for key, value in kernels.items():
-            print(f"kernels {key}: {value}")
-    else:
-        print(f"kernels: {kernels}")
+    for name, devices in sorted(found["kernels"].items()):
+        states = [
+            f"{device} {state['backend']} ({state['why']})"
+            if isinstance(state, dict)
+            else str(state)
+            for device, state in (devices.items() if isinstance(devices, dict) else [("", devices)])
+        ]
+        print(f"kernel {name}: {', '.join(states)}")
     print(f"weights: {found['weights']['folder']}")
     for name, entry in found["weights"]["models"].items():
         size = f"{entry['bytes'] / 1e6:.1f} MB"
