@@ -184,6 +184,15 @@ def test_plans_hold_what_they_promise(terrain, monsters, treasure, doors, seed):
     assert {colour for _, colour in plan.doors} == {colour for _, colour in plan.keys}
 
 
+@pytest.mark.parametrize("seed", range(8))
+def test_a_crowd_leaves_room_for_the_least_of_both_kinds(seed):
+    terrain, _ = repair(hall((8, 8)))  # 36 cells, 34 beside start and exit
+    wanted = Requirements(monsters=Range(28, 30), treasure=Range(4, 20))
+    plan = place(terrain, wanted, generator(seed))
+    assert 28 <= len(plan.monsters) <= 30
+    assert len(plan.treasure) >= 4
+
+
 def test_too_much_is_refused_with_the_numbers():
     terrain, _ = repair(hall((8, 8)))
     with pytest.raises(NoRoom, match="40 monsters"):

@@ -245,7 +245,7 @@ def _inhabitants(
         )
     count = int(random.integers(monsters.low, monsters.high + 1))
     loot = int(random.integers(treasure.low, treasure.high + 1))
-    loot = max(treasure.low, min(loot, area // 4))
+    loot = max(treasure.low, min(loot, area // 4, area - monsters.low))
     count = max(monsters.low, min(count, area // 3, area - loot))
     aside = distances(walkable, width, set(path))
     quiet = sorted(free, key=lambda cell: (-aside[cell], cell))
