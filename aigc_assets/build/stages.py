@@ -11,6 +11,7 @@ import functools
 import hashlib
 import importlib
 import importlib.metadata
+import os
 import platform
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -145,6 +146,8 @@ def _fingerprint(rooms: tuple[str, ...], packages: tuple[str, ...], native: bool
             digest.update(f"\n{name} none".encode())
     files = [path for room in rooms for path in sorted((_ROOT / room).rglob("*.py"))]
     if native:
+        for name in ("AIGC_ASSETS_NATIVE", "AIGC_ASSETS_DISABLE_KERNELS", "AIGC_ASSETS_CPU"):
+            digest.update(f"\n{name} {os.environ.get(name, '')}".encode())
         files += sorted((*_ROOT.glob("_C*.so"), *_ROOT.glob("_host*.so"), *_ROOT.glob("_*.pyd")))
     for path in files:
         digest.update(f"\n{path.relative_to(_ROOT).as_posix()} ".encode())

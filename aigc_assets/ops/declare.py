@@ -119,6 +119,9 @@ def load_native() -> Native:
     """
     if os.environ.get("AIGC_ASSETS_DISABLE_KERNELS", "") not in ("", "0"):
         return Native("disabled", "AIGC_ASSETS_DISABLE_KERNELS is set")
+    if os.environ.get("AIGC_ASSETS_NATIVE") == "0":
+        # The switch of the install means the same later, when an older build still lies there.
+        return Native("disabled", "AIGC_ASSETS_NATIVE is 0")
     if importlib.util.find_spec("aigc_assets._C") is None:
         return Native("not built", "the package was installed without a C++ compiler")
     try:

@@ -29,20 +29,27 @@ def test_report_follows_the_limit(capability: str) -> None:
     assert ops.report()["aa_snake1d"]["cpu"]["backend"] == f"cpu-{capability}"
 
 
-def test_disabled_kernels_are_not_loaded(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("variable", "value"), [("AIGC_ASSETS_DISABLE_KERNELS", "1"), ("AIGC_ASSETS_NATIVE", "0")]
+)
+def test_disabled_kernels_are_not_loaded(
+    monkeypatch: pytest.MonkeyPatch, variable: str, value: str
+) -> None:
     def never(name: str) -> None:
         raise AssertionError(name)
 
-    monkeypatch.setenv("AIGC_ASSETS_DISABLE_KERNELS", "1")
+    monkeypatch.delenv("AIGC_ASSETS_DISABLE_KERNELS", raising=False)
+    monkeypatch.setenv(variable, value)
     monkeypatch.setattr(importlib, "import_module", never)
     native = declare.load_native()
     assert native.state == "disabled"
     entry = declare.describe(native)["aa_snake1d"]["cpu"]
-    assert entry["backend"] == "reference" and "AIGC_ASSETS_DISABLE_KERNELS" in entry["why"]
+    assert entry["backend"] == "reference" and variable in entry["why"]
 
 
 def test_not_built_is_not_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("AIGC_ASSETS_DISABLE_KERNELS", raising=False)
+    monkeypatch.delenv("AIGC_ASSETS_NATIVE", raising=False)
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     native = declare.load_native()
     assert native.state == "not built"
@@ -54,6 +61,7 @@ def test_broken_build_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
         raise ImportError("undefined symbol: aoti_torch_get_dim")
 
     monkeypatch.delenv("AIGC_ASSETS_DISABLE_KERNELS", raising=False)
+    monkeypatch.delenv("AIGC_ASSETS_NATIVE", raising=False)
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: object())
     monkeypatch.setattr(importlib, "import_module", broken)
     with pytest.raises(MissingPartError, match=r"undefined symbol.*install the package again"):
