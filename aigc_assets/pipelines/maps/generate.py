@@ -140,9 +140,9 @@ def _plan(
         share = edits / terrain.size
         return plan, (operation, f"repaired {edits} cells ({share:.1%})", "locks", "placement")
     raise GenerationError(
-        f"no {width}x{height} map fulfils the requirements: {reason}",
+        f"found no {width}x{height} map that fulfils the requirements: {reason}",
         where="require",
-        remedy="ask for less or for a larger map",
+        remedy="ask for less, for a wider range or for a larger map",
     )
 
 
