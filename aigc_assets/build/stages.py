@@ -42,6 +42,7 @@ PAINTED = ("map", "character")
 _ROOT = Path(aigc_assets.__file__).resolve().parent
 _GENERATES = ("types", "ops", "models", "exporters", "pipelines")
 _EXPORTS = ("types", "exporters")
+_KERNEL_SWITCHES = ("AIGC_ASSETS_CPU", "AIGC_ASSETS_NATIVE", "AIGC_ASSETS_DISABLE_KERNELS")
 _CHECKS = ("types", "exporters", "metrics", "build")
 
 
