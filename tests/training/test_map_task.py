@@ -142,7 +142,7 @@ def test_the_same_seed_gives_the_same_steps(packed, tmp_path, monkeypatch):
 def test_evaluation_has_floor_and_baseline_and_a_preview_is_written(task, tmp_path):
     metrics = task.evaluate()
     for name in ("tile_pattern_kl", "connected_share", "mean_hamming", "repeated"):
-        assert metrics[name].keys() == {"model", "floor", "baseline"}
+        assert metrics[name].keys() == {"model", "floor", "baseline", "strong_baseline"}
     assert metrics["tile_pattern_kl"]["floor"] < metrics["tile_pattern_kl"]["baseline"]
     task.preview(tmp_path / "map_000001")
     assert (tmp_path / "map_000001.png").stat().st_size > 1000
@@ -156,3 +156,10 @@ def test_baseline_keeps_the_column_statistics():
     windows[:, ::2] = 1  # rows alternate
     made = maps.column_markov_maps(windows, 30, 0)
     assert (made[:, 1:] != made[:, :-1]).mean() > 0.98
+
+
+def test_strong_baseline_draws_what_the_neighbours_say():
+    windows = np.zeros((50, 32, 32), dtype=np.uint8)
+    windows[:, :, ::2] = 1  # columns alternate, so the left neighbour decides
+    made = maps.local_markov_maps(windows, 20, 0)
+    assert made[:, :, ::2].mean() > 0.98 and made[:, :, 1::2].mean() < 0.02
