@@ -145,6 +145,7 @@ class CharacterTask:
 
     kind: ClassVar[str] = "character"
     models: ClassVar[tuple[str, ...]] = ("character_cvae",)
+    step_limit: ClassVar[int | None] = None
 
     @staticmethod
     def pack(sources: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:

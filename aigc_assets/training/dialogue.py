@@ -67,6 +67,8 @@ class DialogueTask:
 
     kind: ClassVar[str] = "dialogue"
     models: ClassVar[tuple[str, ...]] = (NAME,)
+    # The corpus is small: held-out bits per byte were 0.60 after 1,261 steps, 0.68 after 4,365.
+    step_limit: ClassVar[int | None] = 1300
 
     @staticmethod
     def pack(sources: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:

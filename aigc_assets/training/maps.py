@@ -59,6 +59,7 @@ class MapTask:
 
     kind: ClassVar[str] = "map"
     models: ClassVar[tuple[str, ...]] = ("map_sagan",)
+    step_limit: ClassVar[int | None] = None
 
     @staticmethod
     def pack(sources: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:

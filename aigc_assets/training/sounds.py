@@ -60,6 +60,7 @@ class SoundTask:
 
     kind: ClassVar[str] = "sound"
     models: ClassVar[tuple[str, ...]] = ("sound_vae",)
+    step_limit: ClassVar[int | None] = None
 
     @staticmethod
     def pack(sources: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:

@@ -35,6 +35,8 @@ class Task(Protocol):
     kind: ClassVar[str]
     models: ClassVar[tuple[str, ...]]
     """Names in `MODELS` of the networks that are shipped."""
+    step_limit: ClassVar[int | None]
+    """Steps after which held-out metrics get worse again, however much time is left; or None."""
 
     @staticmethod
     def pack(sources: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
@@ -170,7 +172,7 @@ def train(task: Task, info: dict[str, Any], run: Run, *, log_every: float = 15.0
             f"{torch.get_num_threads()} threads, from step {step}")  # fmt: skip
         while True:
             now = time.monotonic()
-            progress = (now - started) / budget if run.steps is None else step / run.steps
+            progress = _progress(task, run, step, (now - started) / budget)
             if progress >= 1 or now - started >= budget:
                 break
             for key, value in task.step(min(progress, 0.9999)).items():
@@ -197,6 +199,13 @@ def train(task: Task, info: dict[str, Any], run: Run, *, log_every: float = 15.0
     return metrics
 
 
+def _progress(task: Task, run: Run, step: int, clock: float) -> float:
+    """How much of the run is done: by steps when they are given, else by what ends it first."""
+    if run.steps is not None:
+        return step / run.steps
+    return max(clock, step / task.step_limit) if task.step_limit else clock
+
+
 def _card(
     task: Task,
     info: dict[str, Any],
@@ -214,7 +223,8 @@ def _card(
         "parameters": sum(p.numel() for p in network.parameters()),
         "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
         "command": f"python -m aigc_assets.training --only {task.kind} --data DIR "
-        f"--minutes-each {run.minutes:g} --seed {run.seed}",
+        f"--minutes-each {run.minutes:g} --seed {run.seed}"
+        + (f" --steps {run.steps}" if run.steps is not None else ""),
         "training": {
             "steps": step,
             "minutes": round(minutes, 1),
