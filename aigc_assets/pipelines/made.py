@@ -37,7 +37,7 @@ def load_model(name: str) -> Checkpoint:
     torch.set_num_threads(1)
     torch.use_deterministic_algorithms(True)
     # It would also fill new tensors with NaN, which costs time; the op tests do so instead.
-    torch.utils.deterministic.fill_uninitialized_memory = False
+    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     return checkpoint.load(name)
 
 
