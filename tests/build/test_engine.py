@@ -337,9 +337,10 @@ def test_a_folder_where_a_file_must_be(tmp_path):
 
 
 DRIVER = """
-import resource, sys
+import resource, signal, sys
 from pathlib import Path
 from tests.build.packs import build, document
+signal.signal(signal.SIGINT, signal.default_int_handler)  # it is ignored below a background job
 values = document()
 if len(sys.argv) > 2 and sys.argv[2] == "small-files":
     resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[3]), int(sys.argv[3])))

@@ -91,7 +91,7 @@ def test_again_and_with_another_seed(folder):
     assert json.loads(done.stdout)["rebuilt"] == {"coin": "seed changed"}
     after = tree(folder / "one")
     changed = {path for path in before if after[path] != before[path] and "/" in path}
-    assert changed == {"web/coin.ogg", "preview/coin.wav"}
+    assert changed == {"web/coin.ogg", "preview/coin.wav", "assets/coin.asset"}
     assert aigc(folder, "check", "one").returncode == 0
 
 
