@@ -20,9 +20,9 @@ START_SECONDS = 3.0
 """A worker loads torch and its first model."""
 
 _SECONDS: dict[str, float] = {
-    "make:map": 2.0, "make:character": 3.0, "make:sound": 0.4, "make:dialogue": 3.0,
-    "make:cutscene": 0.5, "export:mp4": 15.0, "export:glb": 1.0, "export:tiled": 0.2,
-    "export:godot": 0.2, "check": 3.0, "preview": 0.3,
+    "make:map": 1.5, "make:character": 0.5, "make:sound": 0.1, "make:dialogue": 1.2,
+    "make:cutscene": 0.2, "export:mp4": 11.0, "export:glb": 0.5, "export:tiled": 0.2,
+    "export:godot": 0.2, "check": 1.5, "preview": 0.1,
 }  # fmt: skip
 _KILOBYTES: dict[str, float] = {
     "export:mp4": 1100, "export:glb": 270, "export:wav": 60, "preview:map": 120,
