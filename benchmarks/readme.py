@@ -1,0 +1,87 @@
+"""Fills the tables of README.md from the model cards and from benchmarks/results.
+
+``python -m benchmarks.readme`` rewrites the file; ``--check`` only says whether it is up to date.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+README = ROOT / "README.md"
+WEIGHTS = ROOT / "aigc_assets" / "weights"
+RESULTS = ROOT / "benchmarks" / "results"
+
+
+def models_table() -> str:
+    """One row per held-out metric of every shipped model, from the cards."""
+    lines = [
+        "| model | parameters | held-out metric | shipped | floor | baseline | strong baseline |",
+        "|---|---:|---|---:|---:|---:|---:|",
+    ]
+    for path in sorted(WEIGHTS.glob("*.json")):
+        card = json.loads(path.read_text())
+        if "metrics" not in card:
+            continue
+        first = (f"`{card['name']}`", f"{card['parameters']:,}")
+        for metric, row in card["metrics"].items():
+            cells = [
+                _number(row.get(key)) for key in ("model", "floor", "baseline", "strong_baseline")
+            ]
+            lines.append("| " + " | ".join([*first, metric.replace("_", " "), *cells]) + " |")
+            first = ("", "")
+    lines += [
+        "",
+        "Floor: real against real; baseline: a naive one. What each metric means and which way is better stands in",
+    ]
+    lines += ["`aigc_assets/metrics/` and in the cards."]
+    return "\n".join(lines)
+
+
+def benchmarks_table() -> str:
+    """The tables of every results file, as the suites wrote them."""
+    parts = []
+    for path in sorted(RESULTS.glob("*.json")):
+        result = json.loads(path.read_text())
+        about = result["metadata"]
+        machine = f"{about['cpu']}, torch {about['torch']}, {about['date']}"
+        parts.append(f"**{result['title']}** ({machine}; `{result['command']}`)\n")
+        columns = result["columns"]
+        parts.append("| " + " | ".join(columns) + " |\n|" + "---|" * len(columns))
+        rows = ["| " + " | ".join(_number(cell) for cell in row) + " |" for row in result["rows"]]
+        parts[-1] += "\n" + "\n".join(rows)
+        parts.append("\n" + "\n".join(result.get("remarks", [])) + "\n")
+    return "\n".join(parts).strip()
+
+
+def filled(text: str) -> str:
+    """``text`` with both tables up to date."""
+    for name, table in (("models", models_table()), ("benchmarks", benchmarks_table())):
+        before, rest = text.split(f"<!-- {name} -->", 1)
+        _, after = rest.split(f"<!-- /{name} -->", 1)
+        text = f"{before}<!-- {name} -->\n{table}\n<!-- /{name} -->{after}"
+    return text
+
+
+def _number(value: object) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, float):
+        return f"{value:.4g}" if abs(value) < 1000 else f"{value:,.0f}"
+    return str(value)
+
+
+def main(argv: list[str]) -> int:
+    """Rewrite README.md, or with ``--check`` return 1 when it is out of date."""
+    text = README.read_text()
+    new = filled(text)
+    if "--check" in argv:
+        return int(new != text)
+    README.write_text(new)
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(sys.argv[1:]))
