@@ -159,7 +159,8 @@ class Executor:
             contents: Known assets by id; extended.
 
         Returns:
-            Outcomes by job name.
+            Outcomes by job name, in the order of ``jobs`` whichever finished first: what is made
+            from them must not depend on chance.
 
         Raises:
             AigcError: The first error of a job; other results so far stay in the cache.
@@ -250,7 +251,7 @@ class Executor:
             spent += float(answer["seconds"])
             expected += self._estimate(answered)
             finish(Outcome(answered, key, job_parts, record, False, float(answer["seconds"])))
-        return outcomes
+        return {job.name: outcomes[job.name] for job in jobs}
 
     def _idle_worker(self) -> _Worker | None:
         for worker in self._workers:

@@ -43,6 +43,19 @@ def reference(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return out
 
 
+def test_bytes_do_not_depend_on_which_job_ends_first(tmp_path, monkeypatch):
+    # The two formats of a character share its picture, and its entry names one of them.
+    values = document(export={"targets": ["godot"]})
+    for first in ("godot", "aseprite"):
+        monkeypatch.setattr(
+            engine.estimate,
+            "seconds",
+            lambda job, first=first: 9.0 if job.payload.get("format") == first else 1.0,
+        )
+        build(values, tmp_path / first, jobs=1)
+    assert tree(tmp_path / "godot") == tree(tmp_path / "aseprite")
+
+
 @pytest.fixture
 def copy(reference: Path, tmp_path: Path) -> Path:
     """A built folder that a test may change."""
