@@ -154,12 +154,14 @@ def _show_metrics(kind: str, metrics: dict[str, Any]) -> None:
 
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column(kind)
-    for column in ("model", "floor", "baseline"):
-        table.add_column(column, justify="right")
-    for name, row in metrics.items():
-        cells = [
-            row.get(c) if isinstance(row, dict) else None for c in ("model", "floor", "baseline")
-        ]
+    rows = {name: row if isinstance(row, dict) else {} for name, row in metrics.items()}
+    columns = list(
+        dict.fromkeys(["model", "floor", "baseline", *(c for r in rows.values() for c in r)])
+    )
+    for column in columns:
+        table.add_column(column.replace("_", " "), justify="right")
+    for name, row in rows.items():
+        cells = [row.get(column) for column in columns]
         table.add_row(name, *(f"{c:.4g}" if isinstance(c, (int, float)) else "-" for c in cells))
     Console(width=None if sys.stdout.isatty() else 100, highlight=False).print(table)
 
