@@ -153,6 +153,9 @@ def train(task: Task, info: dict[str, Any], run: Run, *, log_every: float = 15.0
           save_every: float = 180.0) -> dict[str, Any]:  # fmt: skip
     """Train ``task`` for the time of ``run``; ship weights and cards into ``run.out / "weights"``.
 
+    Every ``save_every`` seconds a checkpoint, samples and held-out metrics are written; the time
+    that takes is not counted.
+
     Returns:
         The held-out metrics, as they stand in the cards.
     """
@@ -185,17 +188,28 @@ def train(task: Task, info: dict[str, Any], run: Run, *, log_every: float = 15.0
                 shown = " ".join(f"{key} {value:.4f}" for key, value in losses.items())
                 say(f"{task.kind} step {step} {(now - started) / 60:.1f} min {shown}")
             if now - saved > save_every:
-                saved = now
                 _checkpoint(task, run, step, now - started)
                 task.preview(run.out / f"{task.kind}_{step:06d}")
+                say(json.dumps({"kind": task.kind, "steps": step, "metrics": _judge(task, run)}))
+                saved = time.monotonic()
+                started += saved - now  # looking at samples is not training
         minutes = (time.monotonic() - started) / 60
         _checkpoint(task, run, step, minutes * 60)
         task.preview(run.out / f"{task.kind}_final")
-        metrics = task.evaluate()
+        metrics = _judge(task, run)
         say(json.dumps({"kind": task.kind, "steps": step, "metrics": metrics}))
     for name, (network, config) in task.shipped().items():
         card = _card(task, info, run, step, minutes, metrics, network, config)
         checkpoint.save(name, network, card, run.out / "weights")
+    return metrics
+
+
+def _judge(task: Task, run: Run) -> dict[str, dict[str, float]]:
+    """Held-out metrics now; the random numbers of the training go on as if nobody had looked."""
+    state = run.generator.get_state()
+    with torch.random.fork_rng():
+        metrics = task.evaluate()
+    run.generator.set_state(state)
     return metrics
 
 

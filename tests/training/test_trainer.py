@@ -151,6 +151,8 @@ def test_a_stopped_run_goes_on_as_if_nothing_had_happened(kind: str, packed: Pat
     assert one.keys() == two.keys()
     different = [key for key in one if not torch.equal(one[key], two[key])]
     assert not different
+    log = (tmp_path / "stopped" / f"{kind}.log").read_text()
+    assert log.count('"metrics"') == 3, "held-out metrics at each checkpoint and at the end"
     for name in task.models:
         files = [
             tmp_path / f / "weights" / f"{name}.safetensors" for f in ("undisturbed", "stopped")
