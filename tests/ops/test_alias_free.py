@@ -146,6 +146,9 @@ def test_suppresses_what_would_alias() -> None:
     assert folded(aa_snake1d(tone, one, one)) < 0.3 * folded(tone + torch.sin(tone) ** 2)
 
 
+DRAWS = 16
+
+
 @pytest.mark.native
 @settings(max_examples=60, deadline=None)
 @given(
@@ -156,18 +159,18 @@ def test_suppresses_what_would_alias() -> None:
     seed=st.integers(0, 2**31),
 )
 def test_any_shape_and_layout(shape, dtype, float_parameters, arrange, seed) -> None:
-    x, alpha, beta = draw(shape, dtype, seed)
-    if float_parameters and dtype != torch.float64:
-        alpha, beta = alpha.float(), beta.float()
-    grad = draw(shape, dtype, seed + 1)[0] + 2
-    inputs = tuple(arrange(value) for value in (grad, x, alpha, beta))
-    for op, reference, arguments in (
-        (aa_snake1d, aa_snake1d_reference, inputs[1:]),
-        (backward, aa_snake1d_backward_reference, inputs),
-    ):
-        budget = ErrorBudget()
-        budget.add(op(*arguments), *exact_and_plain(reference, arguments))
-        budget.check(factor=8)  # a single draw can be lucky for plain torch
+    budgets = ErrorBudget(), ErrorBudget()
+    # Of one draw, the sum per channel can be exact in plain torch by luck; of many it is not.
+    for number in range(seed, seed + 2 * DRAWS, 2):
+        x, alpha, beta = draw(shape, dtype, number)
+        if float_parameters and dtype != torch.float64:
+            alpha, beta = alpha.float(), beta.float()
+        grad = draw(shape, dtype, number + 1)[0] + 2
+        inputs = tuple(arrange(value) for value in (grad, x, alpha, beta))
+        budgets[0].add(aa_snake1d(*inputs[1:]), *exact_and_plain(aa_snake1d_reference, inputs[1:]))
+        budgets[1].add(backward(*inputs), *exact_and_plain(aa_snake1d_backward_reference, inputs))
+    for budget in budgets:
+        budget.check()
 
 
 @pytest.mark.native
