@@ -93,7 +93,12 @@ def test_whatever_is_asked_for_holds(theme, size, spans, key, seed):
     require = [f"{name} {low}..{low + more}" for name, (low, more) in spans.items()]
     if key and spans.get("doors") != (0, 0):
         require.append("key before door")
-    made = tilemap(theme, size, tuple(require), seed)
+    try:
+        made = tilemap(theme, size, tuple(require), seed)
+    except GenerationError as error:
+        # Doors far enough apart need a walk: only both together may be refused, by name.
+        assert {"doors", "path"} <= spans.keys() and "door" in str(error)
+        return
     assert verify_witness(made) == []
     assert (made.width, made.height) == size
     count = {cls: sum(item.cls == cls for item in made.objects) for cls in OBJECT_CLASSES}
