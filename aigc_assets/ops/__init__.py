@@ -21,7 +21,8 @@ def report() -> dict[str, dict[str, Any]]:
 
     Returns:
         ``{op: {"cpu" | "cuda": {"backend": str, "why": str}}}``; the backend is ``reference``,
-        ``cpu-portable``, ``cpu-avx2``, ``cpu-avx512`` or ``cuda``.
+        ``cpu-portable``, ``cpu-avx2``, ``cpu-avx512``,
+        ``cpu-amx`` or ``cuda``.
     """
     return declare.describe(NATIVE)
 

@@ -25,11 +25,11 @@ from torch import Tensor
 from aigc_assets.errors import MissingPartError
 
 NAMESPACE = "aigc_assets"
-CPU_CAPABILITIES = ("portable", "avx2", "avx512")
+CPU_CAPABILITIES = ("portable", "avx2", "avx512", "amx")
 """Instruction sets of the CPU kernels; the variable AIGC_ASSETS_CPU names the best to be used."""
 
 _LIBRARY = torch.library.Library(NAMESPACE, "FRAGMENT")
-_DEFINED: list[str] = []
+_DEFINED: dict[str, str] = {}  # name of the op -> the best of CPU_CAPABILITIES it has a path for
 
 
 class Native(NamedTuple):
@@ -44,6 +44,9 @@ def define(
     reference: Callable[..., Any],
     fake: Callable[..., Any],
     backward: Callable[..., Sequence[Tensor]] | None = None,
+    *,
+    best_cpu: str = "avx512",
+    differentiable: bool = True,
 ) -> Callable[..., Any]:
     """Declare an op whose implementation everywhere is ``reference`` until a kernel overrides it.
 
@@ -52,11 +55,15 @@ def define(
     of its reference.
 
     Args:
-        schema: Functional schema in torch's language, ``name(Tensor x, ...) -> Tensor``.
+        schema: Schema in torch's language, ``name(Tensor x, ...) -> Tensor``; functional, unless
+            the op is a cache that is written in place, ``Tensor(a!)``.
         reference: The meaning of the op in plain torch; differentiable, no in-place change.
         fake: Shapes, dtypes and strides of the results without data, for `torch.compile`.
         backward: Takes the gradients of the results, then the arguments; returns one gradient for
             every argument of the op. None: the vjp of the reference.
+        best_cpu: The best of `CPU_CAPABILITIES` that the CPU kernel has a path of its own for.
+        differentiable: False for an op that packs, that writes to its arguments, or that only
+            ever runs without gradients; it then has no formula for them.
 
     Returns:
         The op, to be called by the family's public function.
@@ -83,10 +90,11 @@ def define(
         needed = zip(found, ctx.needs_input_grad, strict=True)
         return tuple(grad if need else None for grad, need in needed)
 
-    torch.library.register_autograd(
-        qualified, run_backward, setup_context=setup_context, lib=_LIBRARY
-    )
-    _DEFINED.append(name)
+    if differentiable:
+        torch.library.register_autograd(
+            qualified, run_backward, setup_context=setup_context, lib=_LIBRARY
+        )
+    _DEFINED[name] = best_cpu
     return getattr(getattr(torch.ops, NAMESPACE), name).default
 
 
@@ -108,6 +116,31 @@ def vjp(
     for i, grad in zip(where, pulled, strict=True):
         found[i] = grad
     return tuple(found)
+
+
+def records_gradients(*values: Any) -> bool:
+    """Whether autograd would record a call with these arguments.
+
+    A family whose kernels have no backward runs its reference then: torch keeps what the reference
+    computes on the way, where the op would have to compute it again for the gradients.
+    """
+    return torch.is_grad_enabled() and any(
+        isinstance(value, Tensor) and value.requires_grad for value in values
+    )
+
+
+def under_autocast(*values: Any) -> tuple[Any, ...]:
+    """The arguments as autocast wants them for products: float32 becomes its dtype."""
+    device = next(value.device.type for value in values if isinstance(value, Tensor))
+    if not torch.is_autocast_enabled(device):
+        return values
+    dtype = torch.get_autocast_dtype(device)
+    return tuple(
+        value.to(dtype)
+        if isinstance(value, Tensor) and value.dtype in (torch.float32, torch.bfloat16, torch.half)
+        else value
+        for value in values
+    )
 
 
 def load_native() -> Native:
@@ -137,7 +170,10 @@ def load_native() -> Native:
 
 def describe(native: Native) -> dict[str, dict[str, Any]]:
     """For every op and device: the backend that a call would run, and why."""
-    return {name: {d: _backend(name, d, native) for d in ("cpu", "cuda")} for name in _DEFINED}
+    return {
+        name: {device: _backend(name, device, native) for device in ("cpu", "cuda")}
+        for name in sorted(_DEFINED)
+    }
 
 
 def _backend(name: str, device: str, native: Native) -> dict[str, str]:
@@ -153,9 +189,11 @@ def _backend(name: str, device: str, native: Native) -> dict[str, str]:
         if torch.version.cuda is None:
             why += "; this torch was built without CUDA and cannot call it"
         return {"backend": "cuda", "why": why}
-    level = CPU_CAPABILITIES[cpu_capability()]
+    allowed, own = cpu_capability(), CPU_CAPABILITIES.index(_DEFINED[name])
     why = "the best that this processor and AIGC_ASSETS_CPU allow"
-    return {"backend": f"cpu-{level}", "why": why}
+    if own < allowed:
+        why = f"the best path it has; {CPU_CAPABILITIES[allowed]} would gain nothing"
+    return {"backend": f"cpu-{CPU_CAPABILITIES[min(own, allowed)]}", "why": why}
 
 
 def cpu_capability() -> int:

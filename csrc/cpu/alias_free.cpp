@@ -1,9 +1,4 @@
 // aa_snake1d and its backward on the CPU: checks, tiles, threads, registration.
-#include <torch/csrc/stable/library.h>
-#include <torch/csrc/stable/ops.h>
-#include <torch/csrc/stable/tensor.h>
-#include <torch/headeronly/core/ScalarType.h>
-
 #include <algorithm>
 #include <cstdint>
 #include <tuple>
@@ -12,11 +7,11 @@
 #include "../alias_free.h"
 #include "alias_free_tile.h"
 #include "capability.h"
+#include "tensors.h"
 
 namespace aigc_assets::alias_free {
 namespace {
 
-using torch::headeronly::ScalarType;
 using torch::stable::Tensor;
 
 constexpr int64_t kGrain = 65536;  // samples below which a second thread costs more than it gives
@@ -24,6 +19,7 @@ constexpr int64_t kGrain = 65536;  // samples below which a second thread costs 
 const Kernels& kernels() {
 #if defined(__x86_64__)
   switch (cpu_capability()) {
+    case Capability::kAmx:
     case Capability::kAvx512:
       return kAvx512Kernels;
     case Capability::kAvx2:
@@ -35,56 +31,10 @@ const Kernels& kernels() {
   return kPortableKernels;
 }
 
-Format format_of(const Tensor& tensor) {
-  switch (tensor.scalar_type()) {
-    case ScalarType::Float:
-      return Format::kFloat32;
-    case ScalarType::Double:
-      return Format::kFloat64;
-    case ScalarType::Half:
-      return Format::kFloat16;
-    case ScalarType::BFloat16:
-      return Format::kBfloat16;
-    default:
-      STD_TORCH_CHECK(false, "aa_snake1d: expected a floating dtype of 16, 32 or 64 bits");
-  }
-}
-
 // Rows without gaps inside; the gap between rows may be anything.
 Tensor with_dense_rows(const Tensor& tensor) {
   if (tensor.size(2) == 1 || tensor.stride(2) == 1) return tensor;
   return torch::stable::contiguous(tensor);
-}
-
-double read(const void* data, Format format, int64_t i) {
-  switch (format) {
-    case Format::kFloat32:
-      return static_cast<const float*>(data)[i];
-    case Format::kFloat64:
-      return static_cast<const double*>(data)[i];
-    case Format::kFloat16:
-      return widen(static_cast<const float16*>(data)[i]);
-    case Format::kBfloat16:
-      return widen(static_cast<const bfloat16*>(data)[i]);
-  }
-  return 0;
-}
-
-void write(void* data, Format format, int64_t i, double value) {
-  switch (format) {
-    case Format::kFloat32:
-      static_cast<float*>(data)[i] = static_cast<float>(value);
-      break;
-    case Format::kFloat64:
-      static_cast<double*>(data)[i] = value;
-      break;
-    case Format::kFloat16:
-      narrow(static_cast<float>(value), static_cast<float16*>(data) + i);
-      break;
-    case Format::kBfloat16:
-      narrow(static_cast<float>(value), static_cast<bfloat16*>(data) + i);
-      break;
-  }
 }
 
 struct Parameters {
@@ -102,8 +52,9 @@ Parameters read_parameters(const Tensor& x,      // [B, C, T]
       "aa_snake1d: expected alpha and beta of shape [C]");
   Parameters parameters;
   for (int64_t c = 0; c < channels; ++c) {
-    const double b = read(beta.const_data_ptr(), format_of(beta), c * beta.stride(0));
-    parameters.alpha.push_back(read(alpha.const_data_ptr(), format_of(alpha), c * alpha.stride(0)));
+    const double b = read(beta.const_data_ptr(), format_of(beta, "aa_snake1d"), c * beta.stride(0));
+    parameters.alpha.push_back(
+        read(alpha.const_data_ptr(), format_of(alpha, "aa_snake1d"), c * alpha.stride(0)));
     parameters.inverse_beta.push_back(1.0 / (b + 1e-9));
   }
   return parameters;
@@ -134,7 +85,7 @@ Tensor aa_snake1d_cpu(const Tensor& x,      // [B, C, T]
   const Parameters parameters = read_parameters(x, alpha, beta);
   const int64_t batch = x.size(0), channels = x.size(1), length = x.size(2);
   const int64_t tiles = (length + kTile - 1) / kTile;
-  const Format format = format_of(x);
+  const Format format = format_of(x, "aa_snake1d");
   const Tensor source = with_dense_rows(x);
   Tensor y = torch::stable::new_empty(x, {batch, channels, length});
   char* const out = static_cast<char*>(y.mutable_data_ptr());
@@ -160,7 +111,7 @@ std::tuple<Tensor, Tensor, Tensor> aa_snake1d_backward_cpu(const Tensor& grad,  
                       grad.size(2) == length && grad.scalar_type() == x.scalar_type(),
                   "aa_snake1d_backward: expected grad of the shape and dtype of x");
   const int64_t tiles = (length + kTile - 1) / kTile;
-  const Format format = format_of(x);
+  const Format format = format_of(x, "aa_snake1d");
   const Tensor source = with_dense_rows(x), outer = with_dense_rows(grad);
   Tensor dx = torch::stable::new_empty(x, {batch, channels, length});
   Tensor dalpha = torch::stable::new_empty(alpha, {channels});
@@ -185,8 +136,8 @@ std::tuple<Tensor, Tensor, Tensor> aa_snake1d_backward_cpu(const Tensor& grad,  
         b += beta_sums[unit];
       }
     }
-    write(dalpha.mutable_data_ptr(), format_of(alpha), c, a);
-    write(dbeta.mutable_data_ptr(), format_of(beta), c, b);
+    write(dalpha.mutable_data_ptr(), format_of(alpha, "aa_snake1d"), c, a);
+    write(dbeta.mutable_data_ptr(), format_of(beta, "aa_snake1d"), c, b);
   }
   return {dx, dalpha, dbeta};
 }

@@ -1,21 +1,14 @@
 // The alias-free kernels for AVX2.
 #if defined(__x86_64__)
 
-// Everything that is shared with other files comes first, compiled for any processor.
-#include <immintrin.h>
-
 #include <cmath>
 #include <cstdint>
 #include <cstring>
 
 #include "alias_free_tile.h"
-
-#if defined(__clang__)
-#pragma clang attribute push(__attribute__((target("avx2,fma,f16c"))), apply_to = function)
-#else
-#pragma GCC target("avx2,fma,f16c")
-#endif
-#define AIGC_TARGET_AVX2
+// Not before: what stands above is compiled for any processor.
+#include "target_avx2.h"
+//
 #include "alias_free_kernels.h"
 
 namespace aigc_assets::alias_free {
@@ -24,8 +17,6 @@ const Kernels kAvx2Kernels = {&forward, &backward};
 
 }  // namespace aigc_assets::alias_free
 
-#if defined(__clang__)
-#pragma clang attribute pop
-#endif
+#include "target_end.h"
 
 #endif  // __x86_64__

@@ -198,6 +198,8 @@ void forward(Format format, const ForwardTile& tile) {
       return forward_tile<Vector, bfloat16>(tile);
     case Format::kFloat64:
       return forward_tile<Scalar<double>, double>(tile);
+    case Format::kInt8:
+      break;
   }
 }
 
@@ -211,6 +213,8 @@ void backward(Format format, const BackwardTile& tile) {
       return backward_tile<Vector, bfloat16>(tile);
     case Format::kFloat64:
       return backward_tile<Scalar<double>, double>(tile);
+    case Format::kInt8:
+      break;
   }
 }
 

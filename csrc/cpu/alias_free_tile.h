@@ -6,11 +6,11 @@
 
 #include <cstdint>
 
+#include "format.h"
+
 namespace aigc_assets::alias_free {
 
 constexpr int64_t kTile = 1024;  // samples; the buffers of a tile stay in the first-level cache
-
-enum class Format { kFloat32, kFloat64, kFloat16, kBfloat16 };
 
 struct ForwardTile {
   const void* x;       // the row, [length]

@@ -35,9 +35,19 @@ struct Scalar {
 
   friend AIGC_INLINE Scalar operator+(Scalar a, Scalar b) { return Scalar(a.v + b.v); }
   friend AIGC_INLINE Scalar operator*(Scalar a, Scalar b) { return Scalar(a.v * b.v); }
+  friend AIGC_INLINE Scalar operator-(Scalar a, Scalar b) { return Scalar(a.v - b.v); }
+  friend AIGC_INLINE Scalar operator/(Scalar a, Scalar b) { return Scalar(a.v / b.v); }
   friend AIGC_INLINE Scalar multiply_add(Scalar a, Scalar b, Scalar c) {
     return Scalar(a.v * b.v + c.v);
   }
+  friend AIGC_INLINE Scalar maximum(Scalar a, Scalar b) { return a.v > b.v ? a : b; }
+  friend AIGC_INLINE Scalar minimum(Scalar a, Scalar b) { return a.v < b.v ? a : b; }
+  friend AIGC_INLINE Scalar select_negative(Scalar x, Scalar negative, Scalar other) {
+    return x.v < F(0) ? negative : other;
+  }
+  friend AIGC_INLINE Scalar exponential(Scalar x) { return Scalar(std::exp(x.v)); }
+  friend AIGC_INLINE Scalar hyperbolic_tangent(Scalar x) { return Scalar(std::tanh(x.v)); }
+  AIGC_INLINE F largest() const { return v; }
 };
 
 // Without a fused multiply-add the three-part reduction would lose the phase; float64 keeps it.
@@ -95,9 +105,28 @@ struct Vector {
 
   friend AIGC_INLINE Vector operator+(Vector a, Vector b) { return _mm512_add_ps(a.v, b.v); }
   friend AIGC_INLINE Vector operator*(Vector a, Vector b) { return _mm512_mul_ps(a.v, b.v); }
+  friend AIGC_INLINE Vector operator-(Vector a, Vector b) { return _mm512_sub_ps(a.v, b.v); }
+  friend AIGC_INLINE Vector operator/(Vector a, Vector b) { return _mm512_div_ps(a.v, b.v); }
   friend AIGC_INLINE Vector multiply_add(Vector a, Vector b, Vector c) {
     return _mm512_fmadd_ps(a.v, b.v, c.v);
   }
+  // Of two numbers; b where a is a NaN.
+  friend AIGC_INLINE Vector maximum(Vector a, Vector b) { return _mm512_max_ps(a.v, b.v); }
+  friend AIGC_INLINE Vector minimum(Vector a, Vector b) { return _mm512_min_ps(a.v, b.v); }
+  friend AIGC_INLINE Vector select_negative(Vector x, Vector negative, Vector other) {
+    const __mmask16 below = _mm512_cmp_ps_mask(x.v, _mm512_setzero_ps(), _CMP_LT_OQ);
+    return _mm512_mask_mov_ps(other.v, below, negative.v);
+  }
+  friend AIGC_INLINE Vector absolute(Vector a) { return _mm512_abs_ps(a.v); }
+  friend AIGC_INLINE Vector with_sign_of(Vector size, Vector sign) {
+    const __m512i bit = _mm512_set1_epi32(static_cast<int>(0x80000000u));
+    return _mm512_castsi512_ps(_mm512_ternarylogic_epi32(bit, _mm512_castps_si512(sign.v),
+                                                         _mm512_castps_si512(size.v), 0xca));
+  }
+  friend AIGC_INLINE Vector times_power_of_two(Vector a, Vector whole) {
+    return _mm512_scalef_ps(a.v, whole.v);
+  }
+  AIGC_INLINE float largest() const { return _mm512_reduce_max_ps(v); }
   friend AIGC_INLINE Vector round_even(Vector a) {
     return _mm512_roundscale_ps(a.v, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
   }
@@ -157,8 +186,39 @@ struct Vector {
 
   friend AIGC_INLINE Vector operator+(Vector a, Vector b) { return _mm256_add_ps(a.v, b.v); }
   friend AIGC_INLINE Vector operator*(Vector a, Vector b) { return _mm256_mul_ps(a.v, b.v); }
+  friend AIGC_INLINE Vector operator-(Vector a, Vector b) { return _mm256_sub_ps(a.v, b.v); }
+  friend AIGC_INLINE Vector operator/(Vector a, Vector b) { return _mm256_div_ps(a.v, b.v); }
   friend AIGC_INLINE Vector multiply_add(Vector a, Vector b, Vector c) {
     return _mm256_fmadd_ps(a.v, b.v, c.v);
+  }
+  // Of two numbers; b where a is a NaN.
+  friend AIGC_INLINE Vector maximum(Vector a, Vector b) { return _mm256_max_ps(a.v, b.v); }
+  friend AIGC_INLINE Vector minimum(Vector a, Vector b) { return _mm256_min_ps(a.v, b.v); }
+  friend AIGC_INLINE Vector select_negative(Vector x, Vector negative, Vector other) {
+    const __m256 below = _mm256_cmp_ps(x.v, _mm256_setzero_ps(), _CMP_LT_OQ);
+    return _mm256_blendv_ps(other.v, negative.v, below);
+  }
+  friend AIGC_INLINE Vector absolute(Vector a) {
+    return _mm256_andnot_ps(_mm256_set1_ps(-0.0f), a.v);
+  }
+  friend AIGC_INLINE Vector with_sign_of(Vector size, Vector sign) {
+    const __m256 bit = _mm256_set1_ps(-0.0f);
+    return _mm256_or_ps(_mm256_andnot_ps(bit, size.v), _mm256_and_ps(bit, sign.v));
+  }
+  // `whole` within -252 .. 252, in two steps, so that results below the normal range come out
+  // right.
+  friend AIGC_INLINE Vector times_power_of_two(Vector a, Vector whole) {
+    const __m256i k = _mm256_cvtps_epi32(whole.v), half = _mm256_srai_epi32(k, 1);
+    const auto power = [](__m256i e) {
+      return _mm256_castsi256_ps(
+          _mm256_slli_epi32(_mm256_add_epi32(e, _mm256_set1_epi32(127)), 23));
+    };
+    return _mm256_mul_ps(_mm256_mul_ps(a.v, power(half)), power(_mm256_sub_epi32(k, half)));
+  }
+  AIGC_INLINE float largest() const {
+    const __m128 four = _mm_max_ps(_mm256_castps256_ps128(v), _mm256_extractf128_ps(v, 1));
+    const __m128 two = _mm_max_ps(four, _mm_movehl_ps(four, four));
+    return _mm_cvtss_f32(_mm_max_ss(two, _mm_movehdup_ps(two)));
   }
   friend AIGC_INLINE Vector round_even(Vector a) {
     return _mm256_round_ps(a.v, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
@@ -174,6 +234,39 @@ struct Vector {
 #else
 
 using Vector = Scalar<float>;
+
+#endif
+
+#if defined(AIGC_TARGET_AVX512) || defined(AIGC_TARGET_AVX2)
+
+// e^x: below -104 it is 0, above 89 infinite; the polynomial's error is below 1e-7 relative.
+AIGC_INLINE Vector exponential(Vector x) {
+  // The operand that min and max pass on is the second where one is a NaN.
+  const Vector bounded = minimum(Vector(89.0), maximum(Vector(-104.0), x));
+  const Vector k = round_even(bounded * Vector(1.4426950408889634));
+  Vector r = multiply_add(k, Vector(-0.693145751953125), bounded);
+  r = multiply_add(k, Vector(-1.4286068203094172e-06), r);
+  Vector p = multiply_add(Vector(1.9875691500e-4), r, Vector(1.3981999507e-3));
+  p = multiply_add(p, r, Vector(8.3334519073e-3));
+  p = multiply_add(p, r, Vector(4.1665795894e-2));
+  p = multiply_add(p, r, Vector(1.6666665459e-1));
+  p = multiply_add(p, r, Vector(5.0000001201e-1));
+  p = multiply_add(p, r * r, r + Vector(1.0));
+  return times_power_of_two(p, k);
+}
+
+// tanh x from e^(-2|x|); near zero, where that cancels, an odd polynomial.
+AIGC_INLINE Vector hyperbolic_tangent(Vector x) {
+  const Vector size = absolute(x), z = x * x;
+  const Vector e = exponential(size * Vector(-2.0));
+  const Vector far = (Vector(1.0) - e) / (Vector(1.0) + e);
+  Vector p = multiply_add(Vector(-5.70498872745e-3), z, Vector(2.06390887954e-2));
+  p = multiply_add(p, z, Vector(-5.37397155531e-2));
+  p = multiply_add(p, z, Vector(1.33314422036e-1));
+  p = multiply_add(p, z, Vector(-3.33332819422e-1));
+  const Vector near = multiply_add(p * z, size, size);
+  return with_sign_of(select_negative(size - Vector(0.625), near, far), x);
+}
 
 #endif
 

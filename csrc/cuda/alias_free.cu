@@ -1,20 +1,10 @@
 // aa_snake1d and its backward on the GPU: checks, launches, registration.
-#include <torch/csrc/inductor/aoti_torch/c/shim.h>
-#include <torch/csrc/stable/accelerator.h>
-#include <torch/csrc/stable/library.h>
-#include <torch/csrc/stable/ops.h>
-#include <torch/csrc/stable/tensor.h>
-#include <torch/headeronly/core/ScalarType.h>
-
 #include <cstdint>
 #include <tuple>
 #include <type_traits>
 
 #include "alias_free.cuh"
-
-// Lives in the CUDA half of torch. Declared weak, so that this library also loads without it.
-extern "C" __attribute__((weak)) AOTITorchError
-aoti_torch_get_current_cuda_stream(int32_t device_index, void** stream);
+#include "launch.h"
 
 namespace aigc_assets::alias_free {
 namespace {
@@ -23,29 +13,6 @@ using torch::headeronly::ScalarType;
 using torch::stable::Tensor;
 
 constexpr int kSmallThreads = 64;  // for rows that would leave most of a large block idle
-
-template <class T>
-struct ComputeType {
-  using type = float;
-};
-template <>
-struct ComputeType<double> {
-  using type = double;
-};
-
-cudaStream_t current_stream(const Tensor& tensor) {
-  STD_TORCH_CHECK(aoti_torch_get_current_cuda_stream != nullptr,
-                  "aa_snake1d: this torch was built without CUDA");
-  void* stream = nullptr;
-  STABLE_TORCH_ERROR_CODE_CHECK(
-      aoti_torch_get_current_cuda_stream(tensor.get_device_index(), &stream));
-  return static_cast<cudaStream_t>(stream);
-}
-
-void check_launch(const char* name) {
-  const cudaError_t error = cudaGetLastError();
-  STD_TORCH_CHECK(error == cudaSuccess, name, ": ", cudaGetErrorString(error));
-}
 
 void check_arguments(const Tensor& x, const Tensor& alpha, const Tensor& beta) {
   STD_TORCH_CHECK(x.dim() == 3 && x.size(2) > 0, "aa_snake1d: expected x of shape [B, C, T > 0]");
@@ -85,23 +52,6 @@ bool rows_aligned(const Shape& s, const void* first, const void* second, const v
   return bits % 16 == 0 && s.length * static_cast<int64_t>(sizeof(T)) % 16 == 0;
 }
 
-// Calls run(T()) with the type in which the tensor lies in memory.
-template <class Run>
-void with_format(const Tensor& tensor, const Run& run) {
-  switch (tensor.scalar_type()) {
-    case ScalarType::Float:
-      return run(float());
-    case ScalarType::Double:
-      return run(double());
-    case ScalarType::Half:
-      return run(float16());
-    case ScalarType::BFloat16:
-      return run(bfloat16());
-    default:
-      STD_TORCH_CHECK(false, "aa_snake1d: expected a floating dtype of 16, 32 or 64 bits");
-  }
-}
-
 Tensor aa_snake1d_cuda(const Tensor& x_,      // [B, C, T]
                        const Tensor& alpha_,  // [C]
                        const Tensor& beta_    // [C]
@@ -113,9 +63,9 @@ Tensor aa_snake1d_cuda(const Tensor& x_,      // [B, C, T]
   Tensor y = torch::stable::new_empty(x, {x.size(0), x.size(1), x.size(2)});
   const Shape s = shape_of(x);
   if (s.blocks == 0) return y;
-  const cudaStream_t stream = current_stream(x);
+  const cudaStream_t stream = current_stream(x, "aa_snake1d");
   const bool float_parameters = alpha.scalar_type() == ScalarType::Float;
-  with_format(x, [&](auto tag) {
+  with_format(x, "aa_snake1d", [&](auto tag) {
     using T = decltype(tag);
     using F = typename ComputeType<T>::type;
     const T* const from = static_cast<const T*>(x.const_data_ptr());
@@ -149,12 +99,12 @@ std::tuple<Tensor, Tensor, Tensor> aa_snake1d_backward_cuda(const Tensor& grad_,
   }
   Tensor dalpha = torch::stable::new_empty(alpha, {s.channels});
   Tensor dbeta = torch::stable::new_empty(beta, {s.channels});
-  const cudaStream_t stream = current_stream(x);
+  const cudaStream_t stream = current_stream(x, "aa_snake1d");
   const bool float_parameters = alpha.scalar_type() == ScalarType::Float;
   const bool wide = x.scalar_type() == ScalarType::Double;
   Tensor partial = torch::stable::new_empty(x, {static_cast<int64_t>(s.blocks), 2},
                                             wide ? ScalarType::Double : ScalarType::Float);
-  with_format(x, [&](auto tag) {
+  with_format(x, "aa_snake1d", [&](auto tag) {
     using T = decltype(tag);
     using F = typename ComputeType<T>::type;
     const T* const outer = static_cast<const T*>(grad.const_data_ptr());
@@ -181,7 +131,7 @@ std::tuple<Tensor, Tensor, Tensor> aa_snake1d_backward_cuda(const Tensor& grad_,
       reduce(double(), double());
     }
   } else {
-    with_format(alpha, [&](auto tag) {
+    with_format(alpha, "aa_snake1d", [&](auto tag) {
       if constexpr (!std::is_same_v<decltype(tag), double>) reduce(tag, float());
     });
   }

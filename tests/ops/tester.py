@@ -18,6 +18,8 @@ DTYPES = (torch.float32, torch.bfloat16, torch.float16, torch.float64)
 
 def surrounded_by_nan(tensor: Tensor) -> Tensor:
     """The same values as a view into a larger NaN tensor, so that a stray read is seen."""
+    if not tensor.is_floating_point():
+        return tensor
     room = tensor.new_full([n + 7 for n in tensor.shape], float("nan"))
     view = room[tuple(slice(3, 3 + n) for n in tensor.shape)]
     return view.copy_(tensor)
@@ -27,6 +29,16 @@ def transposed(tensor: Tensor) -> Tensor:
     """The same values with the dimensions in reverse order in memory."""
     dims = tuple(reversed(range(tensor.dim())))
     return tensor.permute(dims).contiguous().permute(dims)
+
+
+def _if_tensor(function: Callable[[Tensor], Tensor], value: Any) -> Any:
+    return function(value) if isinstance(value, Tensor) else value
+
+
+def _wanting_gradients(inputs: tuple[Any, ...]) -> list[Tensor]:
+    """Ask for gradients of every floating tensor, and return these."""
+    found = [v for v in inputs if isinstance(v, Tensor) and v.is_floating_point()]
+    return [value.requires_grad_() for value in found]
 
 
 class OpTester:
@@ -54,6 +66,10 @@ class OpTester:
         """The reference in float64 and in ``dtype``, once for all instruction sets."""
         return exact_and_plain(cls.reference, cls().inputs(shape, dtype, seed))
 
+    def raw_inputs(self, shape: tuple[int, ...], dtype: torch.dtype) -> tuple[Any, ...]:
+        """Arguments of the overload behind the op, where they are not those of the op."""
+        return self.inputs(shape, dtype)
+
     def bad_inputs(self) -> Iterator[tuple[tuple[Any, ...], type[Exception], str]]:
         """Arguments, the error they raise, and a word of its message."""
         raise NotImplementedError
@@ -77,7 +93,7 @@ class OpTester:
             found = type(self).op(*inputs)
             budget.add(found, *self.expected(shape, dtype, seed))
             for rearrange in (surrounded_by_nan, transposed):
-                again = type(self).op(*(rearrange(value) for value in inputs))
+                again = type(self).op(*(_if_tensor(rearrange, value) for value in inputs))
                 assert_same_bytes(found, again)
         budget.check()
 
@@ -85,8 +101,7 @@ class OpTester:
         """Float64 takes the same path on every instruction set, so one of them is enough."""
         for shape in self.gradient_shapes:
             inputs = self.inputs(shape, torch.float64)
-            for value in inputs:
-                value.requires_grad_(value.is_floating_point())
+            _wanting_gradients(inputs)
             assert torch.autograd.gradcheck(type(self).op, inputs)
             assert torch.autograd.gradgradcheck(type(self).op, inputs)
 
@@ -107,18 +122,16 @@ class OpTester:
             assert_same_bytes(results[0], result)
 
     def test_opcheck(self) -> None:
-        inputs = self.inputs(self.gradient_shapes[-1], torch.float32)
-        for value in inputs:
-            value.requires_grad_(value.is_floating_point())
+        inputs = self.raw_inputs(self.gradient_shapes[-1], torch.float32)
+        _wanting_gradients(inputs)
         torch.library.opcheck(type(self).raw, inputs)
 
     def test_compiles(self) -> None:
         """One graph without breaks, with gradients, equal to the eager result."""
         inputs = self.inputs(self.shapes[0], torch.float32)
-        for value in inputs:
-            value.requires_grad_(value.is_floating_point())
+        wanted = _wanting_gradients(inputs)
 
-        def loss(*values: Tensor) -> Tensor:
+        def loss(*values: Any) -> Tensor:
             found = type(self).op(*values)
             found = (found,) if isinstance(found, Tensor) else found
             return torch.stack([(part * part).sum() for part in found]).sum()
@@ -127,8 +140,8 @@ class OpTester:
         compiled = torch.compile(loss, fullgraph=True, backend="aot_eager")
         eager_loss, compiled_loss = loss(*inputs), compiled(*inputs)
         assert torch.equal(eager_loss, compiled_loss)
-        eager = torch.autograd.grad(eager_loss, inputs)
-        assert_same_bytes(eager, torch.autograd.grad(compiled_loss, inputs))
+        eager = torch.autograd.grad(eager_loss, wanted)
+        assert_same_bytes(eager, torch.autograd.grad(compiled_loss, wanted))
 
     def test_rejects_bad_input(self) -> None:
         for arguments, error, word in self.bad_inputs():
@@ -143,11 +156,13 @@ class OpTester:
         assert ops.report()[type(self).raw._opname]["cuda"]["backend"] == "cuda"
         budget = ErrorBudget()
         for seed, shape in enumerate((*self.shapes, *self.edge_shapes, self.large_shape)):
-            inputs = [value.cuda() for value in self.inputs(shape, dtype, seed)]
+            inputs = [_if_tensor(Tensor.cuda, value) for value in self.inputs(shape, dtype, seed)]
             found = type(self).op(*inputs)
             budget.add(found, *self.expected(shape, dtype, seed))
             assert_same_bytes(found, type(self).op(*inputs))
-            assert_same_bytes(found, type(self).op(*(surrounded_by_nan(v) for v in inputs)))
+            assert_same_bytes(
+                found, type(self).op(*(_if_tensor(surrounded_by_nan, v) for v in inputs))
+            )
         budget.check()
 
 
