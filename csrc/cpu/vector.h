@@ -209,11 +209,11 @@ struct Vector {
   // right.
   friend AIGC_INLINE Vector times_power_of_two(Vector a, Vector whole) {
     const __m256i k = _mm256_cvtps_epi32(whole.v), half = _mm256_srai_epi32(k, 1);
-    const auto power = [](__m256i e) {
-      return _mm256_castsi256_ps(
-          _mm256_slli_epi32(_mm256_add_epi32(e, _mm256_set1_epi32(127)), 23));
-    };
-    return _mm256_mul_ps(_mm256_mul_ps(a.v, power(half)), power(_mm256_sub_epi32(k, half)));
+    const __m256i bias = _mm256_set1_epi32(127), rest = _mm256_sub_epi32(k, half);
+    const __m256i first = _mm256_slli_epi32(_mm256_add_epi32(half, bias), 23);
+    const __m256i second = _mm256_slli_epi32(_mm256_add_epi32(rest, bias), 23);
+    return _mm256_mul_ps(_mm256_mul_ps(a.v, _mm256_castsi256_ps(first)),
+                         _mm256_castsi256_ps(second));
   }
   AIGC_INLINE float largest() const {
     const __m128 four = _mm_max_ps(_mm256_castps256_ps128(v), _mm256_extractf128_ps(v, 1));

@@ -1,0 +1,22 @@
+// The limits of AVX2.
+#if defined(__x86_64__)
+
+#include <cmath>
+#include <cstdint>
+#include <cstring>
+
+#include "limits.h"
+// Not before: what stands above is compiled for any processor.
+#include "target_avx2.h"
+//
+#include "limits_kernels.h"
+
+namespace aigc_assets::limits {
+
+const Kernels kAvx2Kernels = {&multiply_add_chains, nullptr, &read_all};
+
+}  // namespace aigc_assets::limits
+
+#include "target_end.h"
+
+#endif  // __x86_64__
