@@ -1,133 +1,132 @@
 """Fused ops against plain torch: eager, compiled, and the best rewrite that we know.
 
-``python -m benchmarks.ops [--device cuda] [--threads N] [--json PATH]``
+``python -m benchmarks.ops [--device cuda] [--threads N] [--only up2_conv] [--json PATH]``
 
-Columns: ``eager`` is the op as the literature writes it, ``rewrite`` our own plain-torch reference,
-``compile`` the faster of both under `torch.compile`, ``ours`` the kernel; µs at the tenth
-percentile. ``x best`` is the best of the three over ours, ``% copy`` how near ours comes to copying
-the same bytes at the measured bandwidth of large copies.
+Columns: ``eager`` is the op as a user of plain torch writes it, ``rewrite`` the fastest of the
+rewrites in plain torch, ``compile`` the fastest of all of these under `torch.compile`, ``ours`` the
+op of this package; µs per call at the tenth percentile. ``x`` columns are ratios of these.
+``% limit`` is how near ours comes to what the processor can do at most: multiply-adds (``fma``) or
+tile products (``amx``) that stay in registers, large reads (``read``) or copies (``copy``), all
+measured in the same run with the same threads.
 """
 
 from __future__ import annotations
 
+import importlib
+import pkgutil
 import sys
 from collections.abc import Callable, Iterator
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
+import benchmarks.cases
 from aigc_assets import ops
-from aigc_assets.ops.alias_free import aa_snake1d_reference, half_band_filter
 from benchmarks import timing
+from benchmarks.cases import Case
 
-COLUMNS = ("op", "shape", "dtype", "eager", "rewrite", "compile", "ours", "x eager", "x best")
-
-
-class Case(NamedTuple):
-    """One comparison: the op, plain torch as written and rewritten, and the bytes it must move."""
-
-    op: str
-    shape: str
-    dtype: str
-    eager: Callable[[], object]
-    rewrite: Callable[[], object]
-    compiled: tuple[Callable[[], object], ...]
-    ours: Callable[[], object]
-    bytes: int
+COLUMNS = ("op", "shape", "dtype", "eager", "rewrite", "compile", "ours", "ours median",
+           "x eager", "x compile", "x rewrite", "% limit", "limit")  # fmt: skip
 
 
-def convolutions(x: Tensor, alpha: Tensor, beta: Tensor, taps: Tensor) -> Tensor:
-    """`aa_snake1d` by padding and grouped convolutions, as vocoders in plain torch run it."""
-    channels = x.shape[1]
-    wide = F.pad(x, (5, 5), mode="replicate")
-    u = 2 * F.conv_transpose1d(wide, taps, stride=2, groups=channels)[..., 15:-15]
-    v = u + torch.sin(u * alpha[:, None]).square() / (beta[:, None] + 1e-9)
-    return F.conv1d(F.pad(v, (5, 6), mode="replicate"), taps, stride=2, groups=channels)
+def families() -> list[str]:
+    """Names of the modules that have cases."""
+    return sorted(info.name for info in pkgutil.iter_modules(benchmarks.cases.__path__))
 
 
-SNAKE_SHAPES = (
-    ((1, 144, 128), "the sound model, one sound"),
-    ((16, 144, 128), "the sound model, a batch"),
-    ((1, 512, 400), "first stage of a vocoder"),
-    ((1, 128, 3200), "middle stage"),
-    ((1, 32, 24000), "late stage"),
-    ((1, 24, 44100), "last stage, one second at 44.1 kHz"),
-)
+def all_cases(options: timing.Options) -> Iterator[Case]:
+    """The cases of every family whose op, or whose family, the options ask for."""
+    for family in families():
+        module = importlib.import_module(f"benchmarks.cases.{family}")
+        for case in module.cases(options.device):
+            if options.only in case.op or options.only == family:
+                yield case
 
 
-def snake_cases(device: str) -> Iterator[Case]:
-    """Forward, and forward with backward, in float32 and bfloat16."""
-    for dtype in (torch.float32, torch.bfloat16):
-        for shape, _ in SNAKE_SHAPES:
-            generator = torch.Generator().manual_seed(0)
-            x = torch.randn(shape, generator=generator).to(device, dtype)
-            alpha = (torch.rand(shape[1], generator=generator) + 0.5).to(device, dtype)
-            beta = (torch.rand(shape[1], generator=generator) + 0.5).to(device, dtype)
-            taps = torch.tensor(half_band_filter()).expand(shape[1], 1, 12).to(device, dtype)
-            torch._dynamo.reset()  # or a limit of variants would silently leave the last ones eager
-            compiled = torch.compile(convolutions, dynamic=False)
-            compiled_rewrite = torch.compile(aa_snake1d_reference, dynamic=False)
-            runs: dict[str, Callable[[], Tensor]] = {
-                "eager": lambda x=x, a=alpha, b=beta, t=taps: convolutions(x, a, b, t),
-                "rewrite": lambda x=x, a=alpha, b=beta: aa_snake1d_reference(x, a, b),
-                "c1": lambda x=x, a=alpha, b=beta, t=taps, f=compiled: f(x, a, b, t),
-                "c2": lambda x=x, a=alpha, b=beta, f=compiled_rewrite: f(x, a, b),
-                "ours": lambda x=x, a=alpha, b=beta: ops.aa_snake1d(x, a, b),
-            }
-            name = str(dtype).removeprefix("torch.")
-            _check(runs)
-            yield _case("aa_snake1d", shape, name, runs, 2 * x.nbytes)
-            if dtype == torch.float32:
-                inputs = [value.requires_grad_() for value in (x, alpha, beta)]
-                grad = torch.randn(shape, generator=generator).to(device, dtype)
-                trained = {
-                    key: (lambda f=f, i=inputs, g=grad: torch.autograd.grad(f(), i, g))
-                    for key, f in runs.items()
-                }
-                yield _case("aa_snake1d + backward", shape, name, trained, 5 * x.nbytes)
+def measure_limits(options: timing.Options) -> dict[str, float]:
+    """Operations or bytes per second of each limit; without the kernels only of copies."""
+    found = {"copy": timing.bandwidth(options)}
+    if options.device != "cpu" or ops.NATIVE.state != "loaded":
+        return found
+    buffer = torch.zeros(1 << 26)
+    for what, rounds in (("fma", 1_000_000), ("amx", 1_000_000), ("read", 1)):
+        amount = torch.ops.aigc_assets.cpu_limit(what, buffer, rounds)
+
+        def run(what: str = what, rounds: int = rounds) -> object:
+            return torch.ops.aigc_assets.cpu_limit(what, buffer, rounds)
+
+        if amount:
+            found[what] = amount / (timing.compare({"limit": run}, options)["limit"].p10 * 1e-6)
+    return found
 
 
-def _case(
-    op: str, shape: tuple[int, ...], dtype: str, runs: dict[str, Callable[[], Any]], moved: int
-) -> Case:
-    size = "x".join(map(str, shape))
-    compiled = (runs["c1"], runs["c2"])
-    return Case(op, size, dtype, runs["eager"], runs["rewrite"], compiled, runs["ours"], moved)
-
-
-def _check(runs: dict[str, Callable[[], Tensor]]) -> None:
+def check(case: Case) -> None:
     """A fast wrong answer is no result."""
-    found = {name: run().float() for name, run in runs.items()}
-    scale = found["ours"].abs().max().item()
-    tolerance = 1e-5 if runs["ours"]().dtype == torch.float32 else 5e-2
-    for name, value in found.items():
-        error = (value - found["ours"]).abs().max().item() / scale
-        if not error < tolerance:
-            raise SystemExit(f"{name} differs from ours by {error:.2g} of the largest value")
+    runs: dict[str, Callable[[], Any]] = {"eager": case.eager, **case.rewrites, **case.compiled}
+    ours = _tensors(case.ours())
+    tolerance = case.tolerance or (1e-5 if case.dtype == torch.float32 else 5e-2)
+    for name, run in runs.items():
+        for wanted, found in zip(_tensors(run()), ours, strict=True):
+            scale = found.abs().max().item() or 1.0
+            error = (wanted - found).abs().max().item() / scale
+            if not error < tolerance:
+                raise SystemExit(
+                    f"{case.op} {case.shape}: {name} differs from ours by {error:.2g} of the "
+                    "largest value"
+                )
+
+
+def _tensors(found: Any) -> list[Tensor]:
+    return [value.float() for value in ((found,) if isinstance(found, Tensor) else found)]
+
+
+def row(case: Case, limits: dict[str, float], options: timing.Options) -> list[Any]:
+    """Compare the variants of one case; see the head of this file for the columns."""
+    check(case)
+    groups = {"eager": {"eager": case.eager}, "rewrite": case.rewrites, "compile": case.compiled}
+    runs = {
+        f"{group}.{name}": run for group, named in groups.items() for name, run in named.items()
+    }
+    found = timing.compare({"ours": case.ours, **runs}, options)
+    best = {
+        group: min((found[f"{group}.{name}"].p10 for name in named), default=None)
+        for group, named in groups.items()
+    }
+    ours = found["ours"].p10
+    ratios = [None if best[g] is None else best[g] / ours for g in ("eager", "compile", "rewrite")]
+    share = None
+    if case.limit in limits:
+        share = 100 * case.amount / limits[case.limit] / (ours * 1e-6)
+    times = [best["eager"], best["rewrite"], best["compile"], ours, found["ours"].median]
+    dtype = str(case.dtype).removeprefix("torch.")
+    return [case.op, case.shape, dtype, *times, *ratios, share, case.limit if share else None]
 
 
 def run(options: timing.Options) -> dict[str, Any]:
-    """Compare every case; see the head of this file for the columns."""
-    copy = timing.bandwidth(options)
-    rows = []
-    for case in snake_cases(options.device):
-        variants = {"eager": case.eager, "rewrite": case.rewrite, "ours": case.ours}
-        variants |= {f"compile{i}": run for i, run in enumerate(case.compiled)}
-        found = timing.compare(variants, options)
-        compiled = min(found["compile0"].p10, found["compile1"].p10)
-        plain = [found["eager"].p10, found["rewrite"].p10, compiled]
-        ours = found["ours"].p10
-        share = case.bytes / copy / (ours * 1e-6)
-        row = [case.op, case.shape, case.dtype, *plain, ours, plain[0] / ours, min(plain) / ours]
-        rows.append([*row, found["ours"].median, 100 * share])
-    backend = ops.report()["aa_snake1d"][options.device]["backend"]
-    title = f"Ops on {options.device}, {options.threads} thread(s), {backend}: µs per call"
+    """Compare every case."""
+    limits = measure_limits(options)
+    rows, headlines = [], []
+    for case in all_cases(options):
+        if case.headline:
+            headlines.append(len(rows))
+        rows.append(row(case, limits, options))
+        print("  ".join(timing.text_of(cell) for cell in rows[-1]), file=sys.stderr, flush=True)
+        torch._dynamo.reset()  # what one case compiled must not slow the guards of the next
+    plural = "s" if options.threads > 1 else ""
+    title = f"Ops on {options.device}, {options.threads} thread{plural}: µs per call"
     command = f"python -m benchmarks.ops --device {options.device} --threads {options.threads}"
-    columns = (*COLUMNS, "ours median", "% copy")
-    result = timing.result(title, command, options, columns, rows)
-    result["remarks"] = [f"Large copies: {copy / 1e9:.1f} GB/s read and written."]
+    result = timing.result(title, command, options, COLUMNS, rows)
+    result["headlines"] = headlines
+    unit = {"fma": "FLOP/s of float32 multiply-adds", "amx": "FLOP/s of bfloat16 tile products",
+            "read": "B/s read", "copy": "B/s copied (read + written)"}  # fmt: skip
+    result["remarks"] = [
+        "Limits: "
+        + ", ".join(f"{limits[what] / 1e9:,.1f} G{unit[what]}" for what in unit if what in limits)
+        + "."
+    ]
+    backends = {d[options.device]["backend"] for d in ops.report().values()}
+    result["metadata"]["backends"] = sorted(backends)
     return result
 
 

@@ -53,7 +53,11 @@ def benchmarks_table() -> str:
         parts.append(f"**{result['title']}** ({machine}; `{result['command']}`)\n")
         columns = result["columns"]
         parts.append("| " + " | ".join(columns) + " |\n|" + "---|" * len(columns))
-        rows = ["| " + " | ".join(_number(cell) for cell in row) + " |" for row in result["rows"]]
+        shown = [result["rows"][i] for i in result.get("headlines") or range(len(result["rows"]))]
+        rows = ["| " + " | ".join(_number(cell, 3) for cell in row) + " |" for row in shown]
+        if len(shown) < len(result["rows"]):
+            all_rows = f"All {len(result['rows'])} rows: `{path.relative_to(ROOT).as_posix()}`."
+            result["remarks"] = [*result.get("remarks", []), all_rows]
         parts[-1] += "\n" + "\n".join(rows)
         parts.append("\n" + "\n".join(result.get("remarks", [])) + "\n")
     return "\n".join(parts).strip()
@@ -68,11 +72,11 @@ def filled(text: str) -> str:
     return text
 
 
-def _number(value: object) -> str:
+def _number(value: object, digits: int = 4) -> str:
     if value is None:
         return ""
     if isinstance(value, float):
-        return f"{value:.4g}" if abs(value) < 1000 else f"{value:,.0f}"
+        return f"{value:.{digits}g}" if abs(value) < 1000 else f"{value:,.0f}"
     return str(value)
 
 

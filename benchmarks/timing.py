@@ -26,11 +26,12 @@ RESULTS = ROOT / "benchmarks" / "results"
 
 
 class Options(NamedTuple):
-    """What a suite is asked for: device, number of threads, seconds to spend on one comparison."""
+    """What a suite is asked for: device, threads, seconds for one variant, and which cases."""
 
     device: str = "cpu"
     threads: int = 1
     seconds: float = 1.0
+    only: str = ""
 
 
 class Timing(NamedTuple):
@@ -128,7 +129,7 @@ def pin(options: Options) -> None:
 
 def show(found: Mapping[str, Any]) -> None:
     """Print a result as a table."""
-    cells = [list(found["columns"]), *([_text(c) for c in row] for row in found["rows"])]
+    cells = [list(found["columns"]), *([text_of(c) for c in row] for row in found["rows"])]
     widths = [max(len(row[i]) for row in cells) for i in range(len(cells[0]))]
     print(f"\n{found['title']}  ({', '.join(f'{k} {v}' for k, v in found['metadata'].items())})")
     for row in cells:
@@ -146,6 +147,9 @@ def main(argv: Sequence[str], suite: str | None = None) -> int:
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--seconds", type=float, default=1.0, help="for each variant")
     parser.add_argument(
+        "--only", default="", metavar="TEXT", help="cases whose name has this in it"
+    )
+    parser.add_argument(
         "--json", nargs="?", const="-", metavar="PATH", help="write JSON, or print it last"
     )
     parser.add_argument("--save", action="store_true", help=f"write to {RESULTS.relative_to(ROOT)}")
@@ -154,7 +158,7 @@ def main(argv: Sequence[str], suite: str | None = None) -> int:
     unknown = set(names) - set(suites())
     if unknown:
         parser.error(f"unknown suite {', '.join(sorted(unknown))}: {', '.join(suites())}")
-    options = Options(arguments.device, arguments.threads, arguments.seconds)
+    options = Options(arguments.device, arguments.threads, arguments.seconds, arguments.only)
     pin(options)
     found = {}
     for name in names:
@@ -162,7 +166,7 @@ def main(argv: Sequence[str], suite: str | None = None) -> int:
         show(found[name])
         if arguments.save:
             RESULTS.mkdir(exist_ok=True)
-            path = RESULTS / f"{name}--{options.device}.json"
+            path = RESULTS / results_name(name, options)
             path.write_text(json.dumps(found[name], indent=1) + "\n")
     if arguments.json:
         text = json.dumps(found if suite is None else found[suite])
@@ -173,9 +177,19 @@ def main(argv: Sequence[str], suite: str | None = None) -> int:
     return 0
 
 
+def results_name(suite: str, options: Options) -> str:
+    """Name of the file that keeps a suite's result: by device and, beyond one, by threads."""
+    if options.device == "cuda":
+        name = torch.cuda.get_device_name().removeprefix("NVIDIA ").split()[0].lower()
+        return f"{name}-{suite}.json"
+    threads = f"-{options.threads}-threads" if options.threads > 1 else ""
+    return f"{suite}--cpu{threads}.json"
+
+
 def suites() -> list[str]:
     """Names of the modules of this package that have a function ``run``."""
-    names = sorted(info.name for info in pkgutil.iter_modules([str(Path(__file__).parent)]))
+    found = pkgutil.iter_modules([str(Path(__file__).parent)])
+    names = sorted(info.name for info in found if not info.ispkg)
     own = (__name__.rpartition(".")[2], "__main__")
     return [name for name in names if name not in own and _defines_run(name)]
 
@@ -202,7 +216,10 @@ def _wait(options: Options) -> None:
         torch.cuda.synchronize()
 
 
-def _text(value: object) -> str:
+def text_of(value: object) -> str:
+    """A cell of a table."""
+    if value is None:
+        return "-"
     if isinstance(value, float):
         return f"{value:.3g}" if abs(value) < 100 else f"{value:,.0f}"
     return str(value)

@@ -13,10 +13,11 @@ device, so a call site never chooses. To add a family:
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import importlib.util
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import torch
@@ -30,6 +31,9 @@ CPU_CAPABILITIES = ("portable", "avx2", "avx512", "amx")
 
 _LIBRARY = torch.library.Library(NAMESPACE, "FRAGMENT")
 _DEFINED: dict[str, str] = {}  # name of the op -> the best of CPU_CAPABILITIES it has a path for
+
+
+_plain = False
 
 
 class Native(NamedTuple):
@@ -119,14 +123,27 @@ def vjp(
 
 
 def records_gradients(*values: Any) -> bool:
-    """Whether autograd would record a call with these arguments.
+    """Whether a call with these arguments must be plain torch: autograd would record it.
 
     A family whose kernels have no backward runs its reference then: torch keeps what the reference
-    computes on the way, where the op would have to compute it again for the gradients.
+    computes on the way, where the op would have to compute it again for the gradients. Within
+    `plain_torch` the answer is always yes.
     """
-    return torch.is_grad_enabled() and any(
-        isinstance(value, Tensor) and value.requires_grad for value in values
+    return _plain or (
+        torch.is_grad_enabled()
+        and any(isinstance(value, Tensor) and value.requires_grad for value in values)
     )
+
+
+@contextlib.contextmanager
+def plain_torch() -> Iterator[None]:
+    """Within this context every op is what it would be in plain torch: to compare with."""
+    global _plain
+    before, _plain = _plain, True
+    try:
+        yield
+    finally:
+        _plain = before
 
 
 def under_autocast(*values: Any) -> tuple[Any, ...]:
