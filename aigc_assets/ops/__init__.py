@@ -11,6 +11,7 @@ from typing import Any
 
 from aigc_assets.ops import declare
 from aigc_assets.ops.alias_free import aa_snake1d
+from aigc_assets.ops.fir import fir_down2_bias_act, fir_up2_bias_act
 
 NATIVE = declare.load_native()
 """Whether the extension is loaded, and why not."""
@@ -27,4 +28,4 @@ def report() -> dict[str, dict[str, Any]]:
     return declare.describe(NATIVE)
 
 
-__all__ = ["NATIVE", "aa_snake1d", "report"]
+__all__ = ["NATIVE", "aa_snake1d", "fir_down2_bias_act", "fir_up2_bias_act", "report"]

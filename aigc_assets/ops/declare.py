@@ -47,7 +47,7 @@ def define(
     schema: str,
     reference: Callable[..., Any],
     fake: Callable[..., Any],
-    backward: Callable[..., Sequence[Tensor]] | None = None,
+    backward: Callable[..., Sequence[Tensor | None]] | None = None,
     *,
     best_cpu: str = "avx512",
     differentiable: bool = True,
@@ -64,7 +64,7 @@ def define(
         reference: The meaning of the op in plain torch; differentiable, no in-place change.
         fake: Shapes, dtypes and strides of the results without data, for `torch.compile`.
         backward: Takes the gradients of the results, then the arguments; returns one gradient for
-            every argument of the op. None: the vjp of the reference.
+            every argument of the op, None for what has none. None: the vjp of the reference.
         best_cpu: The best of `CPU_CAPABILITIES` that the CPU kernel has a path of its own for.
         differentiable: False for an op that packs, that writes to its arguments, or that only
             ever runs without gradients; it then has no formula for them.
