@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from aigc_assets.ops.declare import define
+from aigc_assets.ops.declare import define, is_plain_torch
 
 TAPS = 12
 """Length of the half-band filter, both ways."""
@@ -56,6 +56,8 @@ def aa_snake1d(x: Tensor, alpha: Tensor, beta: Tensor) -> Tensor:
             raise TypeError(f"{name}: expected device {x.device}, got {value.device}")
     if alpha.dtype != beta.dtype:
         raise TypeError(f"beta: expected the dtype of alpha, {alpha.dtype}, got {beta.dtype}")
+    if is_plain_torch():
+        return aa_snake1d_reference(x, alpha, beta)
     return _aa_snake1d(x, alpha, beta)
 
 

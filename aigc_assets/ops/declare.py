@@ -135,6 +135,11 @@ def records_gradients(*values: Any) -> bool:
     )
 
 
+def is_plain_torch() -> bool:
+    """Whether this runs within `plain_torch`."""
+    return _plain
+
+
 @contextlib.contextmanager
 def plain_torch() -> Iterator[None]:
     """Within this context every op is what it would be in plain torch: to compare with."""

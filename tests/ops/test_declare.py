@@ -10,6 +10,7 @@ from torch import Tensor
 from aigc_assets import ops
 from aigc_assets.errors import MissingPartError
 from aigc_assets.ops import declare
+from aigc_assets.ops.alias_free import aa_snake1d_reference
 
 
 def test_report_says_what_runs_and_why() -> None:
@@ -111,3 +112,15 @@ def test_one_sided_gradient(scale) -> None:
     x, weight = torch.randn(3, requires_grad=True), torch.randn(3)
     (found,) = torch.autograd.grad(scale(x, 2.0, weight).sum(), x)
     torch.testing.assert_close(found, 2 * weight.square())
+
+
+def test_plain_torch_runs_no_kernel() -> None:
+    x, one = torch.randn(1, 2, 40), torch.ones(2)
+    expected = aa_snake1d_reference(x, one, one)
+    with declare.plain_torch():
+        assert declare.is_plain_torch() and declare.records_gradients(x)
+        assert torch.equal(ops.aa_snake1d(x, one, one), expected)
+    assert not declare.is_plain_torch() and not declare.records_gradients(x)
+    assert declare.records_gradients(x.requires_grad_())
+    with torch.no_grad():
+        assert not declare.records_gradients(x)

@@ -1,0 +1,145 @@
+"""Shipped models end to end: with the fused ops, and with every op in plain torch.
+
+``python -m benchmarks.models [--threads N] [--only character] [--json PATH]``
+
+``eager`` is the same network with its ops in plain torch, ``compile`` that network under
+`torch.compile`, both in the dtype of the row; ``ours`` runs the fused ops. What is timed is what a
+build runs: a part of a sprite sheet, a map, a sound, one token of the candidates of a line.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from aigc_assets.models import checkpoint
+from aigc_assets.models.decoder_transformer import Cache, DecoderTransformer
+from aigc_assets.ops import declare
+from benchmarks import ops, timing
+from benchmarks.cases import Case
+
+Run = Callable[[], Any]
+
+
+def cases(device: str) -> Iterator[Case]:
+    """Every shipped model in float32 and in bfloat16."""
+    for dtype in (torch.float32, torch.bfloat16):
+        for make in (character, tilemap, sound, dialogue):
+            yield make(dtype, device)
+
+
+def character(dtype: torch.dtype, device: str) -> Case:
+    """Eight frames of a sprite sheet, as pictures of slots."""
+    network = _load("character_cvae", dtype, device)
+    generator = torch.Generator().manual_seed(1)
+    items = [int(torch.randint(n, (), generator=generator)) for n in network.config.items]
+    attributes = torch.tensor(items, device=device).expand(8, -1)
+    z, pose = network.anchors[:1].expand(8, -1), torch.arange(8, device=device)
+
+    def draw(model: Any = network) -> Tensor:
+        return model.decode(z, attributes, pose)
+
+    return _case("character_cvae: sprite decoder", "8 frames of 64x48", dtype, network, draw)
+
+
+def tilemap(dtype: torch.dtype, device: str) -> Case:
+    """One map of 32x32 tiles."""
+    network = _load("map_sagan", dtype, device)
+    inputs = _to(network.example_inputs(1, torch.Generator().manual_seed(1)), dtype, device)
+
+    def draw(model: Any = network) -> Tensor:
+        return model(*inputs)
+
+    return _case("map_sagan: generator", "1 map of 40x40", dtype, network, draw)
+
+
+def sound(dtype: torch.dtype, device: str) -> Case:
+    """The decoder on one sound of 1.49 s."""
+    network = _load("sound_vae", dtype, device)
+    z = network.component_mean[:1, 0].contiguous()
+    kind, seconds = torch.zeros(1, dtype=torch.int64, device=device), z.new_ones(1)
+
+    def draw(model: Any = network) -> Any:
+        return tuple(model.decode(z, kind, seconds))
+
+    return _case("sound_vae: decoder", "1 sound of 1.49 s", dtype, network, draw, tolerance=0.3)
+
+
+def dialogue(dtype: torch.dtype, device: str) -> Case:
+    """The next token of ten candidates after 100 tokens."""
+    network = _load("dialogue_transformer", dtype, device)
+    generator = torch.Generator().manual_seed(1)
+    vocabulary = network.config.vocab_size
+    prompt = torch.randint(vocabulary, (10, 100), generator=generator).to(device)
+    last = prompt[:, -1:]
+    caches = {}
+    for name in ("ours", "plain"):
+        caches[name] = Cache(network.config)
+        network(prompt, cache=caches[name])
+
+    def step(model: Any = network, name: str = "ours") -> Tensor:
+        caches[name].truncate(100)
+        return model(last, cache=caches[name])
+
+    def plain() -> Tensor:
+        return step(name="plain")
+
+    return _case("dialogue_transformer: step", "10 rows, 100 tokens before", dtype, network, step,
+                 plain)  # fmt: skip
+
+
+def _load(name: str, dtype: torch.dtype, device: str) -> Any:
+    return checkpoint.load(name, device=device, dtype=dtype).network
+
+
+def _to(values: Any, dtype: torch.dtype, device: str) -> list[Tensor]:
+    return [v.to(device, dtype if v.is_floating_point() else v.dtype) for v in values]
+
+
+def _case(
+    name: str, shape: str, dtype: torch.dtype, network: nn.Module, ours: Run,
+    plain: Run | None = None, tolerance: float = 0.0,
+) -> Case:  # fmt: skip
+    run = plain or ours
+
+    @torch.inference_mode()
+    def eager() -> Any:
+        with declare.plain_torch():
+            return run()
+
+    compiled = torch.compile(run, dynamic=False)
+
+    @torch.inference_mode()
+    def compiled_plain() -> Any:
+        with declare.plain_torch():
+            return compiled()
+
+    if not tolerance:
+        tolerance = 1e-4 if dtype == torch.float32 else 0.1
+    return Case(name, shape, dtype, eager, torch.inference_mode()(ours), {},
+                {"model": compiled_plain}, tolerance=tolerance, headline=True)  # fmt: skip
+
+
+def run(options: timing.Options) -> dict[str, Any]:
+    """Compare every model."""
+    rows = []
+    for case in cases(options.device):
+        if options.only in case.op:
+            rows.append(ops.row(case, {}, options)[: ops.COLUMNS.index("x rewrite")])
+            print("  ".join(timing.text_of(c) for c in rows[-1]), file=sys.stderr, flush=True)
+            torch._dynamo.reset()
+    drop = ops.COLUMNS.index("rewrite")
+    rows = [[*row[:drop], *row[drop + 1 :]] for row in rows]
+    columns = [c for c in ops.COLUMNS[: ops.COLUMNS.index("x rewrite")] if c != "rewrite"]
+    plural = "s" if options.threads > 1 else ""
+    title = f"Models on {options.device}, {options.threads} thread{plural}: µs per call"
+    command = f"python -m benchmarks.models --device {options.device} --threads {options.threads}"
+    return timing.result(title, command, options, columns, rows)
+
+
+if __name__ == "__main__":
+    sys.exit(timing.main(sys.argv[1:], "models"))
