@@ -61,12 +61,16 @@ AIGC_INLINE void narrow(double value, float* out) { *out = static_cast<float>(va
 
 // Round to nearest, ties to even; every NaN stays a NaN.
 AIGC_INLINE void narrow(float value, bfloat16* out) {
+#if defined(__CUDA_ARCH__)
+  out->bits = __bfloat16_as_ushort(__float2bfloat16_rn(value));
+#else
   const std::uint32_t bits = bits_of(value);
   if ((bits & 0x7fffffffu) > 0x7f800000u) {
     out->bits = static_cast<std::uint16_t>((bits >> 16) | 0x40u);
   } else {
     out->bits = static_cast<std::uint16_t>((bits + 0x7fffu + ((bits >> 16) & 1u)) >> 16);
   }
+#endif
 }
 
 AIGC_INLINE void narrow(float value, float16* out) {
