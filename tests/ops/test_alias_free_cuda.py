@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ctypes
 import re
-import shutil
 import subprocess
 from pathlib import Path
 
@@ -13,54 +12,22 @@ import torch
 from torch import Tensor
 
 from aigc_assets.ops.alias_free import aa_snake1d_backward_reference, aa_snake1d_reference
+from tests.ops.cuda_kernels import (
+    FORMATS,
+    ROOT,
+    Guarded,
+    build_emulator,
+    compile_kernels,
+    host_compiler,
+    pointer,
+)
 from tests.ops.numerics import ErrorBudget, exact_and_plain
 from tests.ops.test_alias_free import draw
-
-ROOT = Path(__file__).resolve().parents[2]
-FORMATS = (torch.float32, torch.float64, torch.float16, torch.bfloat16)
-GUARD = 64  # elements of NaN around every tensor
-
-
-def host_compiler() -> str:
-    compiler = shutil.which("g++") or shutil.which("c++")
-    if compiler is None:
-        pytest.skip("there is no C++ compiler")
-    return compiler
 
 
 @pytest.fixture(scope="module")
 def emulator(tmp_path_factory: pytest.TempPathFactory) -> ctypes.CDLL:
-    """The kernels, compiled by the host's compiler over tests/csrc/fiber.h."""
-    library = tmp_path_factory.mktemp("fiber") / "alias_free_fiber.so"
-    folder = ROOT / "tests" / "csrc"
-    command = [host_compiler(), "-std=c++20", "-O1", "-shared", "-fPIC", "-Wall", "-Werror"]
-    command += ["-Wno-unknown-pragmas", f"-I{folder}", "-o", str(library)]
-    subprocess.run([*command, str(folder / "alias_free_fiber.cpp")], check=True)
-    return ctypes.CDLL(str(library))
-
-
-class Guarded:
-    """A tensor in the middle of NaN, whose surroundings must stay as they are."""
-
-    def __init__(self, shape: tuple[int, ...], dtype: torch.dtype, misaligned: bool = False):
-        count = torch.Size(shape).numel()
-        self.room = torch.full((count + 2 * GUARD + 1,), float("nan"), dtype=dtype)
-        self.start = GUARD + misaligned
-        self.tensor = self.room[self.start : self.start + count].view(shape)
-
-    def check(self) -> None:
-        stop = self.start + self.tensor.numel()
-        assert self.room[: self.start].isnan().all() and self.room[stop:].isnan().all()
-
-    @classmethod
-    def of(cls, values: Tensor, misaligned: bool = False) -> Guarded:
-        guarded = cls(tuple(values.shape), values.dtype, misaligned)
-        guarded.tensor.copy_(values)
-        return guarded
-
-
-def pointer(guarded: Guarded) -> ctypes.c_void_p:
-    return ctypes.c_void_p(guarded.tensor.data_ptr())
+    return build_emulator(tmp_path_factory, "alias_free_fiber")
 
 
 def run_forward(
@@ -147,24 +114,11 @@ def test_launcher_finds_mistakes(tmp_path: Path) -> None:
 @pytest.mark.nvcc
 def test_compiles_for_all_architectures(tmp_path: Path) -> None:
     """No spills; no float64 and no local memory in the kernels that compute in float32."""
-    nvcc = shutil.which("nvcc")
-    if nvcc is None:
-        pytest.skip("there is no nvcc")
-    include = Path(torch.__file__).parent / "include"
-    command = [nvcc, "-std=c++20", "-O3", "-c", "-DUSE_CUDA", f"-I{include}", "--keep"]
-    command += ["-DTORCH_TARGET_VERSION=0x020a000000000000", f"--keep-dir={tmp_path}"]
-    command += [f"-gencode=arch=compute_{a},code=sm_{a}" for a in (80, 90)]
-    command += ["--expt-relaxed-constexpr", "-Xptxas=-v", "-o", str(tmp_path / "alias_free.o")]
-    source = str(ROOT / "csrc" / "cuda" / "alias_free.cu")
-    done = subprocess.run([*command, source], capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    resources = re.findall(r"(\d+) bytes spill stores, (\d+) bytes spill loads", done.stderr)
-    assert len(resources) >= 2 * 2 * 4 and set(resources) == {("0", "0")}
-    listings = sorted(tmp_path.glob("*.ptx"))
-    assert len(listings) == 2
-    for listing in listings:
-        entries = re.findall(r"\.entry .*?\n}\n", listing.read_text(), re.DOTALL)
-        single = [e for e in entries if not computes_in_double(e)]
+    compiled = compile_kernels(tmp_path, "csrc/cuda/alias_free.cu")
+    assert len(compiled.kernels) >= 2 * 2 * 4
+    compiled.check_budget("snake", 128, stack=40)
+    for entries in compiled.listings.values():
+        single = [e for e in entries.values() if not computes_in_double(e)]
         assert len(single) == 3 * 2 + 3
         for entry in single:
             assert not re.search(r"\.(f64|local)\b", entry), entry[:200]
