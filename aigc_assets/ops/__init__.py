@@ -12,6 +12,14 @@ from typing import Any
 from aigc_assets.ops import declare
 from aigc_assets.ops.alias_free import aa_snake1d
 from aigc_assets.ops.fir import fir_down2_bias_act, fir_up2_bias_act
+from aigc_assets.ops.phase_convolution import (
+    conv1d3_act,
+    conv3x3_act,
+    conv_transpose1d4s2_act,
+    conv_transpose4x4s2_act,
+    up2_conv3x3_act,
+)
+from aigc_assets.ops.phase_convolution_modules import PhaseConvolution, fold_batch_norm
 
 NATIVE = declare.load_native()
 """Whether the extension is loaded, and why not."""
@@ -28,4 +36,17 @@ def report() -> dict[str, dict[str, Any]]:
     return declare.describe(NATIVE)
 
 
-__all__ = ["NATIVE", "aa_snake1d", "fir_down2_bias_act", "fir_up2_bias_act", "report"]
+__all__ = [
+    "NATIVE",
+    "PhaseConvolution",
+    "aa_snake1d",
+    "conv1d3_act",
+    "conv3x3_act",
+    "conv_transpose1d4s2_act",
+    "conv_transpose4x4s2_act",
+    "fir_down2_bias_act",
+    "fir_up2_bias_act",
+    "fold_batch_norm",
+    "report",
+    "up2_conv3x3_act",
+]

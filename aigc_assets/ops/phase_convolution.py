@@ -1,0 +1,340 @@
+"""Convolutions of 3 taps and their upsampling kin, with everything that follows them in one pass.
+
+``y = act(gain · conv(style · x) + bias + noise) + residual``, where the convolution is a plain one,
+one after nearest upsampling, or a transposed one of stride 2. The last two write four (two) phases
+of the output, each of which is a small convolution of the input with 2x2 (2) taps: no product with
+a repeated or an inserted pixel is computed, and no intermediate of the larger size is kept.
+`aigc_assets.ops.phase_convolution_phases` holds that core and the order of its weights.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from aigc_assets.ops.activation import activation_index
+from aigc_assets.ops.arguments import check_alike, check_floating, check_shape
+from aigc_assets.ops.declare import records_gradients, under_autocast
+from aigc_assets.ops.packing import packed
+from aigc_assets.ops.phase_convolution_phases import (
+    CONV1D3,
+    CONV3X3,
+    CONV_TRANSPOSE1D4S2,
+    CONV_TRANSPOSE4X4S2,
+    UP2_CONV3X3,
+    Source,
+    pack,
+    phase_convolution,
+    plain_convolution,
+)
+
+PADDING_MODES = ("zeros", "circular")
+
+
+def up2_conv3x3_act(
+    x: Tensor,
+    weight: Tensor,
+    bias: Tensor | None = None,
+    *,
+    style: Tensor | None = None,
+    gain: Tensor | None = None,
+    noise: Tensor | None = None,
+    residual: Tensor | None = None,
+    activation: str = "leaky_relu",
+    slope: float = 0.2,
+    padding_mode: str = "zeros",
+) -> Tensor:
+    """Nearest upsampling by 2, a 3x3 convolution of padding 1, and what follows it.
+
+    ``y = act(gain · conv(up2(style · x)) + bias + noise) + residual``
+
+    Args:
+        x: Activations, [B, Ci, H, W] with H, W >= 1, float16, bfloat16, float32 or float64.
+        weight: Kernel, [Co, Ci, 3, 3], dtype of x; under autocast any up to 32 bits. It is folded
+            once and kept for as long as it does not change.
+        bias: Added to each channel, [Co] or [B, Co].
+        style: Factor of each input channel, [B, Ci].
+        gain: Factor of each output channel, [B, Co].
+        noise: Added to every channel of a pixel, [B or 1, 1, 2H, 2W].
+        residual: Added last, shape and dtype of the result.
+        activation: One of `aigc_assets.ops.activation.ACTIVATIONS`.
+        slope: Of the leaky ReLU below zero.
+        padding_mode: ``zeros``, or ``circular`` for a torus: both axes wrap around.
+
+    bias, style, gain and noise have the dtype of x or float32.
+
+    Returns:
+        [B, Co, 2H, 2W] in the dtype of x, channels_last if x is. Sums run in float32 for the
+        half-width dtypes; the bytes do not depend on the number of threads. Differentiable to any
+        order in all tensors.
+
+    Raises:
+        ValueError: If a shape, the activation or the padding mode is none of the above.
+        TypeError: If a dtype is none of the above, or the devices differ.
+
+    References:
+        Aitken et al., "Checkerboard artifact free sub-pixel convolution", arXiv:1707.02937, for the
+        equality of resizing and sub-pixel convolutions that the four phases rest on.
+    """
+    return _run(
+        UP2_CONV3X3, x, weight, bias, style, gain, noise, residual,
+        activation, slope, padding_mode, 1,
+    )  # fmt: skip
+
+
+def conv_transpose4x4s2_act(
+    x: Tensor,
+    weight: Tensor,
+    bias: Tensor | None = None,
+    *,
+    style: Tensor | None = None,
+    gain: Tensor | None = None,
+    noise: Tensor | None = None,
+    residual: Tensor | None = None,
+    activation: str = "leaky_relu",
+    slope: float = 0.2,
+    padding_mode: str = "zeros",
+) -> Tensor:
+    """A transposed 4x4 convolution of stride 2 and padding 1, and what follows it.
+
+    ``y = act(gain · conv_transpose(style · x) + bias + noise) + residual``. The batch norm that
+    often follows goes into weight and bias by `fold_batch_norm`.
+
+    Args:
+        x: Activations, [B, Ci, H, W] with H, W >= 1.
+        weight: Kernel, [Ci, Co, 4, 4].
+        bias: As for `up2_conv3x3_act`, like all that follow.
+        style: Factor of each input channel, [B, Ci].
+        gain: Factor of each output channel, [B, Co].
+        noise: Added to every channel of a pixel, [B or 1, 1, 2H, 2W].
+        residual: Added last, shape and dtype of the result.
+        activation: One of `aigc_assets.ops.activation.ACTIVATIONS`.
+        slope: Of the leaky ReLU below zero.
+        padding_mode: ``zeros``, or ``circular`` for the transposed convolution of a torus.
+
+    Returns:
+        [B, Co, 2H, 2W]; dtype, layout and gradients as for `up2_conv3x3_act`.
+
+    Raises:
+        ValueError: As for `up2_conv3x3_act`.
+        TypeError: As for `up2_conv3x3_act`.
+
+    References:
+        Radford et al., "Unsupervised Representation Learning with Deep Convolutional Generative
+        Adversarial Networks", arXiv:1511.06434, whose generator is made of this block.
+    """
+    return _run(
+        CONV_TRANSPOSE4X4S2, x, weight, bias, style, gain, noise, residual,
+        activation, slope, padding_mode, 1,
+    )  # fmt: skip
+
+
+def conv3x3_act(
+    x: Tensor,
+    weight: Tensor,
+    bias: Tensor | None = None,
+    *,
+    style: Tensor | None = None,
+    gain: Tensor | None = None,
+    noise: Tensor | None = None,
+    residual: Tensor | None = None,
+    activation: str = "leaky_relu",
+    slope: float = 0.2,
+    padding_mode: str = "zeros",
+) -> Tensor:
+    """A 3x3 convolution of padding 1, and what follows it.
+
+    ``y = act(gain · conv(style · x) + bias + noise) + residual``
+
+    Args:
+        x: Activations, [B, Ci, H, W] with H, W >= 1.
+        weight: Kernel, [Co, Ci, 3, 3].
+        bias: As for `up2_conv3x3_act`, like all that follow.
+        style: Factor of each input channel, [B, Ci].
+        gain: Factor of each output channel, [B, Co].
+        noise: Added to every channel of a pixel, [B or 1, 1, H, W].
+        residual: Added last, shape and dtype of the result.
+        activation: One of `aigc_assets.ops.activation.ACTIVATIONS`.
+        slope: Of the leaky ReLU below zero.
+        padding_mode: ``zeros``, or ``circular`` for a torus: both axes wrap around.
+
+    Returns:
+        [B, Co, H, W]; dtype, layout and gradients as for `up2_conv3x3_act`.
+
+    Raises:
+        ValueError: As for `up2_conv3x3_act`.
+        TypeError: As for `up2_conv3x3_act`.
+    """
+    return _run(
+        CONV3X3, x, weight, bias, style, gain, noise, residual,
+        activation, slope, padding_mode, 1,
+    )  # fmt: skip
+
+
+def conv_transpose1d4s2_act(
+    x: Tensor,
+    weight: Tensor,
+    bias: Tensor | None = None,
+    *,
+    style: Tensor | None = None,
+    gain: Tensor | None = None,
+    residual: Tensor | None = None,
+    activation: str = "leaky_relu",
+    slope: float = 0.2,
+) -> Tensor:
+    """A transposed convolution of 4 taps, stride 2 and padding 1 over time, and what follows it.
+
+    ``y = act(gain · conv_transpose(style · x) + bias) + residual``
+
+    Args:
+        x: Activations, [B, Ci, T] with T >= 1.
+        weight: Kernel, [Ci, Co, 4].
+        bias: As for `up2_conv3x3_act`, like all that follow.
+        style: Factor of each input channel, [B, Ci].
+        gain: Factor of each output channel, [B, Co].
+        residual: Added last, shape and dtype of the result.
+        activation: One of `aigc_assets.ops.activation.ACTIVATIONS`.
+        slope: Of the leaky ReLU below zero.
+
+    Returns:
+        [B, Co, 2T], contiguous; dtype and gradients as for `up2_conv3x3_act`.
+
+    Raises:
+        ValueError: As for `up2_conv3x3_act`.
+        TypeError: As for `up2_conv3x3_act`.
+    """
+    return _run(
+        CONV_TRANSPOSE1D4S2, x, weight, bias, style, gain, None, residual,
+        activation, slope, "zeros", 1,
+    )  # fmt: skip
+
+
+def conv1d3_act(
+    x: Tensor,
+    weight: Tensor,
+    bias: Tensor | None = None,
+    *,
+    dilation: int = 1,
+    style: Tensor | None = None,
+    gain: Tensor | None = None,
+    residual: Tensor | None = None,
+    activation: str = "leaky_relu",
+    slope: float = 0.2,
+) -> Tensor:
+    """A convolution of 3 taps over time, padded by ``dilation``, and what follows it.
+
+    ``y = act(gain · conv(style · x) + bias) + residual``
+
+    Args:
+        x: Activations, [B, Ci, T] with T >= 1.
+        weight: Kernel, [Co, Ci, 3].
+        bias: As for `up2_conv3x3_act`, like all that follow.
+        dilation: Samples from one tap to the next, >= 1.
+        style: Factor of each input channel, [B, Ci].
+        gain: Factor of each output channel, [B, Co].
+        residual: Added last, shape and dtype of the result.
+        activation: One of `aigc_assets.ops.activation.ACTIVATIONS`.
+        slope: Of the leaky ReLU below zero.
+
+    Returns:
+        [B, Co, T], contiguous; dtype and gradients as for `up2_conv3x3_act`.
+
+    Raises:
+        ValueError: As for `up2_conv3x3_act`; also if dilation is below 1.
+        TypeError: As for `up2_conv3x3_act`.
+    """
+    if dilation < 1:
+        raise ValueError(f"dilation: expected at least 1, got {dilation}")
+    return _run(
+        CONV1D3, x, weight, bias, style, gain, None, residual,
+        activation, slope, "zeros", dilation,
+    )  # fmt: skip
+
+
+def _run(
+    source: Source,
+    x: Tensor,
+    weight: Tensor,
+    bias: Tensor | None,
+    style: Tensor | None,
+    gain: Tensor | None,
+    noise: Tensor | None,
+    residual: Tensor | None,
+    activation: str,
+    slope: float,
+    padding_mode: str,
+    dilation: int,
+) -> Tensor:
+    index = activation_index(activation)
+    if padding_mode not in PADDING_MODES:
+        wanted = " or ".join(PADDING_MODES)
+        raise ValueError(f"padding_mode: expected {wanted}, got {padding_mode!r}")
+    circular = padding_mode == "circular"
+    if torch.is_autocast_enabled(x.device.type):
+        values = (x, bias, style, gain, noise, residual)
+        x, bias, style, gain, noise, residual = under_autocast(*values)
+        # The weight itself stays, so that what was packed from it is found again.
+        check_alike("weight", weight, x, torch.float32, torch.bfloat16, torch.float16)
+    else:
+        check_alike("weight", weight, x)
+    channels = check_convolution(source, x, weight, bias, style, gain, noise, residual)
+    if records_gradients(x, weight, bias, style, gain, noise, residual):
+        return plain_convolution(
+            source, x, weight, bias, style, gain, noise, residual,
+            index, slope, circular, dilation,
+        )  # fmt: skip
+    dtype = x.dtype
+    name = f"phase_convolution {source.number} {dtype}"
+    folded = packed(weight, name, lambda w: pack(w.to(dtype), source.number))
+    return phase_convolution(
+        x, folded, bias, style, gain, noise, residual,
+        source.kind, channels, dilation, circular, index, slope,
+    )  # fmt: skip
+
+
+def check_convolution(
+    source: Source,
+    x: Tensor,
+    weight: Tensor,
+    bias: Tensor | None,
+    style: Tensor | None,
+    gain: Tensor | None,
+    noise: Tensor | None,
+    residual: Tensor | None,
+) -> int:
+    """Number of output channels.
+
+    Raises:
+        ValueError: If a shape does not fit.
+        TypeError: If a dtype or device does not fit; that of the weight is the caller's to check.
+    """
+    spatial = source.spatial
+    if x.dim() != 2 + spatial:
+        check_shape("x", x, ("B", "Ci", "H", "W") if spatial == 2 else ("B", "Ci", "T"))
+    check_floating("x", x)
+    batch, inputs, *size = x.shape
+    if min(size) < 1:
+        raise ValueError(f"x: expected at least one pixel, got shape {tuple(x.shape)}")
+    taps = (source.taps,) * spatial
+    check_shape(
+        "weight", weight, (inputs, "Co", *taps) if source.transposed else ("Co", inputs, *taps)
+    )
+    channels = weight.shape[1 if source.transposed else 0]
+    if inputs < 1 or channels < 1:
+        raise ValueError(f"weight: expected at least one channel, got shape {tuple(weight.shape)}")
+    out = [n * source.rate for n in size]
+    if bias is not None:
+        check_shape("bias", bias, (channels,) if bias.dim() == 1 else (batch, channels))
+        check_alike("bias", bias, x, torch.float32)
+    for name, value, count in (("style", style, inputs), ("gain", gain, channels)):
+        if value is not None:
+            check_shape(name, value, (batch, count))
+            check_alike(name, value, x, torch.float32)
+    if noise is not None:
+        first = 1 if noise.dim() > 0 and noise.shape[0] == 1 else batch
+        check_shape("noise", noise, (first, 1, *out))
+        check_alike("noise", noise, x, torch.float32)
+    if residual is not None:
+        check_shape("residual", residual, (batch, channels, *out))
+        check_alike("residual", residual, x)
+    return channels
