@@ -11,6 +11,15 @@ from typing import Any
 
 from aigc_assets.ops import declare
 from aigc_assets.ops.alias_free import aa_snake1d
+from aigc_assets.ops.decode_attention import decode_attention, decode_attention_append
+from aigc_assets.ops.decode_block import (
+    DecodeWeights,
+    decode_block,
+    linear_residual,
+    quantize_rows,
+    rms_norm_gated,
+    rms_norm_linear,
+)
 from aigc_assets.ops.fir import fir_down2_bias_act, fir_up2_bias_act
 from aigc_assets.ops.phase_convolution import (
     conv1d3_act,
@@ -38,15 +47,23 @@ def report() -> dict[str, dict[str, Any]]:
 
 __all__ = [
     "NATIVE",
+    "DecodeWeights",
     "PhaseConvolution",
     "aa_snake1d",
     "conv1d3_act",
     "conv3x3_act",
     "conv_transpose1d4s2_act",
     "conv_transpose4x4s2_act",
+    "decode_attention",
+    "decode_attention_append",
+    "decode_block",
     "fir_down2_bias_act",
     "fir_up2_bias_act",
     "fold_batch_norm",
+    "linear_residual",
+    "quantize_rows",
     "report",
+    "rms_norm_gated",
+    "rms_norm_linear",
     "up2_conv3x3_act",
 ]
