@@ -11,6 +11,7 @@ from typing import Any
 
 from aigc_assets.ops import declare
 from aigc_assets.ops.alias_free import aa_snake1d
+from aigc_assets.ops.attention import cross_attention_small, sliding_attention
 from aigc_assets.ops.decode_attention import decode_attention, decode_attention_append
 from aigc_assets.ops.decode_block import (
     DecodeWeights,
@@ -29,6 +30,7 @@ from aigc_assets.ops.phase_convolution import (
     up2_conv3x3_act,
 )
 from aigc_assets.ops.phase_convolution_modules import PhaseConvolution, fold_batch_norm
+from aigc_assets.ops.window_attention import neighborhood_attention, window_attention
 
 NATIVE = declare.load_native()
 """Whether the extension is loaded, and why not."""
@@ -54,6 +56,7 @@ __all__ = [
     "conv3x3_act",
     "conv_transpose1d4s2_act",
     "conv_transpose4x4s2_act",
+    "cross_attention_small",
     "decode_attention",
     "decode_attention_append",
     "decode_block",
@@ -61,9 +64,12 @@ __all__ = [
     "fir_up2_bias_act",
     "fold_batch_norm",
     "linear_residual",
+    "neighborhood_attention",
     "quantize_rows",
     "report",
     "rms_norm_gated",
     "rms_norm_linear",
+    "sliding_attention",
     "up2_conv3x3_act",
+    "window_attention",
 ]
