@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from aigc_assets.models import checkpoint
-from aigc_assets.models.decoder_transformer import Cache, DecoderTransformer
+from aigc_assets.models.decoder_transformer import Cache
 from aigc_assets.ops import declare
 from benchmarks import ops, timing
 from benchmarks.cases import Case

@@ -9,12 +9,15 @@ References:
 
 from __future__ import annotations
 
+import functools
 import math
 from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+
+from aigc_assets.ops import DecodeWeights, decode_block, rms_norm_linear
 
 
 @dataclass(frozen=True)
@@ -50,32 +53,42 @@ class DecoderTransformerConfig:
 
 
 class Cache:
-    """Keys and values of the tokens seen so far, one pair [B, H, L, D / H] per block."""
+    """Keys and values of the tokens seen so far, room for ``max_length`` of them, per block.
 
-    def __init__(self, num_layers: int):
-        self.pairs: list[tuple[Tensor, Tensor] | None] = [None] * num_layers
+    Attributes:
+        length: Number of positions that hold something.
+        keys: One tensor [B, H, max_length, D / H] per block, made at the first call.
+        values: The same.
+    """
 
-    @property
-    def length(self) -> int:
-        """Number of cached positions."""
-        pair = self.pairs[0]
-        return 0 if pair is None else pair[0].shape[2]
+    def __init__(self, config: DecoderTransformerConfig):
+        self.length = 0
+        self.max_length = config.max_length
+        self.keys: list[Tensor] = []
+        self.values: list[Tensor] = []
 
     def repeat(self, count: int) -> None:
         """Repeat every row ``count`` times: many continuations of one prompt."""
-        for layer, pair in enumerate(self.pairs):
-            if pair is not None:
-                key, value = pair
-                rows = key.repeat_interleave(count, 0), value.repeat_interleave(count, 0)
-                self.pairs[layer] = rows
+        self.keys = [key.repeat_interleave(count, 0) for key in self.keys]
+        self.values = [value.repeat_interleave(count, 0) for value in self.values]
+
+    def truncate(self, length: int) -> None:
+        """Forget the positions from ``length`` on."""
+        self.length = min(self.length, length)
 
     def extend(self, layer: int, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor]:
-        """Append new positions to a block's pair and return all of it."""
-        pair = self.pairs[layer]
-        if pair is not None:
-            key, value = torch.cat((pair[0], key), 2), torch.cat((pair[1], value), 2)
-        self.pairs[layer] = (key, value)
-        return key, value
+        """Write new positions [B, H, L, D / H] of a block; return all that it holds then.
+
+        ``length`` stays: it moves when the last block has written.
+        """
+        if layer == len(self.keys):
+            room = (*key.shape[:2], self.max_length, key.shape[3])
+            self.keys.append(key.new_zeros(room))
+            self.values.append(value.new_zeros(room))
+        stop = self.length + key.shape[2]
+        self.keys[layer][:, :, self.length : stop] = key
+        self.values[layer][:, :, self.length : stop] = value
+        return self.keys[layer][:, :, :stop], self.values[layer][:, :, :stop]
 
 
 def rotary(length: int, head_dim: int) -> Tensor:
@@ -152,6 +165,25 @@ class Block(nn.Module):
         up, gate = self.gate(self.norm_gate(x)).chunk(2, -1)
         return x + self.down(up * F.silu(gate))
 
+    def step(self, x: Tensor, table: Tensor, cache: Cache, layer: int, positions: Tensor) -> Tensor:
+        """The same for one new token of each row: x [B, D], positions [B]."""
+        keys, values = cache.keys[layer], cache.values[layer]
+        return decode_block(x, keys, values, positions, table, self._decode_weights)
+
+    @functools.cached_property
+    def _decode_weights(self) -> DecodeWeights:
+        """The parameters themselves, so that it stays right when they are loaded or moved."""
+        return DecodeWeights(
+            self.norm_attention.scale,
+            self.qkv.weight,
+            self.out.weight,
+            self.norm_gate.scale,
+            self.gate.weight,
+            self.down.weight,
+            q_scale=self.norm_query.scale,
+            k_scale=self.norm_key.scale,
+        )
+
 
 class DecoderTransformer(nn.Module):
     """Predicts the next token.
@@ -191,15 +223,31 @@ class DecoderTransformer(nn.Module):
             mask = torch.where(hidden > 0, -torch.inf, 0.0)
             if torch.is_autocast_enabled(tokens.device.type):
                 mask = mask.to(torch.get_autocast_dtype(tokens.device.type))
-        table = self.table[:, start : start + length]
         x = self.embedding(tokens) * math.sqrt(self.config.dim)
+        if cache is not None and start > 0 and length == 1 and not torch.is_grad_enabled():
+            return self._step(x[:, 0], cache)[:, None]
+        table = self.table[:, start : start + length]
         for layer, block in enumerate(self.blocks):
             x = block(x, table, mask, cache, layer)
+        if cache is not None:
+            cache.length += length
+        return x
+
+    def _step(self, x: Tensor, cache: Cache) -> Tensor:
+        positions = torch.full((len(x),), cache.length, device=x.device)
+        for layer, block in enumerate(self.blocks):
+            assert isinstance(block, Block)
+            x = block.step(x, self.table, cache, layer, positions)
+        cache.length += 1
         return x
 
     def head(self, features: Tensor) -> Tensor:
         """Logits [..., V] float32 of features [..., D]."""
-        logits = F.linear(self.norm(features), self.embedding.weight).float()
+        if features.dim() == 3 and features.shape[1] == 1:
+            rows = rms_norm_linear(features[:, 0], self.norm.scale, self.embedding.weight)
+            logits = rows[:, None].float()
+        else:
+            logits = F.linear(self.norm(features), self.embedding.weight).float()
         cap = self.config.softcap
         return cap * torch.tanh(logits / cap) if cap else logits
 

@@ -20,7 +20,8 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
+
+from aigc_assets.ops import conv3x3_act, up2_conv3x3_act
 
 
 @dataclass(frozen=True)
@@ -91,14 +92,18 @@ class FilmConv(nn.Module):
             with torch.no_grad():
                 self.conv.weight.mul_(0.3)
 
-    def forward(self, x: Tensor, c: Tensor) -> Tensor:
-        """Apply to x [B, C, H, W] under the condition c [B, D]."""
-        y = self.conv(x)
+    def forward(self, x: Tensor, c: Tensor, *, up: bool = False) -> Tensor:
+        """Apply to x [B, C, H, W] under the condition c [B, D]; ``up`` doubles H and W before."""
+        bias, gain = self.conv.bias, None
+        assert bias is not None
         if self.film is not None:
-            scale, shift = self.film(c)[:, :, None, None].chunk(2, 1)
-            y = torch.addcmul(shift, y, 1 + scale)
-        y = F.leaky_relu(y, 0.1)
-        return x + y if self.residual else y
+            scale, shift = self.film(c).chunk(2, 1)
+            gain = 1 + scale
+            bias = torch.addcmul(shift, gain, bias)
+        convolve = up2_conv3x3_act if up else conv3x3_act
+        residual = x if self.residual else None
+        return convolve(x, self.conv.weight, bias, gain=gain, residual=residual,
+                        activation="leaky_relu", slope=0.1)  # fmt: skip
 
 
 class SlotCvae(nn.Module):
@@ -205,11 +210,9 @@ class SlotCvae(nn.Module):
             maps = maps[..., columns[0] : columns[1]]
         x = maps.contiguous(memory_format=torch.channels_last)
         for number, stage in enumerate(self.stages):
-            if number:
-                x = F.interpolate(x, scale_factor=2, mode="nearest")
             assert isinstance(stage, nn.ModuleList)
-            for layer in stage:
-                x = layer(x, c)
+            for place, layer in enumerate(stage):
+                x = layer(x, c, up=number > 0 and place == 0)
         return x
 
     def forward(self, slots: Tensor, attributes: Tensor, pose: Tensor, noise: Tensor,

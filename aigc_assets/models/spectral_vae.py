@@ -33,7 +33,7 @@ from aigc_assets.models.spectral_frames import (
     SAMPLE_RATE,
     Frames,
 )
-from aigc_assets.ops import aa_snake1d
+from aigc_assets.ops import aa_snake1d, conv1d3_act, conv_transpose1d4s2_act
 
 STRIDE = 4
 """Frames per latent vector."""
@@ -270,8 +270,10 @@ class _Block(nn.Module):
         self.activation = AliasFreeSnake(channels) if snake else nn.GELU()
 
     def forward(self, x: Tensor) -> Tensor:
-        result: Tensor = x + self.second(F.gelu(self.first(self.activation(x))))
-        return result
+        first, second = self.first, self.second
+        y = conv1d3_act(self.activation(x), first.weight, first.bias,
+                        dilation=first.dilation[0], activation="none")  # fmt: skip
+        return conv1d3_act(F.gelu(y), second.weight, second.bias, residual=x, activation="none")
 
 
 class _Encoder(nn.Module):
@@ -312,7 +314,8 @@ class _Decoder(nn.Module):
     def forward(self, z: Tensor, condition: Tensor) -> tuple[Tensor, ...]:
         x = self.start(torch.cat([z, condition[..., ::STRIDE]], 1))
         for rise, activation in zip(self.rise, self.rise_activations, strict=True):
-            x = rise(activation(x))
+            assert isinstance(rise, nn.ConvTranspose1d)
+            x = conv_transpose1d4s2_act(activation(x), rise.weight, rise.bias, activation="none")
         x = x + self.side(condition)
         for block in self.blocks:
             x = block(x)

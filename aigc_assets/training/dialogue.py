@@ -324,7 +324,7 @@ class DialogueTask:
         generator = torch.Generator().manual_seed(self.run.seed)
         start = vocabulary.opening("", "")
         tokens = torch.tensor([start + vocabulary.turn(*t) for t in tags])
-        cache = Cache(len(self.network.blocks))
+        cache = Cache(self.network.config)
         logits = self.network(tokens.to(device), cache=cache)[:, -1]
         columns: list[Tensor] = []
         for _ in range(max_length):

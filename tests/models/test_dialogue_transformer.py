@@ -58,7 +58,7 @@ def test_packed_documents_do_not_see_each_other(network):
 @torch.no_grad()
 def test_cache_gives_what_the_whole_row_gives(network):
     row = tokens(1, 10)
-    cache = Cache(CONFIG.num_layers)
+    cache = Cache(CONFIG)
     parts = [network(row[:, :4], cache=cache)]
     cache.repeat(3)
     parts = [parts[0].repeat(3, 1, 1)]

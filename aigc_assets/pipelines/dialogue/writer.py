@@ -156,12 +156,13 @@ class Writer:
         limit = PLAYER_TOKENS if prompt.short else MAX_TOKENS
         grammar = self._grammars[limit]
         slots = set(prompt.slots)
-        cache = Cache(len(self.network.blocks))
+        cache = Cache(self.network.config)
         drawn: list[list[int]] = [[] for _ in range(NUM_CANDIDATES)]
         states = [grammar.start() for _ in range(NUM_CANDIDATES)]
         total = np.zeros(NUM_CANDIDATES)
         with torch.inference_mode():
-            logits = self.network(torch.tensor([list(start)]), cache=cache)[:, -1]
+            features = self.network.features(torch.tensor([list(start)]), cache=cache)
+            logits = self.network.head(features[:, -1:])[:, 0]
             logits = logits.repeat(NUM_CANDIDATES, 1)
             cache.repeat(NUM_CANDIDATES)
             for step in range(limit):
