@@ -166,7 +166,7 @@ def test_gradients_through_the_op(up: bool, taps: int) -> None:
     """Where the filter is a constant, gradients run the op in the other direction."""
     for number, shape in enumerate(((2, 2, 5, 4), (1, 2, 2, 3))):
         x, fir, bias, noise = draw(shape, torch.float64, up, taps, number)
-        finish = ((0, 3, 4)[taps % 3], 0.2, 1.5, 3.0 if taps % 2 else None)
+        finish = ((0, 3, 4)[taps % 3], 0.2, 1.5, 3.0 if taps in (1, 3, 8) else None)
         wanted = tuple(value.requires_grad_() for value in (x, bias, noise))
         grad = torch.randn_like(noise).expand(-1, x.shape[1], -1, -1)
         grad = grad.expand(x.shape[0], -1, -1, -1)
@@ -253,7 +253,7 @@ def test_channels_last(capability: str, poisoned_memory: None, up: bool) -> None
             found = raw(channels_last(x), *arguments)
             assert found.is_contiguous(memory_format=torch.channels_last)
             again = raw(surrounded_by_nan(x), *arguments)
-            torch.testing.assert_close(found, again, check_stride=False)
+            assert_same_bytes(found, again)
             budget.add(found, *exact_and_plain(fir_resample_reference, (x, *arguments)))
         budget.check()
 
