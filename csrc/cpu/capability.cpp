@@ -20,16 +20,18 @@ namespace {
 
 #if defined(__x86_64__)
 
-// Tiles, and the bfloat16 and int8 dot products that every processor with tiles has. GCC 12 knows
-// no names for these, so CPUID is asked: leaf 7 (EDX 22 amx-bf16, 24 amx-tile, 25 amx-int8; ECX 11
-// avx512-vnni) and its subleaf 1 (EAX 5 avx512-bf16). Linux hands out the tile registers on request
-// only: arch_prctl(ARCH_REQ_XCOMP_PERM, XFEATURE_XTILEDATA), once for all threads.
+// Tiles, and the bfloat16 and int8 dot products and permutations of bytes that every processor with
+// tiles has. GCC 12 knows no names for some of these, so CPUID is asked: leaf 7 (EDX 22 amx-bf16,
+// 24 amx-tile, 25 amx-int8; ECX 1 avx512-vbmi, 11 avx512-vnni) and its subleaf 1 (EAX 5
+// avx512-bf16). Linux hands out the tile registers on request only: arch_prctl(ARCH_REQ_XCOMP_PERM,
+// XFEATURE_XTILEDATA), once for all threads.
 bool has_amx() {
 #if defined(__linux__)
   unsigned a = 0, b = 0, c = 0, d = 0;
   if (__get_cpuid_count(7, 0, &a, &b, &c, &d) == 0) return false;
   constexpr unsigned tiles = (1u << 22) | (1u << 24) | (1u << 25);
-  if ((d & tiles) != tiles || (c & (1u << 11)) == 0) return false;
+  constexpr unsigned vectors = (1u << 1) | (1u << 11);
+  if ((d & tiles) != tiles || (c & vectors) != vectors) return false;
   if (__get_cpuid_count(7, 1, &a, &b, &c, &d) == 0 || (a & (1u << 5)) == 0) return false;
   constexpr long request = 0x1023, tile_data = 18;
   return syscall(SYS_arch_prctl, request, tile_data) == 0;

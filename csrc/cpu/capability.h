@@ -3,7 +3,8 @@
 
 namespace aigc_assets {
 
-// kAvx512 is F, BW, DQ and VL. kAmx adds tiles (bf16, int8) and the bf16 and int8 dot products.
+// kAvx512 is F, BW, DQ and VL. kAmx adds tiles (bf16, int8), the bf16 and int8 dot products,
+// and VBMI.
 enum class Capability { kPortable = 0, kAvx2 = 1, kAvx512 = 2, kAmx = 3 };
 
 // The best one that both this processor and the limit (AIGC_ASSETS_CPU, or set later) allow.

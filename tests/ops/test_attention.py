@@ -190,7 +190,7 @@ def test_any_few_keys(batch, heads, length, keys, depth, dtype, arrange, seed) -
 @pytest.mark.native
 @pytest.mark.parametrize("dtype", (torch.float32, torch.bfloat16), ids=str)
 def test_loud_and_broken_scores(capability: str, dtype: torch.dtype) -> None:
-    """Scores of hundreds keep their softmax; NaN and infinity reach only who sees them."""
+    """Scores of hundreds keep their softmax; NaN is not lost, and stays in its head."""
     for loudness in (8.0, 60.0):
         budget = ErrorBudget()
         for seed in range(4):
@@ -200,15 +200,13 @@ def test_loud_and_broken_scores(capability: str, dtype: torch.dtype) -> None:
         budget.check()
     for part in range(3):
         for bad in (math.nan, math.inf):
-            inputs = draw((1, 1, 100, 32), 100, dtype)
+            inputs = draw((1, 2, 100, 32), 100, dtype)
             inputs[part][0, 0, 50, 3] = bad
-            found = slide(*inputs, 10, True)
-            reached = torch.zeros(100, dtype=torch.bool)
-            reached[50 : 51 if part == 0 else 60] = True
-            if part < 2:  # a value outside the band is multiplied by zero, and so may spoil it
-                assert found[:, :, ~reached].isfinite().all()
+            found = slide(*inputs, 10, True).isfinite().all(-1)
+            reached = slice(50, 51 if part == 0 else 60)
+            assert found[:, 1].all()
             if math.isnan(bad):  # an infinite key may also end in a weight of zero
-                assert not found[:, :, reached].isfinite().all(-1).any()
+                assert not found[:, 0, reached].any()
 
 
 def test_autocast() -> None:

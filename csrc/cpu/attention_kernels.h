@@ -1,0 +1,216 @@
+// The attention kernels that compute in vectors of floats, once for every instruction set: include
+// this after the target was switched on. All of it is in a nameless namespace; see vector.h.
+//
+// A few queries at a time: scores against panels of keys, which lie transposed, so that the lanes
+// are keys; the softmax over whole rows; then the weighted sum of values, where lanes are channels.
+#pragma once
+
+#include "attention_unit.h"
+#include "vector.h"
+
+namespace aigc_assets::attention {
+namespace {
+
+template <class V>
+struct Shape {
+  static constexpr int rows = 4;                         // queries in registers
+  static constexpr int vectors = V::width == 8 ? 2 : 4;  // vectors of keys or channels
+  static constexpr int panel = vectors * V::width;       // keys
+  static constexpr int block = 4 * rows;                 // queries in the first-level cache
+};
+
+// Room for one unit; every array begins at a multiple of 64 bytes.
+template <class F, class V>
+struct Room {
+  F *keys, *values, *queries, *scores, *row;
+  int panels, wide;  // panels of keys; channels rounded up to whole vectors
+
+  AIGC_INLINE Room(char* scratch, int key_count, int depth) {
+    using S = Shape<V>;
+    panels = (key_count + S::panel - 1) / S::panel;
+    wide = round_up(depth, V::width);
+    std::size_t used = 0;
+    const auto take = [&](std::size_t count) {
+      F* const at = reinterpret_cast<F*>(scratch + used);
+      used += (count * sizeof(F) + 63) / 64 * 64;
+      return at;
+    };
+    keys = take(std::size_t(panels) * S::panel * depth);
+    values = take(std::size_t(key_count) * wide);
+    queries = take(std::size_t(S::block) * wide);
+    scores = take(std::size_t(S::block) * panels * S::panel);
+    row = take(wide);
+    bytes = used;
+  }
+  std::size_t bytes;
+};
+
+// One row as numbers of type F, followed by zeros up to `wide`.
+template <class V, class T, class F>
+AIGC_INLINE void read_row(const Rows& rows, int i, int depth, int wide, F* to) {
+  int d = 0;
+  if (rows.offsets[i] != kNoRow) {
+    const T* from = reinterpret_cast<const T*>(rows.base + rows.offsets[i]);
+    for (; d + V::width <= depth; d += V::width) V::load(from + d).store(to + d);
+    for (; d < depth; ++d) to[d] = widen(from[d]);
+  }
+  for (; d < wide; ++d) to[d] = 0;
+}
+
+template <class V, class T, class F>
+void read_keys(const Unit& unit, const Room<F, V>& room) {
+  using S = Shape<V>;
+  for (int j = 0; j < room.panels * S::panel; ++j) {
+    F* const to = room.keys + std::size_t(j / S::panel) * S::panel * unit.depth + j % S::panel;
+    if (j < unit.keys) {
+      read_row<V, T>(unit.k, j, unit.depth, room.wide, room.row);
+      for (int d = 0; d < unit.depth; ++d) to[d * S::panel] = room.row[d];
+    } else {
+      for (int d = 0; d < unit.depth; ++d) to[d * S::panel] = 0;
+    }
+  }
+  for (int j = 0; j < unit.keys; ++j) {
+    read_row<V, T>(unit.v, j, unit.depth, room.wide, room.values + std::size_t(j) * room.wide);
+  }
+}
+
+// out[r][j] = sum over i of a[r][i] · b[i][j], for a few rows r and `N` vectors of columns j.
+template <class V, int N, class F>
+AIGC_INLINE void multiply(const F* a, std::int64_t a_stride, const F* b, std::int64_t b_stride,
+                          int count, F* out, std::int64_t out_stride) {
+  constexpr int R = Shape<V>::rows;
+  V sum[R][N];
+#pragma GCC unroll 4
+  for (int r = 0; r < R; ++r) {
+#pragma GCC unroll 4
+    for (int n = 0; n < N; ++n) sum[r][n] = V(0.0);
+  }
+  for (int i = 0; i < count; ++i) {
+    V column[N];
+#pragma GCC unroll 4
+    for (int n = 0; n < N; ++n) column[n] = V::load(b + i * b_stride + n * V::width);
+#pragma GCC unroll 4
+    for (int r = 0; r < R; ++r) {
+      const V one(a[r * a_stride + i]);
+#pragma GCC unroll 4
+      for (int n = 0; n < N; ++n) sum[r][n] = multiply_add(one, column[n], sum[r][n]);
+    }
+  }
+#pragma GCC unroll 4
+  for (int r = 0; r < R; ++r) {
+#pragma GCC unroll 4
+    for (int n = 0; n < N; ++n) sum[r][n].store(out + r * out_stride + n * V::width);
+  }
+}
+
+// Turns the scores of keys [begin, end) into weights that do not yet sum to 1; returns their sum.
+// Both ends are multiples of the width, and keys from `keys` on are none.
+template <class V, class F>
+AIGC_INLINE F soften(F* score, const F* bias, F scale, int begin, int end, int keys) {
+  const V factor(scale);
+  V most(-std::numeric_limits<F>::infinity());
+  for (int j = begin; j < end; j += V::width) {
+    multiply_add(V::load(score + j), factor, V::load(bias + j)).store(score + j);
+  }
+  for (int j = keys; j < end; ++j) score[j] = -std::numeric_limits<F>::infinity();
+  for (int j = begin; j < end; j += V::width) most = maximum(V::load(score + j), most);
+  const V largest(most.largest());
+  V sum(0.0);
+  for (int j = begin; j < end; j += V::width) {
+    const V weight = exponential(V::load(score + j) - largest);
+    weight.store(score + j);
+    sum = sum + weight;
+  }
+  return static_cast<F>(sum.sum());
+}
+
+template <class V, class T>
+void run_unit(const Unit& unit, char* scratch) {
+  using F = typename V::value_type;
+  using S = Shape<V>;
+  const Room<F, V> room(scratch, unit.keys, unit.depth);
+  read_keys<V, T>(unit, room);
+  const int depth = unit.depth, wide = room.wide;
+  const std::int64_t stride = std::int64_t(room.panels) * S::panel;
+  const F* const bias = static_cast<const F*>(unit.bias);
+  const F scale = static_cast<F>(unit.scale);
+
+  for (int first = 0; first < unit.queries; first += S::block) {
+    const int count = unit.queries - first < S::block ? unit.queries - first : S::block;
+    const int rows = round_up(count, S::rows);
+    for (int r = 0; r < rows; ++r) {
+      F* const to = room.queries + r * wide;
+      if (r < count) {
+        read_row<V, T>(unit.q, first + r, depth, wide, to);
+      } else {
+        for (int d = 0; d < wide; ++d) to[d] = 0;
+      }
+    }
+    // Of all of these queries together; what one of them alone does not see, its bias says.
+    int begin = first + unit.band_begin, end = first + count - 1 + unit.band_end;
+    begin = begin < 0 ? 0 : begin / S::panel * S::panel;
+    end = end > unit.keys ? unit.keys : end;
+    const int whole = round_up(end, V::width);
+    for (int panel = begin / S::panel; panel * S::panel < end; ++panel) {
+      const F* const keys = room.keys + std::size_t(panel) * S::panel * depth;
+      for (int r = 0; r < rows; r += S::rows) {
+        multiply<V, S::vectors>(room.queries + r * wide, wide, keys, S::panel, depth,
+                                room.scores + r * stride + panel * S::panel, stride);
+      }
+    }
+    F sums[S::block];
+    for (int r = 0; r < count; ++r) {
+      sums[r] = soften<V>(room.scores + r * stride, bias + (first + r) * unit.bias_stride, scale,
+                          begin, whole, unit.keys);
+    }
+    for (int r = 0; r < rows; r += S::rows) {
+      // The weighted sums go where the queries were.
+      F* const out = room.queries + r * wide;
+      const F *const weights = room.scores + r * stride + begin, *values = room.values;
+      values += std::int64_t(begin) * wide;
+      int d = 0;
+      for (; d + 4 * V::width <= wide && S::vectors == 4; d += 4 * V::width) {
+        multiply<V, S::vectors>(weights, stride, values + d, wide, end - begin, out + d, wide);
+      }
+      for (; d + 2 * V::width <= wide; d += 2 * V::width) {
+        multiply<V, 2>(weights, stride, values + d, wide, end - begin, out + d, wide);
+      }
+      if (d < wide) multiply<V, 1>(weights, stride, values + d, wide, end - begin, out + d, wide);
+    }
+    for (int r = 0; r < count; ++r) {
+      if (unit.out.offsets[first + r] == kNoRow) continue;
+      T* const to = reinterpret_cast<T*>(unit.out.base + unit.out.offsets[first + r]);
+      F* const from = room.queries + r * wide;
+      const V share(F(1) / sums[r]);
+      int d = 0;
+      for (; d + V::width <= depth; d += V::width) (V::load(from + d) * share).store(to + d);
+      for (; d < wide; d += V::width) (V::load(from + d) * share).store(from + d);
+      for (d = depth / V::width * V::width; d < depth; ++d) narrow(from[d], to + d);
+    }
+  }
+}
+
+void run(Format format, const Unit& unit, char* scratch) {
+  switch (format) {
+    case Format::kFloat32:
+      return run_unit<Vector, float>(unit, scratch);
+    case Format::kFloat16:
+      return run_unit<Vector, float16>(unit, scratch);
+    case Format::kBfloat16:
+      return run_unit<Vector, bfloat16>(unit, scratch);
+    case Format::kFloat64:
+      return run_unit<Scalar<double>, double>(unit, scratch);
+    case Format::kInt8:
+      break;
+  }
+}
+
+std::size_t scratch(Format format, int, int keys, int depth) {
+  if (format == Format::kFloat64) return Room<double, Scalar<double>>(nullptr, keys, depth).bytes;
+  return Room<float, Vector>(nullptr, keys, depth).bytes;
+}
+
+void nothing() {}
+
+}  // namespace
+}  // namespace aigc_assets::attention
