@@ -1,0 +1,23 @@
+// The decode kernels for AVX-512.
+#if defined(__x86_64__)
+
+#include <cmath>
+#include <cstdint>
+#include <cstring>
+#include <type_traits>
+
+#include "decode_work.h"
+// Not before: what stands above is compiled for any processor.
+#include "target_avx512.h"
+//
+#include "decode_kernels.h"
+
+namespace aigc_assets::decode {
+
+const Kernels kAvx512Kernels = {&rows, &product, &heads, &attend, &combine};
+
+}  // namespace aigc_assets::decode
+
+#include "target_end.h"
+
+#endif  // __x86_64__
