@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from aigc_assets import ops
-from aigc_assets.models.decoder_transformer import Block, Cache, DecoderTransformerConfig, rotary
+from aigc_assets.models.decoder_transformer import Block, DecoderTransformerConfig, rotary
 from aigc_assets.ops import (
     DecodeWeights,
     decode_block,
@@ -314,7 +314,7 @@ def test_is_a_block_of_the_decoder_transformer(dtype: torch.dtype) -> None:
     table = rotary(config.max_length, config.dim // config.num_heads).to(dtype)
     x = torch.randn(batch, length, config.dim, dtype=dtype)
     with torch.no_grad():
-        expected = block(x, table[:, :length], None, Cache(1), 0)
+        expected = block(x, table[:, :length], None, None, 0)
         caches = torch.full(
             (2, batch, config.num_heads, 16, config.dim // config.num_heads), torch.nan
         ).to(dtype)
