@@ -18,6 +18,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from aigc_assets.ops import conv3x3_act, conv_transpose4x4s2_act, neighborhood_attention
+
 
 @dataclass(frozen=True)
 class SaganConfig:
@@ -96,11 +98,11 @@ class MapGenerator(nn.Module):
         """
         context = torch.cat([style, self.theme(theme)], 1)
         spread = context[:, :, None, None].expand(-1, -1, *noise.shape[2:])
-        x = self.stem(wrap(torch.cat([noise, spread], 1)))
+        x = torus_conv(self.stem, torch.cat([noise, spread], 1))
         x = self.attention(self.up1(x, context))
         x = self.up2(x, context)
-        x = x + self.mix(wrap(F.leaky_relu(pixel_norm(x), 0.2)))
-        return F.pixel_shuffle(self.head(wrap(F.leaky_relu(pixel_norm(x), 0.2))), 2)
+        x = torus_conv(self.mix, F.leaky_relu(pixel_norm(x), 0.2), residual=x)
+        return F.pixel_shuffle(torus_conv(self.head, F.leaky_relu(pixel_norm(x), 0.2)), 2)
 
     def example_inputs(self, batch: int, generator: torch.Generator) -> tuple[Tensor, ...]:
         """Random inputs of ``forward`` of the smallest grid."""
@@ -212,8 +214,9 @@ class TorusUp(nn.Module):
     def forward(self, x: Tensor, context: Tensor) -> Tensor:
         """[B, width, H, W], [B, context] -> [B, out, 2H, 2W]."""
         x = pixel_norm(x) * (1 + self.gain(context))[:, :, None, None]
-        # One wrapped ring makes two wrong rings of output, which are cut off.
-        return self.conv(wrap(F.leaky_relu(x, 0.2)))[:, :, 2:-2, 2:-2]
+        x = F.leaky_relu(x, 0.2)
+        return conv_transpose4x4s2_act(x, self.conv.weight, self.conv.bias, activation="none",
+                                       padding_mode="circular")  # fmt: skip
 
 
 class LocalAttention(nn.Module):
@@ -230,51 +233,18 @@ class LocalAttention(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """[B, width, H, W] -> the same; cost grows with the area, not with its square."""
-        height, reach = x.shape[2], self.reach
-        q, k, v = self.qkv(pixel_norm(x)).chunk(3, 1)
-        strip = height if height <= 4 * reach + 4 else 2 * reach
-        parts = []
-        for top in range(0, height, strip):
-            rows = min(strip, height - top)
-            if rows + 2 * reach >= height:
-                index = torch.arange(height, device=x.device)
-            else:
-                index = torch.arange(top - reach, top + rows + reach, device=x.device) % height
-            mine = torch.arange(top, top + rows, device=x.device)
-            parts.append(self._attend(q[:, :, top : top + rows], k[:, :, index], v[:, :, index],
-                                      mine, index, height))  # fmt: skip
-        return x + self.out(torch.cat(parts, 2))
-
-    def _attend(self, q: Tensor, k: Tensor, v: Tensor, mine: Tensor, theirs: Tensor,
-                height: int) -> Tensor:  # fmt: skip
-        """Attention of the rows ``mine`` to the rows ``theirs`` of a torus ``height`` high."""
-        batch, channels, rows, width = q.shape
-        across = torch.arange(width, device=q.device)
-        dy = _offset(mine, theirs, height, self.reach)
-        dx = _offset(across, across, width, self.reach)
-        side = 2 * self.reach + 1
-        table = F.pad(self.bias.float(), (0, 1, 0, 1), value=float("-inf"))
-        dy, dx = dy.clamp(max=side), dx.clamp(max=side)
-        bias = table[:, dy[:, None, :, None], dx[None, :, None, :]]
-        bias = bias.reshape(1, self.num_heads, rows * width, -1)
-
-        def heads(t: Tensor) -> Tensor:
-            return t.reshape(batch, self.num_heads, channels // self.num_heads, -1).mT
-
-        score = heads(q) @ heads(k).mT * (channels // self.num_heads) ** -0.5
-        weight = torch.softmax(score.float() + bias, -1).to(v.dtype)
-        return (weight @ heads(v)).mT.reshape(batch, channels, rows, width)
+        batch, channels, height, width = x.shape
+        # Channels last, so that a token's queries, keys and values lie together.
+        qkv = self.qkv(pixel_norm(x)).permute(0, 2, 3, 1)
+        qkv = qkv.reshape(batch, height, width, 3, self.num_heads, channels // self.num_heads)
+        found = neighborhood_attention(qkv, self.bias, reach=self.reach, circular=True)
+        return x + self.out(found.flatten(3).permute(0, 3, 1, 2))
 
 
-def _offset(mine: Tensor, theirs: Tensor, size: int, reach: int) -> Tensor:
-    """Row of the bias table for each pair, [len(mine), len(theirs)]; > 2 reach when too far."""
-    return (theirs[None] - mine[:, None] + reach) % size
-
-
-def wrap(x: Tensor, ring: int = 1) -> Tensor:
-    """Pad both axes of [B, C, H, W] with what lies on the other side."""
-    x = torch.cat([x[:, :, -ring:], x, x[:, :, :ring]], 2)  # keeps channels_last, F.pad does not
-    return torch.cat([x[:, :, :, -ring:], x, x[:, :, :, :ring]], 3)
+def torus_conv(conv: nn.Conv2d, x: Tensor, residual: Tensor | None = None) -> Tensor:
+    """A 3x3 convolution whose both axes wrap around, plus ``residual``."""
+    return conv3x3_act(x, conv.weight, conv.bias, residual=residual, activation="none",
+                       padding_mode="circular")  # fmt: skip
 
 
 def pixel_norm(x: Tensor) -> Tensor:

@@ -220,7 +220,7 @@ def test_packing_keeps_the_convolution(source: Source) -> None:
     """Packed and unpacked again, the weight makes the same convolution."""
     x, weight, *_ = draw(source, (2, 3, 5, 4, 6)[: 3 + source.spatial], torch.float64)
     nothing = (None,) * 5
-    arguments = (source.kind, 5, 2, False, 0, 0.2)
+    arguments = (source.kind, 5, 2 if source is CONV1D3 else 1, False, 0, 0.2)
     found = phase_convolution(x, pack(weight, source.number), *nothing, *arguments)
     option = "zeros" if source.spatial == 2 else 2
     expected = by_torch(source)(x, weight, *nothing, "none", 0.2, option)

@@ -1,0 +1,159 @@
+// First step of a unit: its input as a scratch image that lies pixel by pixel, with its margins.
+// Include after the target was switched on.
+#pragma once
+
+#include <cstring>
+#include <type_traits>
+
+#include "phase_convolution_unit.h"
+#include "transpose.h"
+#include "vector.h"
+
+namespace aigc_assets::phase_convolution {
+namespace {
+
+// The first `count` lanes from memory, zeros behind them.
+template <class V, class T>
+AIGC_INLINE V load_some(const T* from, int64_t count) {
+  if (count >= V::width) return V::load(from);
+  T lanes[V::width] = {};
+  for (int64_t i = 0; i < count; ++i) lanes[i] = from[i];
+  return V::load(lanes);
+}
+
+template <class V, class T>
+AIGC_INLINE void store_some(V value, T* to, int64_t count) {
+  if (count >= V::width) {
+    value.store(to);
+    return;
+  }
+  T lanes[V::width];
+  value.store(lanes);
+  for (int64_t i = 0; i < count; ++i) to[i] = lanes[i];
+}
+
+// Number i of parameters that have type T or are float32.
+template <class F, class T>
+AIGC_INLINE F value_at(const Values& values, int64_t i) {
+  return values.is_float32 ? static_cast<F>(static_cast<const float*>(values.data)[i])
+                           : static_cast<F>(widen(static_cast<const T*>(values.data)[i]));
+}
+
+// Copies pixels of T to pixels of S, `width` numbers each, zeros behind the channels.
+template <class V, class T, class S>
+class InputCopy {
+  using F = typename V::value_type;
+
+ public:
+  InputCopy(const Problem& problem, const Unit& unit, int64_t width, const Room& room)
+      : p_(problem), unit_(unit), width_(width), to_(static_cast<S*>(room.input)) {
+    image_ = static_cast<const T*>(p_.x) + unit.image * p_.x_batch;
+    if (p_.style.data == nullptr) return;
+    F* const style = static_cast<F*>(room.style);
+    const int64_t first = unit.image * p_.style.batch_stride;
+    for (int64_t c = 0; c < p_.inputs; ++c) style[c] = value_at<F, T>(p_.style, first + c);
+    for (int64_t c = p_.inputs; c < width_; ++c) style[c] = 0;
+    style_ = style;
+  }
+
+  void run() const {
+    const Scratch scratch(p_, unit_);
+    const int64_t margin = p_.margin(), above = p_.row_margin();
+    S* to = to_;
+    for (int64_t i = -above; i < unit_.rows + above; ++i, to += scratch.pitch * width_) {
+      int64_t row = unit_.row + i;
+      if (p_.circular) row = row < 0 ? row + p_.height : row % p_.height;
+      if (row < 0 || row >= p_.height) {
+        zero(to, scratch.pitch);
+        continue;
+      }
+      // Columns before, within and after the image.
+      const int64_t first = unit_.column - margin, last = unit_.column + unit_.columns + margin;
+      const int64_t begin = first < 0 ? 0 : first, end = last > p_.width ? p_.width : last;
+      const T* const from = image_ + row * p_.x_row;
+      if (begin > first) outside(from, first, begin, to);
+      copy(from, begin, end, to + (begin - first) * width_);
+      if (last > end && scratch.pitch == last - first) {
+        outside(from, end, last, to + (end - first) * width_);
+      }
+    }
+    zero(to, 2 * margin + kSlack);
+  }
+
+ private:
+  void zero(S* to, int64_t pixels) const { std::memset(to, 0, pixels * width_ * sizeof(S)); }
+
+  void outside(const T* from, int64_t begin, int64_t end, S* to) const {
+    if (!p_.circular) {
+      zero(to, end - begin);
+      return;
+    }
+    for (int64_t j = begin; j < end; ++j) {
+      const int64_t column = (j % p_.width + p_.width) % p_.width;
+      copy(from, column, column + 1, to + (j - begin) * width_);
+    }
+  }
+
+  // Columns [begin, end) of a row.
+  void copy(const T* row, int64_t begin, int64_t end, S* to) const {
+    if (p_.x_channel == 1) {
+      copy_pixels(row + begin * p_.x_column, end - begin, to);
+    } else {
+      copy_planes(row + begin * p_.x_column, end - begin, to);
+    }
+  }
+
+  void copy_pixels(const T* from, int64_t count, S* to) const {
+    if constexpr (std::is_same_v<T, S>) {
+      if (style_ == nullptr) {
+        if (width_ == p_.inputs && p_.x_column == width_) {
+          std::memcpy(to, from, count * width_ * sizeof(S));
+          return;
+        }
+        const int64_t rest = width_ - p_.inputs;
+        for (int64_t j = 0; j < count; ++j, from += p_.x_column, to += width_) {
+          std::memcpy(to, from, p_.inputs * sizeof(S));
+          std::memset(to + p_.inputs, 0, rest * sizeof(S));
+        }
+        return;
+      }
+    }
+    for (int64_t j = 0; j < count; ++j, from += p_.x_column, to += width_) {
+      for (int64_t c = 0; c < width_; c += V::width) {
+        V value = load_some<V>(from + (c < p_.inputs ? c : 0), p_.inputs - c);
+        if (style_ != nullptr) value = value * V::load(style_ + c);
+        value.store(to + c);
+      }
+    }
+  }
+
+  void copy_planes(const T* from, int64_t count, S* to) const {
+    constexpr int n = V::width;
+    for (int64_t c = 0; c < width_; c += n) {
+      for (int64_t j = 0; j < count; j += n) {
+        V square[n];
+        for (int k = 0; k < n; ++k) {
+          if (c + k >= p_.inputs) {
+            square[k] = V(0.0);
+            continue;
+          }
+          square[k] = load_some<V>(from + (c + k) * p_.x_channel + j, count - j);
+          if (style_ != nullptr) square[k] = square[k] * V(style_[c + k]);
+        }
+        transpose(square);
+        const int64_t some = count - j < n ? count - j : n;
+        for (int64_t k = 0; k < some; ++k) square[k].store(to + (j + k) * width_ + c);
+      }
+    }
+  }
+
+  const Problem& p_;
+  const Unit& unit_;
+  const int64_t width_;
+  S* const to_;
+  const T* image_;
+  const F* style_ = nullptr;
+};
+
+}  // namespace
+}  // namespace aigc_assets::phase_convolution
