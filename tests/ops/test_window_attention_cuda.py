@@ -1,0 +1,140 @@
+"""Windows and neighbourhoods on the GPU, without one: under the fiber launcher, and by nvcc."""
+
+from __future__ import annotations
+
+import ctypes
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor
+
+from aigc_assets.ops.window_attention import (
+    neighborhood_attention_reference,
+    window_attention_reference,
+)
+from tests.ops.cuda_kernels import FORMATS, Guarded, build_emulator, compile_kernels, pointer
+from tests.ops.numerics import ErrorBudget, exact_and_plain
+from tests.ops.test_window_attention import draw
+
+# (B, H, W, heads, D), window or reach, shift or whether the map is a torus.
+Case = tuple[tuple[int, ...], int, int]
+WINDOWS: tuple[Case, ...] = (
+    ((1, 8, 8, 1, 32), 8, 0),
+    ((2, 8, 16, 2, 32), 8, 4),
+    ((1, 7, 14, 3, 16), 7, 3),  # 49 tokens: the last group of 16 has one query
+    ((1, 8, 8, 5, 64), 4, 2),  # four heads share a block, and then one has it alone
+    ((1, 10, 5, 3, 48), 5, 1),  # two heads share a block
+    ((2, 4, 2, 3, 5), 2, 1),
+    ((1, 1, 3, 1, 1), 1, 0),
+    ((1, 12, 24, 1, 33), 12, 5),  # three tiles of queries, three blocks of keys
+    ((1, 9, 9, 1, 128), 9, 2),
+    ((1, 4, 8, 1, 130), 4, 1),  # wider than any tile
+)
+NEIGHBORHOODS: tuple[Case, ...] = (
+    ((1, 8, 8, 1, 32), 1, 1),
+    ((1, 10, 9, 2, 16), 3, 1),
+    ((2, 5, 11, 1, 64), 2, 0),
+    ((1, 17, 3, 1, 7), 1, 1),
+    ((1, 1, 1, 2, 8), 0, 1),
+    ((1, 3, 4, 1, 128), 6, 0),  # farther than the map is wide
+    ((1, 9, 8, 1, 130), 1, 1),
+)
+LARGE_TABLES: tuple[tuple[bool, Case], ...] = (
+    (True, ((1, 33, 33, 1, 8), 33, 1)),  # 65 x 65 biases stay in global memory
+    (False, ((1, 40, 5, 1, 8), 25, 0)),
+)
+
+
+@pytest.fixture(scope="module")
+def emulator(tmp_path_factory: pytest.TempPathFactory) -> ctypes.CDLL:
+    return build_emulator(tmp_path_factory, "window_attention_fiber")
+
+
+def run(
+    emulator: ctypes.CDLL, windows: bool, qkv: Tensor, table: Tensor | None, case: Case, seed: int
+) -> Tensor:
+    """One launch between guards; ``seed`` also decides how the tensors lie in memory."""
+    sizes, near, how = case
+    misaligned, strided = seed % 2 == 1, seed % 3 == 2
+    order = (0, 3, 1, 4, 2, 5) if strided else (0, 1, 2, 3, 4, 5)
+    inverse = [order.index(i) for i in range(6)]
+    inputs = Guarded.of(qkv.permute(order), misaligned)
+    laid = inputs.tensor.permute(inverse)
+    biases = None if table is None else Guarded.of(table, misaligned)
+    y = Guarded(sizes, qkv.dtype, misaligned)
+    whole_rows = sizes[-1] * qkv.element_size() % 16 == 0
+    strides = laid.stride()[:5]
+    function = emulator.run_windows if windows else emulator.run_neighborhoods
+    function(
+        FORMATS.index(qkv.dtype), pointer(inputs), pointer(biases),
+        ctypes.c_bool(table is not None and table.dtype == torch.float32),
+        ctypes.c_bool(whole_rows and not misaligned), (ctypes.c_int64 * 5)(*sizes),
+        (ctypes.c_int64 * 5)(*strides), near, ctypes.c_int(how), ctypes.c_uint(seed), pointer(y),
+    )  # fmt: skip
+    y.check()
+    return y.tensor
+
+
+def check(
+    emulator: ctypes.CDLL, windows: bool, cases: tuple[Case, ...], dtype: torch.dtype
+) -> None:
+    reference = window_attention_reference if windows else neighborhood_attention_reference
+    budget = ErrorBudget()
+    for number, case in enumerate(cases):
+        sizes, near, how = case
+        qkv, table = draw(sizes, 2 * near - 1 if windows else 2 * near + 1, dtype, number)
+        biases = None if number % 4 == 3 else table.float() if number % 4 == 2 else table
+        expected = exact_and_plain(reference, (qkv, biases, near, how if windows else bool(how)))
+        first = run(emulator, windows, qkv, biases, case, number)
+        budget.add(first, *expected)
+        for seed in (number + 1, number + 2) if number < 3 else (number + 1,):
+            again = run(emulator, windows, qkv, biases, case, seed)
+            torch.testing.assert_close(first, again, rtol=0, atol=0)
+    budget.check()
+
+
+@pytest.mark.native
+@pytest.mark.parametrize("dtype", FORMATS, ids=str)
+def test_windows_under_fibers(emulator: ctypes.CDLL, dtype: torch.dtype) -> None:
+    """Against the reference, and the same bytes for any order of threads and any strides."""
+    check(emulator, True, WINDOWS, dtype)
+
+
+@pytest.mark.native
+@pytest.mark.parametrize("dtype", FORMATS, ids=str)
+def test_neighborhoods_under_fibers(emulator: ctypes.CDLL, dtype: torch.dtype) -> None:
+    check(emulator, False, NEIGHBORHOODS, dtype)
+
+
+@pytest.mark.native
+@pytest.mark.parametrize("dtype", (torch.float32, torch.bfloat16), ids=str)
+def test_tables_in_global_memory(emulator: ctypes.CDLL, dtype: torch.dtype) -> None:
+    for windows, case in LARGE_TABLES:
+        sizes, near, how = case
+        reference = window_attention_reference if windows else neighborhood_attention_reference
+        qkv, table = draw(sizes, 2 * near - 1 if windows else 2 * near + 1, dtype)
+        budget = ErrorBudget()
+        found = run(emulator, windows, qkv, table, case, 0)
+        inputs = (qkv, table, near, how if windows else bool(how))
+        budget.add(found, *exact_and_plain(reference, inputs))
+        budget.check()
+
+
+@pytest.mark.nvcc
+def test_compiles_for_all_architectures(tmp_path: Path) -> None:
+    """Registers for the blocks that have to fit a multiprocessor; tensor cores where they pay."""
+    compiled = compile_kernels(tmp_path, "csrc/cuda/window_attention.cu")
+    assert len(compiled.kernels) == 2 * 2 * (2 * 3 + 3 + 4 + 3)
+    for head, registers in ((32, 128), (64, 168), (128, 255)):
+        for dtype, name in (("bf16", "8bfloat16"), ("f16", "7float16")):
+            compiled.check_budget(
+                f"attention_mma_kernelINS_{name}ELi{head}E", registers,
+                rf"mma\.sync\S*m16n8k16\S*\.{dtype}\.", r"ldmatrix\S*x4\.trans",
+                r"cp\.async\.cg", r"st\.global\.v4", without=(r"\.f64", r"\.local"),
+            )  # fmt: skip
+        compiled.check_budget(
+            f"attention_fma_kernelILi{head}E", registers, r"cp\.async\.cg", r"st\.global\.v4",
+            without=(r"\.f64", r"\.local"),
+        )  # fmt: skip
+    compiled.check_budget("attention_plain_kernel", 128)
