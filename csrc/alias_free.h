@@ -34,6 +34,27 @@ AIGC_INLINE F tap(int k) {
   return F(taps[k < 6 ? k : 11 - k]);
 }
 
+// The same two sums with six weights of one's own in the place of the half filter; added to `sum`.
+template <class F, class Read>
+AIGC_INLINE F add_before(const F (&half)[6], F sum, Read x) {
+  sum = multiply_add(half[0], x(-3), sum);
+  sum = multiply_add(half[2], x(-2), sum);
+  sum = multiply_add(half[4], x(-1), sum);
+  sum = multiply_add(half[5], x(0), sum);
+  sum = multiply_add(half[3], x(1), sum);
+  return multiply_add(half[1], x(2), sum);
+}
+
+template <class F, class Read>
+AIGC_INLINE F add_after(const F (&half)[6], F sum, Read x) {
+  sum = multiply_add(half[1], x(-2), sum);
+  sum = multiply_add(half[3], x(-1), sum);
+  sum = multiply_add(half[5], x(0), sum);
+  sum = multiply_add(half[4], x(1), sum);
+  sum = multiply_add(half[2], x(2), sum);
+  return multiply_add(half[0], x(3), sum);
+}
+
 // Sum of x(-3) .. x(2), weighted by the odd taps in falling order.
 template <class F, class Read>
 AIGC_INLINE F sum_before(Read x) {
@@ -133,6 +154,13 @@ template <class F>
 AIGC_INLINE F snake(F u, F alpha, F inverse_beta) {
   const F s = sine(alpha * u);
   return multiply_add(s * s, inverse_beta, u);
+}
+
+// sin²(pi·r) for |r| <= 1/2 is r²·(c0 + c1·r² + .. + c5·r^10), minimax; its error is below 6e-9.
+AIGC_INLINE constexpr double bump_coefficient(int k) {
+  constexpr double coefficients[6] = {9.869602920254831,   -32.46958111609776, 42.72538479522065,
+                                      -30.085953232082876, 12.990730552328865, -3.27294627141681};
+  return coefficients[k];
 }
 
 template <class F>

@@ -37,11 +37,17 @@ Tensor with_dense_rows(const Tensor& tensor) {
   return torch::stable::contiguous(tensor);
 }
 
+// Alpha and beta of a channel, read where they are.
 struct Parameters {
-  std::vector<double> alpha, inverse_beta;  // [C]
+  const void *alphas, *betas;  // [C]
+  int64_t alpha_step, beta_step;
+  Format format;
+
+  double alpha(int64_t c) const { return read(alphas, format, c * alpha_step); }
+  double inverse_beta(int64_t c) const { return 1.0 / (read(betas, format, c * beta_step) + 1e-9); }
 };
 
-Parameters read_parameters(const Tensor& x,      // [B, C, T]
+Parameters check_arguments(const Tensor& x,      // [B, C, T]
                            const Tensor& alpha,  // [C]
                            const Tensor& beta    // [C]
 ) {
@@ -50,21 +56,25 @@ Parameters read_parameters(const Tensor& x,      // [B, C, T]
   STD_TORCH_CHECK(
       alpha.dim() == 1 && alpha.size(0) == channels && beta.dim() == 1 && beta.size(0) == channels,
       "aa_snake1d: expected alpha and beta of shape [C]");
-  Parameters parameters;
-  for (int64_t c = 0; c < channels; ++c) {
-    const double b = read(beta.const_data_ptr(), format_of(beta, "aa_snake1d"), c * beta.stride(0));
-    parameters.alpha.push_back(
-        read(alpha.const_data_ptr(), format_of(alpha, "aa_snake1d"), c * alpha.stride(0)));
-    parameters.inverse_beta.push_back(1.0 / (b + 1e-9));
-  }
-  return parameters;
+  STD_TORCH_CHECK(alpha.scalar_type() == beta.scalar_type(),
+                  "aa_snake1d: expected alpha and beta of one dtype");
+  return {alpha.const_data_ptr(), beta.const_data_ptr(), alpha.stride(0), beta.stride(0),
+          format_of(alpha, "aa_snake1d")};
 }
 
-const char* row_of(const Tensor& tensor, int64_t b, int64_t c) {
-  const int64_t offset = b * tensor.stride(0) + c * tensor.stride(1);
-  return static_cast<const char*>(tensor.const_data_ptr()) +
-         offset * static_cast<int64_t>(tensor.element_size());
-}
+// Where the rows of a tensor begin; asking the tensor for every tile would cost more than the tile.
+struct Rows {
+  const char* data;
+  int64_t batch_step, channel_step;  // bytes
+
+  explicit Rows(const Tensor& tensor)
+      : data(static_cast<const char*>(tensor.const_data_ptr())),
+        batch_step(tensor.stride(0) * static_cast<int64_t>(tensor.element_size())),
+        channel_step(tensor.stride(1) * static_cast<int64_t>(tensor.element_size())) {}
+  const char* operator()(int64_t b, int64_t c) const {
+    return data + b * batch_step + c * channel_step;
+  }
+};
 
 // Calls run(unit, b, c, begin, end) for every tile of every row, on torch's threads.
 template <class Run>
@@ -82,11 +92,12 @@ Tensor aa_snake1d_cpu(const Tensor& x,      // [B, C, T]
                       const Tensor& alpha,  // [C]
                       const Tensor& beta    // [C]
 ) {
-  const Parameters parameters = read_parameters(x, alpha, beta);
+  const Parameters parameters = check_arguments(x, alpha, beta);
   const int64_t batch = x.size(0), channels = x.size(1), length = x.size(2);
   const int64_t tiles = (length + kTile - 1) / kTile;
   const Format format = format_of(x, "aa_snake1d");
   const Tensor source = with_dense_rows(x);
+  const Rows rows(source);
   Tensor y = torch::stable::new_empty(x, {batch, channels, length});
   char* const out = static_cast<char*>(y.mutable_data_ptr());
   const int64_t row_bytes = length * static_cast<int64_t>(x.element_size());
@@ -94,8 +105,8 @@ Tensor aa_snake1d_cpu(const Tensor& x,      // [B, C, T]
   for_each_tile(batch, channels, length, tiles,
                 [&](int64_t, int64_t b, int64_t c, int64_t begin, int64_t end) {
                   use.forward(format,
-                              {row_of(source, b, c), out + (b * channels + c) * row_bytes, length,
-                               begin, end, parameters.alpha[c], parameters.inverse_beta[c]});
+                              {rows(b, c), out + (b * channels + c) * row_bytes, length, begin, end,
+                               parameters.alpha(c), parameters.inverse_beta(c)});
                 });
   return y;
 }
@@ -105,7 +116,7 @@ std::tuple<Tensor, Tensor, Tensor> aa_snake1d_backward_cpu(const Tensor& grad,  
                                                            const Tensor& alpha,  // [C]
                                                            const Tensor& beta    // [C]
 ) {
-  const Parameters parameters = read_parameters(x, alpha, beta);
+  const Parameters parameters = check_arguments(x, alpha, beta);
   const int64_t batch = x.size(0), channels = x.size(1), length = x.size(2);
   STD_TORCH_CHECK(grad.dim() == 3 && grad.size(0) == batch && grad.size(1) == channels &&
                       grad.size(2) == length && grad.scalar_type() == x.scalar_type(),
@@ -113,6 +124,7 @@ std::tuple<Tensor, Tensor, Tensor> aa_snake1d_backward_cpu(const Tensor& grad,  
   const int64_t tiles = (length + kTile - 1) / kTile;
   const Format format = format_of(x, "aa_snake1d");
   const Tensor source = with_dense_rows(x), outer = with_dense_rows(grad);
+  const Rows rows(source), outer_rows(outer);
   Tensor dx = torch::stable::new_empty(x, {batch, channels, length});
   Tensor dalpha = torch::stable::new_empty(alpha, {channels});
   Tensor dbeta = torch::stable::new_empty(beta, {channels});
@@ -122,10 +134,10 @@ std::tuple<Tensor, Tensor, Tensor> aa_snake1d_backward_cpu(const Tensor& grad,  
   const Kernels& use = kernels();
   for_each_tile(batch, channels, length, tiles,
                 [&](int64_t unit, int64_t b, int64_t c, int64_t begin, int64_t end) {
-                  use.backward(format, {row_of(outer, b, c), row_of(source, b, c),
-                                        out + (b * channels + c) * row_bytes, length, begin, end,
-                                        parameters.alpha[c], parameters.inverse_beta[c],
-                                        &alpha_sums[unit], &beta_sums[unit]});
+                  use.backward(format,
+                               {outer_rows(b, c), rows(b, c), out + (b * channels + c) * row_bytes,
+                                length, begin, end, parameters.alpha(c), parameters.inverse_beta(c),
+                                &alpha_sums[unit], &beta_sums[unit]});
                 });
   for (int64_t c = 0; c < channels; ++c) {
     double a = 0, b = 0;

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <cstdint>
 #include <cstring>
+#include <type_traits>
 
 #include "alias_free_tile.h"
 // Not before: what stands above is compiled for any processor.

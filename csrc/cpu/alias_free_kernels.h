@@ -70,38 +70,131 @@ class Sum {
   int count_ = 0;
 };
 
+// What one channel's samples go through. With a vector, the doubled signal is measured in half
+// turns of the sine: the filters take the factor |alpha|/pi in and out again at no cost, the phase
+// is what remains of a number behind its point, and one polynomial, which holds the size of the
+// bump as well, gives sin² without a sine.
+template <class V>
+struct Channel {
+  V up[6], down[6], bump[6];
+
+  AIGC_INLINE Channel(double alpha, double inverse_beta) {
+    double scale = (alpha < 0 ? -alpha : alpha) * 0.31830988618379067;
+    if (!(scale > 1e-17)) {  // the sine is too small to be seen beside any u
+      scale = 1;
+      inverse_beta = 0;
+    }
+    const double back = 1 / scale;
+    for (int k = 0; k < 6; ++k) {
+      up[k] = V(2 * scale * tap<double>(k));
+      down[k] = V(back * tap<double>(k));
+      bump[k] = V(bump_coefficient(k) * scale * inverse_beta);
+    }
+  }
+  AIGC_INLINE V bend(V t) const {
+    const V r = beyond_whole(t), z = r * r;
+    V p = multiply_add(bump[5], z, bump[4]);
+    p = multiply_add(p, z, bump[3]);
+    p = multiply_add(p, z, bump[2]);
+    p = multiply_add(p, z, bump[1]);
+    return multiply_add(multiply_add(p, z, bump[0]), z, t);
+  }
+};
+
+template <class F>
+struct Channel<Scalar<F>> {
+  using V = Scalar<F>;
+  V up[6], down[6], alpha, inverse_beta;
+
+  AIGC_INLINE Channel(double a, double b) : alpha(a), inverse_beta(b) {
+    for (int k = 0; k < 6; ++k) {
+      up[k] = V(2 * tap<double>(k));
+      down[k] = V(tap<double>(k));
+    }
+  }
+  AIGC_INLINE V bend(V u) const { return snake(u, alpha, inverse_beta); }
+};
+
+// Samples [from, to) around `begin` of a row, to[s - begin] being sample s; beyond its ends the row
+// repeats its last sample. Whole vectors are written, up to one too many on either side.
+template <class V, class T>
+void copy_extended(const T* row, int64_t length, int64_t begin, int64_t from, int64_t until,
+                   typename V::value_type* to) {
+  const int64_t first = from < 0 ? 0 : from, last = until > length ? length : until;
+  typename V::value_type* const at = to + (first - begin);
+  const int64_t count = last - first;
+  int64_t i = 0;
+  for (; i + V::width <= count; i += V::width) V::load(row + first + i).store(at + i);
+  if (i < count && count >= V::width) {
+    V::load(row + last - V::width).store(at + count - V::width);
+  } else {
+    for (; i < count; ++i) at[i] = widen(row[first + i]);
+  }
+  const V front(widen(row[0])), back(widen(row[length - 1]));
+  for (i = first - V::width; i > from - V::width; i -= V::width) front.store(to + (i - begin));
+  for (i = last; i < until; i += V::width) back.store(to + (i - begin));
+}
+
 template <class V, class T>
 void forward_tile(const ForwardTile& tile) {
   using F = typename V::value_type;
-  alignas(64) F x[kRoom], even[kRoom], odd[kRoom], y[kRoom];
-  const int64_t length = tile.length;
-  const int count = static_cast<int>(tile.end - tile.begin);
-  const int wide = count + 2 * kReach;
-  const V alpha(tile.alpha), inverse_beta(tile.inverse_beta);
+  constexpr int kBefore = V::width > kReach ? V::width : kReach;  // whole vectors
+  constexpr int kMargin = 2 * 16;                                 // at least kBefore and a reach
+  alignas(64) F wave[kTile + 3 * kMargin], evens[kTile + 3 * kMargin], odds[kTile + 3 * kMargin];
+  const int64_t length = tile.length, begin = tile.begin;
+  const int count = static_cast<int>(tile.end - begin);
+  const bool is_first = begin == 0;
+  const Channel<V> channel(tile.alpha, tile.inverse_beta);
 
-  // x[i] is sample begin - 6 + i; even[i] and odd[i] belong to sample begin - 3 + i.
-  const T* row = static_cast<const T*>(tile.x);
-  const F first = widen(row[0]), last = widen(row[length - 1]);
-  gather<V>(row, length, tile.begin - 2 * kReach, wide + 2 * kReach, x,
-            [=](int64_t i) { return i < 0 ? first : last; });
-  for (int i = 0; i < wide; i += V::width) {
-    const Reader<V> read{x + i + kReach};
-    const V u0 = V(2.0) * sum_before<V>(read), u1 = V(2.0) * sum_after<V>(read);
-    snake(u0, alpha, inverse_beta).store(even + i);
-    snake(u1, alpha, inverse_beta).store(odd + i);
+  // Index 0 is the first sample of the tile, everywhere. The neighbours of the tile are bent too,
+  // in whole vectors.
+  const T* const row = static_cast<const T*>(tile.x);
+  F *const even = evens + kMargin, *const odd = odds + kMargin;
+  const int from = is_first ? 0 : -kBefore;
+  const int wanted = count + kReach;
+  const int until = length - begin < wanted ? static_cast<int>(length - begin) : wanted;
+  const int beyond = (until + V::width - 1) / V::width * V::width + kReach;  // the last one read
+  const F* x = wave + kMargin;
+  if constexpr (std::is_same_v<T, F>) {
+    if (!is_first && begin + beyond <= length) x = row + begin;
   }
-  if (tile.begin == 0) {
-    for (int i = 0; i < kReach; ++i) even[i] = odd[i] = even[kReach];
+  if (x == wave + kMargin) {
+    copy_extended<V>(row, length, begin, begin + from - kReach, begin + beyond, wave + kMargin);
   }
-  const int beyond = static_cast<int>(length - tile.begin) + kReach;
-  for (int i = beyond; i < wide; ++i) even[i] = odd[i] = odd[beyond - 1];
-  for (int i = wide; i < wide + V::width; ++i) even[i] = odd[i] = 0;
+  for (int i = from; i < until; i += V::width) {
+    const Reader<V> read{x + i};
+    channel.bend(add_before(channel.up, V(0.0), read)).store(even + i);
+    channel.bend(add_after(channel.up, V(0.0), read)).store(odd + i);
+  }
+  if (is_first) {
+    const V first(even[0]);
+    for (int i = -kBefore; i < 0; i += V::width) {
+      first.store(even + i);
+      first.store(odd + i);
+    }
+  }
+  if (until < wanted) {
+    const V last(odd[until - 1]);
+    for (int i = until; i < wanted; i += V::width) {
+      last.store(even + i);
+      last.store(odd + i);
+    }
+  }
 
-  for (int i = 0; i < count; i += V::width) {
-    const Reader<V> from_even{even + i + kReach}, from_odd{odd + i + kReach};
-    decimate<V>(from_even, from_odd).store(y + i);
+  T* const y = static_cast<T*>(tile.y) + begin;
+  const auto decimated = [&](int i) {
+    const V sum = add_after(channel.down, V(0.0), Reader<V>{even + i});
+    return add_before(channel.down, sum, Reader<V>{odd + i});
+  };
+  int i = 0;
+  for (; i + V::width <= count; i += V::width) decimated(i).store(y + i);
+  if (i < count && count >= V::width) {
+    decimated(count - V::width).store(y + count - V::width);
+  } else if (i < count) {
+    F few[V::width];
+    decimated(i).store(few);
+    for (int k = 0; i + k < count; ++k) narrow(few[k], y + i + k);
   }
-  scatter<V>(y, count, static_cast<T*>(tile.y) + tile.begin);
 }
 
 template <class V, class T>

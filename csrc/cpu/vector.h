@@ -130,6 +130,10 @@ struct Vector {
   friend AIGC_INLINE Vector round_even(Vector a) {
     return _mm512_roundscale_ps(a.v, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
   }
+  // a - round_even(a), in [-1/2, 1/2].
+  friend AIGC_INLINE Vector beyond_whole(Vector a) {
+    return _mm512_reduce_ps(a.v, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+  }
   // Zero where |a| exceeds the limit; a NaN stays.
   friend AIGC_INLINE Vector keep_if_within(Vector a, double limit) {
     const __m512 bound = _mm512_set1_ps(static_cast<float>(limit));
@@ -223,6 +227,8 @@ struct Vector {
   friend AIGC_INLINE Vector round_even(Vector a) {
     return _mm256_round_ps(a.v, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
   }
+  // a - round_even(a), in [-1/2, 1/2].
+  friend AIGC_INLINE Vector beyond_whole(Vector a) { return a - round_even(a); }
   // Zero where |a| exceeds the limit; a NaN stays.
   friend AIGC_INLINE Vector keep_if_within(Vector a, double limit) {
     const __m256 bound = _mm256_set1_ps(static_cast<float>(limit));
