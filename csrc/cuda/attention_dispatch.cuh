@@ -12,6 +12,11 @@ namespace aigc_assets::attention {
 constexpr int kPassing = 64;   // keys that arrive while others are multiplied
 constexpr int kStaying = 128;  // keys that stay, for as many queries as there are
 
+constexpr int kMostShared = 99 * 1024;  // of a block, on the smallest GPUs that run code for sm_80
+static_assert(mma_shared<128, kPassing>(2, kMostStaged) <= kMostShared);
+static_assert(mma_shared<128, kStaying>(1, 0) <= kMostShared);
+static_assert(fma_shared<128>(kMostStaged) <= kMostShared);
+
 // Calls launch(kernel, blocks, threads, bytes of shared memory, arguments of the kernel...), maybe
 // twice. scratch(count) is global memory for so many floats.
 template <class T, class Geometry, class Launch, class Scratch>

@@ -58,14 +58,17 @@ __global__ void __launch_bounds__(kFmaThreads, blocks_per_processor<kHead>())
       a.expanded + static_cast<int64_t>(place.first_head() + own_head) * geometry.limit();
 
   for (int tile = 0; tile < place.tiles(); ++tile) {
-    Query rows[4];
+    int row_codes[4];
+    int64_t to[4];  // negative where there is no query
     const float* q[4];
     float o[4][kParts][kVector] = {};
     float most[4], sum[4] = {};
 #pragma unroll
     for (int i = 0; i < 4; ++i) {
-      rows[i] = place.query(tile * kTile + first + kStride * i);
-      q[i] = a.q + (rows[i].from < 0 ? 0 : rows[i].from);
+      const Query query = place.query(tile * kTile + first + kStride * i);
+      row_codes[i] = query.code;
+      to[i] = query.to;
+      q[i] = a.q + (query.from < 0 ? 0 : query.from);
       most[i] = minus_infinity<float>();
     }
 
@@ -77,10 +80,12 @@ __global__ void __launch_bounds__(kFmaThreads, blocks_per_processor<kHead>())
         wait_for_copies<0>();
         __syncthreads();
       }
+#pragma unroll 1
       for (int chunk = 0; chunk < kFmaBlock; chunk += kChunk) {
         if (begin + chunk >= range.last || begin + chunk + kChunk <= range.first) continue;
         float s[4][kKeys] = {};
         const unsigned char* const k_lane = k + (chunk + column) * kPitch;
+#pragma unroll 1
         for (int d = 0; d < a.head; d += kVector) {
           Pack<float> q_part[4], k_part[kKeys];
 #pragma unroll
@@ -106,7 +111,7 @@ __global__ void __launch_bounds__(kFmaThreads, blocks_per_processor<kHead>())
             const int code = codes[chunk + column + kLanes * j];
 #pragma unroll
             for (int i = 0; i < 4; ++i) {
-              const auto difference = static_cast<unsigned>(code - rows[i].code);
+              const auto difference = static_cast<unsigned>(code - row_codes[i]);
               s[i][j] = difference < limit ? s[i][j] * scale + read(static_cast<int>(difference))
                                            : minus_infinity<float>();
             }
@@ -151,6 +156,7 @@ __global__ void __launch_bounds__(kFmaThreads, blocks_per_processor<kHead>())
         }
         __syncwarp();
 
+#pragma unroll 1
         for (int j = 0; j < kChunk; j += kVector) {
           Pack<float> weight[4];
 #pragma unroll
@@ -185,20 +191,20 @@ __global__ void __launch_bounds__(kFmaThreads, blocks_per_processor<kHead>())
       for (int distance = 1; distance < kLanes; distance *= 2) {
         sum[i] += __shfl_xor_sync(0xffffffffu, sum[i], distance);
       }
-      if (rows[i].from < 0) continue;
+      if (to[i] < 0) continue;
 #pragma unroll
       for (int part = 0; part < kParts; ++part) {
         Pack<float> pack;
 #pragma unroll
         for (int n = 0; n < kVector; ++n) pack.v[n] = o[i][part][n] / sum[i];
         const int at = (part * kLanes + column) * kVector;
-        float* const to = a.y + rows[i].to + at;
+        float* const column_to = a.y + to[i] + at;
         if (a.aligned && at < a.head) {
-          *reinterpret_cast<Pack<float>*>(to) = pack;
+          *reinterpret_cast<Pack<float>*>(column_to) = pack;
         } else if (!a.aligned) {
 #pragma unroll
           for (int n = 0; n < kVector; ++n) {
-            if (at + n < a.head) to[n] = pack.v[n];
+            if (at + n < a.head) column_to[n] = pack.v[n];
           }
         }
       }

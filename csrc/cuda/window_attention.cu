@@ -35,15 +35,14 @@ std::optional<Tensor> contiguous_table(const std::optional<Tensor>& table) {
   return torch::stable::contiguous(*table);
 }
 
-template <class Geometry>
-Geometry grid_of(const Tensor& qkv) {
-  Geometry geometry{};
-  geometry.height = qkv.size(1);
-  geometry.width = qkv.size(2);
-  geometry.strides = {qkv.stride(0), qkv.stride(1), qkv.stride(2), qkv.stride(4)};
-  geometry.heads = static_cast<int>(qkv.size(4));
-  geometry.head = static_cast<int>(qkv.size(5));
-  return geometry;
+Grid grid_of(const Tensor& qkv) {
+  Grid grid{};
+  grid.height = qkv.size(1);
+  grid.width = qkv.size(2);
+  grid.strides = {qkv.stride(0), qkv.stride(1), qkv.stride(2), qkv.stride(4)};
+  grid.heads = static_cast<int>(qkv.size(4));
+  grid.head = static_cast<int>(qkv.size(5));
+  return grid;
 }
 
 Parts parts_of(const Tensor& qkv) {
@@ -69,9 +68,9 @@ Tensor window_attention_cuda(const Tensor& qkv_,                        // [B, H
   Tensor y = output_for(qkv_);
   if (y.numel() == 0) return y;
   const Tensor qkv = with_whole_rows(qkv_);
-  auto windows = grid_of<Windows>(qkv);
-  windows.cut(static_cast<int>(window), static_cast<int>(shift));
-  launch_attention(op, parts_of(qkv), contiguous_table(bias_table_), windows, qkv.size(0), y);
+  Grid grid = grid_of(qkv);
+  grid.cut(static_cast<int>(window), static_cast<int>(shift));
+  launch_attention(op, parts_of(qkv), contiguous_table(bias_table_), grid, qkv.size(0), y);
   return y;
 }
 
@@ -89,10 +88,10 @@ Tensor neighborhood_attention_cuda(
   Tensor y = output_for(qkv_);
   if (y.numel() == 0) return y;
   const Tensor qkv = with_whole_rows(qkv_);
-  auto near = grid_of<Neighborhoods>(qkv);
-  near.look(static_cast<int>(reach), circular);
-  STD_TORCH_CHECK(near.reach <= kMostReach, op, ": expected a reach of at most ", kMostReach);
-  launch_attention(op, parts_of(qkv), contiguous_table(bias_table_), near, qkv.size(0), y);
+  Grid grid = grid_of(qkv);
+  grid.look(static_cast<int>(reach), circular);
+  STD_TORCH_CHECK(grid.reach <= kMostReach, op, ": expected a reach of at most ", kMostReach);
+  launch_attention(op, parts_of(qkv), contiguous_table(bias_table_), grid, qkv.size(0), y);
   return y;
 }
 

@@ -13,198 +13,147 @@ struct GridStrides {
   int64_t batch, row, column, head;
 };
 
-// Shifted windows. A block takes `together` heads of a window, or a tile of one.
-struct Windows {
+// Squares of queries, next to each other, with squares of keys around them. As windows both are the
+// same square, shifted and continued on the other side of the map; a block takes a few heads of a
+// small one, or 64 queries of a large one. As neighbourhoods the squares of queries have a side of
+// 8, those of keys reach farther, and what is too far for a query is masked by its bias.
+struct Grid {
   static constexpr bool kBiased = true, kFewKeys = false;
   int64_t height, width;
   GridStrides strides;
   int heads, head;
-  int window, shift;
-  int together;  // 1, 2 or 4 heads in a block, with room for 64, 32 or 16 tokens each
-  int tiles;     // of 64 queries, in a window
-
-  // Sets what follows from the size of the windows.
-  void cut(int window_size, int shift_by) {
-    window = window_size;
-    shift = shift_by;
-    tiles = (tokens() + kTile - 1) / kTile;
-    const int most = tokens() <= kTile / 4 ? 4 : tokens() <= kTile / 2 ? 2 : 1;
-    together = heads >= most ? most : heads >= 2 ? 2 : 1;
-  }
-
-  AIGC_INLINE int tokens() const { return window * window; }
-  AIGC_INLINE int limit() const { return (2 * window - 1) * (2 * window - 1); }
-  AIGC_INLINE int room() const { return kTile / together; }
-  AIGC_INLINE int keys() const { return together > 1 ? kTile : tokens(); }
-  AIGC_INLINE int entries() const { return together * limit(); }
-  AIGC_INLINE int64_t entry(int head_index, int difference) const {
-    return static_cast<int64_t>(head_index) * limit() + difference;
-  }
-  AIGC_INLINE int groups() const { return (heads + together - 1) / together; }
-  AIGC_INLINE int64_t blocks(int64_t batch) const {
-    return batch * (height / window) * (width / window) * tiles * groups();
-  }
-
-  class Place {
-   public:
-    __device__ Place(const Windows& windows, unsigned block) : w_(windows) {
-      first_head_ = static_cast<int>(block % w_.groups()) * w_.together;
-      block /= w_.groups();
-      first_token_ = static_cast<int>(block % w_.tiles) * kTile;
-      block /= w_.tiles;
-      const auto columns = static_cast<unsigned>(w_.width / w_.window);
-      const auto rows = static_cast<unsigned>(w_.height / w_.window);
-      left_ = static_cast<int64_t>(block % columns) * w_.window;
-      block /= columns;
-      top_ = static_cast<int64_t>(block % rows) * w_.window;
-      image_ = block / rows;
-    }
-
-    __device__ int tiles() const { return 1; }
-    __device__ int keys() const { return w_.keys(); }
-    __device__ int first_head() const { return first_head_; }
-    __device__ int head(int group) const { return group * kGroup / w_.room(); }
-
-    __device__ Range range(int group) const {
-      const int own = head(group), begin = w_.together > 1 ? own * w_.room() : 0;
-      const int token = first_token_ + group * kGroup - own * w_.room();
-      const bool any = first_head_ + own < w_.heads && token < w_.tokens();
-      return {begin, any ? begin + w_.tokens() : begin};
-    }
-
-    __device__ Query query(int i) const {
-      const int own = i / w_.room(), token = first_token_ + i - own * w_.room();
-      if (first_head_ + own >= w_.heads || token >= w_.tokens()) return {-1, -1, 0};
-      const Position at = position(token, own);
-      const int64_t pixel = (image_ * w_.height + at.y) * w_.width + at.x;
-      return {from(at, own), (pixel * w_.heads + first_head_ + own) * w_.head, at.code};
-    }
-
-    __device__ Key key(int j) const {
-      const int own = w_.together > 1 ? j / w_.room() : 0, token = j - own * w_.room();
-      if (first_head_ + own >= w_.heads || token >= w_.tokens()) return {-1, -1, kNoKey};
-      const Position at = position(token, own);
-      return {from(at, own), from(at, own), at.code + 2 * w_.window * (w_.window - 1)};
-    }
-
-   private:
-    struct Position {
-      int64_t y, x;
-      int code;
-    };
-
-    // Where a token of the window lies in the map. Tokens from different sides of its edges, and of
-    // different heads, differ by at least 2^24 in their codes; all others by their distance.
-    __device__ Position position(int token, int own) const {
-      const int row = token / w_.window, column = token - row * w_.window;
-      Position at{top_ + row + w_.shift, left_ + column + w_.shift, 0};
-      const bool below = at.y >= w_.height, right = at.x >= w_.width;
-      if (below) at.y -= w_.height;
-      if (right) at.x -= w_.width;
-      const int side = own * 4 + (below ? 2 : 0) + (right ? 1 : 0);
-      at.code = side * (1 << 24) + row * (2 * w_.window - 1) + column;
-      return at;
-    }
-
-    __device__ int64_t from(const Position& at, int own) const {
-      return image_ * w_.strides.batch + at.y * w_.strides.row + at.x * w_.strides.column +
-             (first_head_ + own) * w_.strides.head;
-    }
-
-    const Windows& w_;
-    int first_head_, first_token_;
-    int64_t image_, top_, left_;
-  };
-};
-
-// Keys at most `reach` away in both directions, on a torus or clipped at the borders. A block takes
-// 8x8 queries of a head with their surroundings; a group of 16 queries, two rows of these.
-struct Neighborhoods {
-  static constexpr bool kBiased = true, kFewKeys = false;
-  static constexpr int kSide = 8;
-  int64_t height, width;
-  GridStrides strides;
-  int heads, head;
-  int reach;
+  int side;   // of a square of queries
+  int reach;  // the keys' square is larger by this, on each side
+  int shift;
+  bool windows, circular;
+  int together;     // heads in a block: 1, 2 or 4, with room for 64, 32 or 16 queries each
+  int tiles;        // of 64 queries, in a square
+  int log_pitch;    // of the biases by difference, a row of which holds any two of a square
+  int margin;       // of these differences, that are masked
   int table_reach;  // of the bias table, which may be larger than the map
-  bool circular;
-  int log_pitch;  // of the bias table with masked surroundings, wide enough for any two of a tile
 
-  // Sets what follows from the reach.
+  void cut(int window, int shift_by) {
+    side = window;
+    reach = margin = 0;
+    shift = shift_by;
+    windows = circular = true;
+    table_reach = window - 1;
+    const int most = queries() <= kTile / 4 ? 4 : queries() <= kTile / 2 ? 2 : 1;
+    together = heads >= most ? most : heads >= 2 ? 2 : 1;
+    finish();
+  }
+
   void look(int far, bool around) {
     const int64_t longest = height > width ? height : width;
+    side = 8;
+    margin = side - 1;
     reach = far < longest ? far : static_cast<int>(longest) - 1;
-    table_reach = far;
+    shift = 0;
+    windows = false;
     circular = around;
-    log_pitch = 4;
-    while ((1 << log_pitch) < 2 * kSide - 1 + 2 * reach) ++log_pitch;
+    table_reach = far;
+    together = 1;
+    finish();
   }
 
-  AIGC_INLINE int side() const { return kSide + 2 * reach; }
-  AIGC_INLINE int keys() const { return side() * side(); }
-  AIGC_INLINE int limit() const { return (2 * kSide - 1 + 2 * reach) << log_pitch; }
-  AIGC_INLINE int entries() const { return limit(); }
+  AIGC_INLINE int queries() const { return side * side; }
+  AIGC_INLINE int key_side() const { return side + 2 * reach; }
+  AIGC_INLINE int keys() const { return together > 1 ? kTile : key_side() * key_side(); }
+  AIGC_INLINE int limit() const { return (side - 1 + key_side()) << log_pitch; }
+  AIGC_INLINE int entries() const { return together * limit(); }
+  AIGC_INLINE int room() const { return kTile / together; }
+  AIGC_INLINE int groups() const { return (heads + together - 1) / together; }
+  AIGC_INLINE int64_t rows() const { return (height + side - 1) / side; }
+  AIGC_INLINE int64_t columns() const { return (width + side - 1) / side; }
+  AIGC_INLINE int64_t blocks(int64_t batch) const {
+    return batch * rows() * columns() * tiles * groups();
+  }
+
   AIGC_INLINE int64_t entry(int head_index, int difference) const {
-    const int dy = (difference >> log_pitch) - (kSide - 1);
-    const int dx = (difference & ((1 << log_pitch) - 1)) - (kSide - 1);
-    if (dy < 0 || dy > 2 * reach || dx < 0 || dx > 2 * reach) return -1;
-    const int64_t beyond = table_reach - reach, row = 2 * static_cast<int64_t>(table_reach) + 1;
+    const int dy = (difference >> log_pitch) - margin;
+    const int dx = (difference & ((1 << log_pitch) - 1)) - margin;
+    const int size = 2 * (windows ? side - 1 : reach) + 1;
+    if (dy < 0 || dy >= size || dx < 0 || dx >= size) return -1;
+    const int64_t row = 2 * static_cast<int64_t>(table_reach) + 1, beyond = (row - size) / 2;
     return (head_index * row + dy + beyond) * row + dx + beyond;
   }
-  AIGC_INLINE int64_t rows() const { return (height + kSide - 1) / kSide; }
-  AIGC_INLINE int64_t columns() const { return (width + kSide - 1) / kSide; }
-  AIGC_INLINE int64_t blocks(int64_t batch) const { return batch * rows() * columns() * heads; }
 
   class Place {
    public:
-    __device__ Place(const Neighborhoods& neighborhoods, unsigned block) : n_(neighborhoods) {
-      head_ = static_cast<int>(block % n_.heads);
-      block /= n_.heads;
-      const auto columns = static_cast<unsigned>(n_.columns());
-      const auto rows = static_cast<unsigned>(n_.rows());
-      left_ = static_cast<int64_t>(block % columns) * kSide;
+    __device__ Place(const Grid& grid, unsigned block) : grid_(grid) {
+      const auto groups = static_cast<unsigned>(grid.groups());
+      const auto tiles = static_cast<unsigned>(grid.tiles);
+      const auto rows = static_cast<unsigned>(grid.rows());
+      const auto columns = static_cast<unsigned>(grid.columns());
+      first_head_ = static_cast<int>(block % groups) * grid.together;
+      block /= groups;
+      first_query_ = static_cast<int>(block % tiles) * kTile;
+      block /= tiles;
+      left_ = static_cast<int64_t>(block % columns) * grid.side;
       block /= columns;
-      top_ = static_cast<int64_t>(block % rows) * kSide;
+      top_ = static_cast<int64_t>(block % rows) * grid.side;
       image_ = block / rows;
     }
 
     __device__ int tiles() const { return 1; }
-    __device__ int keys() const { return n_.keys(); }
-    __device__ int first_head() const { return head_; }
-    __device__ int head(int) const { return 0; }
+    __device__ int keys() const { return grid_.keys(); }
+    __device__ int first_head() const { return first_head_; }
+    __device__ int head(int group) const { return group * kGroup / grid_.room(); }
 
     __device__ Range range(int group) const {
-      const int row = group * kGroup / kSide;
-      if (top_ + row >= n_.height) return {0, 0};
-      return {row * n_.side(), (row + kGroup / kSide + 2 * n_.reach) * n_.side()};
+      const int own = head(group), query = first_query_ + group * kGroup - own * grid_.room();
+      const int row = query / grid_.side;
+      if (query >= grid_.queries() || top_ + row >= grid_.height ||
+          first_head_ + own >= grid_.heads) {
+        return {0, 0};
+      }
+      if (grid_.windows) {
+        const int begin = grid_.together > 1 ? own * grid_.room() : 0;
+        return {begin, begin + grid_.queries()};
+      }
+      const int rows = kGroup / grid_.side + 2 * grid_.reach;
+      return {row * grid_.key_side(), (row + rows) * grid_.key_side()};
     }
 
     __device__ Query query(int i) const {
-      const int row = i / kSide, column = i % kSide;
-      const int64_t y = top_ + row, x = left_ + column;
-      if (y >= n_.height || x >= n_.width) return {-1, -1, 0};
-      const int64_t pixel = (image_ * n_.height + y) * n_.width + x;
-      return {from(y, x), (pixel * n_.heads + head_) * n_.head, (row << n_.log_pitch) + column};
+      const int own = i / grid_.room(), at = first_query_ + i - own * grid_.room();
+      const int row = at / grid_.side, column = at - row * grid_.side;
+      if (at >= grid_.queries() || top_ + row >= grid_.height || left_ + column >= grid_.width ||
+          first_head_ + own >= grid_.heads) {
+        return {-1, -1, 0};
+      }
+      int64_t y = top_ + row + grid_.shift, x = left_ + column + grid_.shift;
+      const int code = (row << grid_.log_pitch) + column + part(y, x, own);
+      y = y < grid_.height ? y : y - grid_.height;
+      x = x < grid_.width ? x : x - grid_.width;
+      const int64_t pixel = (image_ * grid_.height + y) * grid_.width + x;
+      return {from(y, x, own), (pixel * grid_.heads + first_head_ + own) * grid_.head, code};
     }
 
     __device__ Key key(int j) const {
-      const int row = j / n_.side(), column = j - row * n_.side();
-      int64_t y = top_ + row - n_.reach, x = left_ + column - n_.reach;
-      if (n_.circular) {
-        y = wrapped(y, n_.height);
-        x = wrapped(x, n_.width);
+      const int own = grid_.together > 1 ? j / grid_.room() : 0, at = j - own * grid_.room();
+      const int row = at / grid_.key_side(), column = at - row * grid_.key_side();
+      int64_t y = top_ + row + grid_.shift - grid_.reach;
+      int64_t x = left_ + column + grid_.shift - grid_.reach;
+      const int code =
+          ((row + grid_.side - 1) << grid_.log_pitch) + column + grid_.side - 1 + part(y, x, own);
+      if (grid_.circular) {
+        y = wrapped(y, grid_.height);
+        x = wrapped(x, grid_.width);
       }
-      if (row >= n_.side() || y < 0 || y >= n_.height || x < 0 || x >= n_.width) {
+      if (row >= grid_.key_side() || y < 0 || y >= grid_.height || x < 0 || x >= grid_.width ||
+          first_head_ + own >= grid_.heads) {
         return {-1, -1, kNoKey};
       }
-      const int code = ((row + kSide - 1) << n_.log_pitch) + column + kSide - 1;
-      return {from(y, x), from(y, x), code};
+      return {from(y, x, own), from(y, x, own), code};
     }
 
    private:
-    __device__ int64_t from(int64_t y, int64_t x) const {
-      return image_ * n_.strides.batch + y * n_.strides.row + x * n_.strides.column +
-             head_ * n_.strides.head;
+    // Tokens from different sides of the edges of a shifted map, and those of different heads, are
+    // farther apart in their codes than any difference that counts.
+    __device__ int part(int64_t y, int64_t x, int own) const {
+      const int sides = grid_.shift == 0 ? 0 : (y >= grid_.height ? 2 : 0) + (x >= grid_.width);
+      return (own * 4 + sides) * kApart;
     }
 
     __device__ static int64_t wrapped(int64_t at, int64_t size) {
@@ -213,10 +162,23 @@ struct Neighborhoods {
       return at;
     }
 
-    const Neighborhoods& n_;
-    int head_;
+    __device__ int64_t from(int64_t y, int64_t x, int own) const {
+      return image_ * grid_.strides.batch + y * grid_.strides.row + x * grid_.strides.column +
+             (first_head_ + own) * grid_.strides.head;
+    }
+
+    static constexpr int kApart = 1 << 24;
+    const Grid& grid_;
+    int first_head_, first_query_;
     int64_t image_, top_, left_;
   };
+
+ private:
+  void finish() {
+    tiles = (queries() + kTile - 1) / kTile;
+    log_pitch = 0;
+    while ((1 << log_pitch) < side - 1 + key_side()) ++log_pitch;
+  }
 };
 
 }  // namespace aigc_assets::attention

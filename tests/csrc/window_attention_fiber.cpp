@@ -1,6 +1,7 @@
 // C functions that run the CUDA kernels of windows and neighbourhoods under
 // fiber.h, for tests/ops.
 #include "../../csrc/cuda/window_attention.cuh"
+
 #include "attention_launch.h"
 
 namespace {
@@ -9,37 +10,33 @@ using namespace aigc_assets::attention;
 
 // `sizes`: B, H, W, heads, D. `strides`: of B, H, W, queries to keys to values,
 // heads.
-template <class Geometry>
-Geometry grid(const std::int64_t *sizes, const std::int64_t *strides) {
-  Geometry geometry{};
-  geometry.height = sizes[1];
-  geometry.width = sizes[2];
-  geometry.strides = {strides[0], strides[1], strides[2], strides[4]};
-  geometry.heads = static_cast<int>(sizes[3]);
-  geometry.head = static_cast<int>(sizes[4]);
-  return geometry;
+Grid grid_of(const std::int64_t* sizes, const std::int64_t* strides) {
+  Grid grid{};
+  grid.height = sizes[1];
+  grid.width = sizes[2];
+  grid.strides = {strides[0], strides[1], strides[2], strides[4]};
+  grid.heads = static_cast<int>(sizes[3]);
+  grid.head = static_cast<int>(sizes[4]);
+  return grid;
 }
 
-} // namespace
+}  // namespace
 
-extern "C" void run_windows(int format, const void *qkv, const void *table,
-                            bool float_table, bool aligned,
-                            const std::int64_t *sizes,
-                            const std::int64_t *strides, int window, int shift,
-                            unsigned seed, void *y) {
-  auto windows = grid<Windows>(sizes, strides);
-  windows.cut(window, shift);
-  run(format, {qkv, qkv, qkv, table, float_table, aligned, y}, strides[3],
-      2 * strides[3], windows, sizes[0], seed);
+extern "C" void run_windows(int format, const void* qkv, const void* table, bool float_table,
+                            bool aligned, const std::int64_t* sizes, const std::int64_t* strides,
+                            int window, int shift, unsigned seed, void* y) {
+  Grid grid = grid_of(sizes, strides);
+  grid.cut(window, shift);
+  run(format, {qkv, qkv, qkv, table, float_table, aligned, y}, strides[3], 2 * strides[3], grid,
+      sizes[0], seed);
 }
 
-extern "C" void run_neighborhoods(int format, const void *qkv,
-                                  const void *table, bool float_table,
-                                  bool aligned, const std::int64_t *sizes,
-                                  const std::int64_t *strides, int reach,
-                                  bool circular, unsigned seed, void *y) {
-  auto near = grid<Neighborhoods>(sizes, strides);
-  near.look(reach, circular);
-  run(format, {qkv, qkv, qkv, table, float_table, aligned, y}, strides[3],
-      2 * strides[3], near, sizes[0], seed);
+extern "C" void run_neighborhoods(int format, const void* qkv, const void* table, bool float_table,
+                                  bool aligned, const std::int64_t* sizes,
+                                  const std::int64_t* strides, int reach, bool circular,
+                                  unsigned seed, void* y) {
+  Grid grid = grid_of(sizes, strides);
+  grid.look(reach, circular);
+  run(format, {qkv, qkv, qkv, table, float_table, aligned, y}, strides[3], 2 * strides[3], grid,
+      sizes[0], seed);
 }

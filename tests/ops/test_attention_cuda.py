@@ -9,6 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from aigc_assets.ops import cross_attention_small, sliding_attention
 from aigc_assets.ops.attention import (
     cross_attention_small_reference,
     sliding_attention_reference,
@@ -129,3 +130,24 @@ def test_compiles_for_all_architectures(tmp_path: Path) -> None:
             without=(r"\.f64", r"\.local"),
         )  # fmt: skip
     compiled.check_budget("attention_plain_kernel", 128)
+
+
+@pytest.mark.cuda
+def test_graph_capture() -> None:
+    """Recorded once and replayed on other numbers."""
+    if torch.cuda.device_count() == 0:
+        pytest.skip("there is no CUDA device")
+    q, k, v = (value.cuda() for value in draw((2, 3, 200, 64), 200, torch.bfloat16, 0))
+
+    def both() -> tuple[Tensor, Tensor]:
+        few = slice(0, 77)
+        near = sliding_attention(q, k, v, window=50)
+        return near, cross_attention_small(q, k[:, :, few], v[:, :, few])
+
+    both()
+    graph = torch.cuda.CUDAGraph()
+    with torch.cuda.graph(graph):
+        results = both()
+    q.copy_(q.flip(2))
+    graph.replay()
+    assert all(map(torch.equal, results, both()))
