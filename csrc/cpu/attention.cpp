@@ -94,6 +94,7 @@ Tensor sliding_attention_cpu(const Tensor& q,  // [B, heads, L, D]
     unit.queries = static_cast<int>(last - first);
     unit.keys = static_cast<int>(last_key - first_key);
     unit.depth = static_cast<int>(depth);
+    unit.complete = true;
     unit.scale = scale;
     const int64_t own = first - first_key;  // the key that is the first query's own
     unit.band_begin = static_cast<int>(own - window + 1);
@@ -148,6 +149,7 @@ Tensor cross_attention_small_cpu(const Tensor& q,  // [B, heads, L, D]
     unit.queries = static_cast<int>(last - first);
     unit.keys = static_cast<int>(keys);
     unit.depth = static_cast<int>(depth);
+    unit.complete = true;
     unit.scale = scale;
     unit.bias = format == Format::kFloat64 ? static_cast<const void*>(wide_bias.data())
                                            : static_cast<const void*>(bias.data());

@@ -5,6 +5,7 @@
 // are keys; the softmax over whole rows; then the weighted sum of values, where lanes are channels.
 #pragma once
 
+#include "attention_transpose.h"
 #include "attention_unit.h"
 #include "vector.h"
 
@@ -57,17 +58,52 @@ AIGC_INLINE void read_row(const Rows& rows, int i, int depth, int wide, F* to) {
   for (; d < wide; ++d) to[d] = 0;
 }
 
+// Keys [first, first + width) into a panel, transposed: lane j of row d is channel d of key j.
+template <class V, class T, class F>
+AIGC_INLINE void read_transposed(const Unit& unit, int first, int wide, F* row, F* panel) {
+  constexpr int stride = Shape<V>::panel;
+#if defined(AIGC_TARGET_AVX512)
+  if constexpr (V::width == 16) {
+    for (int d = 0; d < unit.depth; d += 16) {
+      const int rest = unit.depth - d < 16 ? unit.depth - d : 16;
+      __m512i x[16];
+#pragma GCC unroll 16
+      for (int j = 0; j < 16; ++j) {
+        x[j] = _mm512_setzero_si512();
+        if (first + j >= unit.keys || unit.k.offsets[first + j] == kNoRow) continue;
+        const T* const from = reinterpret_cast<const T*>(unit.k.base + unit.k.offsets[first + j]);
+        if (rest == 16) {
+          x[j] = _mm512_castps_si512(V::load(from + d).v);
+        } else {
+          for (int i = 0; i < 16; ++i) row[i] = i < rest ? widen(from[d + i]) : 0;
+          x[j] = _mm512_loadu_si512(row);
+        }
+      }
+      transpose(x);
+#pragma GCC unroll 16
+      for (int i = 0; i < 16; ++i) {
+        if (i < rest) _mm512_storeu_si512(panel + (d + i) * stride, x[i]);
+      }
+    }
+    return;
+  }
+#endif
+  for (int j = 0; j < V::width; ++j) {
+    if (first + j < unit.keys) {
+      read_row<V, T>(unit.k, first + j, unit.depth, wide, row);
+    } else {
+      for (int d = 0; d < wide; ++d) row[d] = 0;
+    }
+    for (int d = 0; d < unit.depth; ++d) panel[d * stride + j] = row[d];
+  }
+}
+
 template <class V, class T, class F>
 void read_keys(const Unit& unit, const Room<F, V>& room) {
   using S = Shape<V>;
-  for (int j = 0; j < room.panels * S::panel; ++j) {
-    F* const to = room.keys + std::size_t(j / S::panel) * S::panel * unit.depth + j % S::panel;
-    if (j < unit.keys) {
-      read_row<V, T>(unit.k, j, unit.depth, room.wide, room.row);
-      for (int d = 0; d < unit.depth; ++d) to[d * S::panel] = room.row[d];
-    } else {
-      for (int d = 0; d < unit.depth; ++d) to[d * S::panel] = 0;
-    }
+  for (int first = 0; first < room.panels * S::panel; first += V::width) {
+    F* const panel = room.keys + std::size_t(first / S::panel) * S::panel * unit.depth;
+    read_transposed<V, T>(unit, first, room.wide, room.row, panel + first % S::panel);
   }
   for (int j = 0; j < unit.keys; ++j) {
     read_row<V, T>(unit.v, j, unit.depth, room.wide, room.values + std::size_t(j) * room.wide);
@@ -103,6 +139,13 @@ AIGC_INLINE void multiply(const F* a, std::int64_t a_stride, const F* b, std::in
   }
 }
 
+// e^x, but zero below e^-87, which float32 holds only in a format that is slow to compute with.
+template <class V>
+AIGC_INLINE V weight_of(V x) {
+  const V low(-87.0);
+  return select_negative(x - low, V(0.0), exponential(maximum(low, x)));
+}
+
 // Turns the scores of keys [begin, end) into weights that do not yet sum to 1; returns their sum.
 // Both ends are multiples of the width, and keys from `keys` on are none.
 template <class V, class F>
@@ -117,7 +160,7 @@ AIGC_INLINE F soften(F* score, const F* bias, F scale, int begin, int end, int k
   const V largest(most.largest());
   V sum(0.0);
   for (int j = begin; j < end; j += V::width) {
-    const V weight = exponential(V::load(score + j) - largest);
+    const V weight = weight_of(V::load(score + j) - largest);
     weight.store(score + j);
     sum = sum + weight;
   }

@@ -70,11 +70,12 @@ struct Plan {
 // A thread with memory for the offsets, the bias and the kernels of one unit at a time.
 struct Worker {
   const Plan& plan;
-  std::vector<std::int64_t> queries, keys, values, out;  // offsets of rows in bytes
-  std::vector<float> bias;
-  std::vector<double> wide_bias;
+  std::vector<std::int64_t> queries{}, keys{}, values{}, out{};  // offsets of rows in bytes
+  std::vector<float> bias{};
+  std::vector<double> wide_bias{};
   char* scratch = nullptr;
-  std::int64_t place = -1;  // on a grid, that the offsets are for
+  std::int64_t place = -1;                       // on a grid, that the offsets are for
+  std::vector<std::int64_t> next{}, next_out{};  // offsets for the place after it
 
   template <class F>
   std::vector<F>& own_bias() {
@@ -91,7 +92,7 @@ template <class Run>
 void for_each_unit(const Plan& plan, std::int64_t units, const Run& run) {
   torch::stable::parallel_for(0, units, plan.grain(), [&](std::int64_t first, std::int64_t last) {
     static thread_local Buffer buffer;
-    Worker worker{plan, {}, {}, {}, {}, {}, {}};
+    Worker worker{plan};
     worker.scratch =
         buffer.reserve(plan.kernels.scratch(plan.format, plan.queries, plan.keys, plan.depth));
     plan.kernels.begin();

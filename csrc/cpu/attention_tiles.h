@@ -16,6 +16,7 @@
 // While the vector unit works on one chunk, the tiles of the next are under way.
 #pragma once
 
+#include "attention_transpose.h"
 #include "attention_unit.h"
 #include "tiles.h"
 
@@ -30,14 +31,16 @@ constexpr float kSafe = 64 * 128;   // how far from 1 is still safe
 constexpr int kTileBytes = 1024;
 
 struct Room {
-  char *keys, *values, *queries, *weights, *scores, *all_scores;
-  int steps;      // of 32 channels, for Q·K^T
-  int columns;    // of 16 channels, for P·V
-  int key_pairs;  // tiles of 32 keys
+  char *keys, *values, *ones, *queries, *weights, *scores, *all_scores, *sums;
+  int steps;          // of 32 channels, for Q·K^T
+  int value_columns;  // of 16 channels, for P·V
+  int columns;        // the same with the sum, which has one of its own if they are full
+  int key_pairs;      // tiles of 32 keys
   std::size_t bytes;
 
   AIGC_INLINE Room(char* scratch, int key_count, int depth) {
     steps = (depth + 31) / 32;
+    value_columns = (depth + 15) / 16;
     columns = depth / 16 + 1;
     key_pairs = (key_count + 31) / 32;
     bytes = 0;
@@ -47,11 +50,13 @@ struct Room {
       return at;
     };
     keys = take(std::size_t(2) * key_pairs * steps);
-    values = take(std::size_t(key_pairs) * columns);
+    values = take(std::size_t(key_pairs) * value_columns);
+    ones = take(1);
     queries = take(std::size_t(2) * steps);      // of two sets of sixteen
     weights = take(std::size_t(2) * key_pairs);  // of two sets of sixteen
     scores = take(2 * 4);                        // of two chunks
-    all_scores = take(2 * key_pairs > columns ? 2 * key_pairs : columns);
+    sums = take(std::size_t(2) * columns);       // of two sets of sixteen
+    all_scores = take(std::size_t(2) * key_pairs);
   }
 };
 
@@ -63,6 +68,11 @@ AIGC_INLINE __m512i read_channels(const Rows& rows, int i, int count, int first,
   return _mm512_maskz_loadu_epi16((1u << (depth - first)) - 1u, from);
 }
 
+// The same where it is known that nothing is missing.
+AIGC_INLINE __m512i read_whole(const Rows& rows, int i, int first) {
+  return _mm512_loadu_si512(rows.base + rows.offsets[i] + 2 * first);
+}
+
 // Square of the length, in 16 parts, which a NaN anywhere turns into something larger than any
 // number when compared as integers.
 AIGC_INLINE __m512 add_squares(__m512 sum, __m512i channels) {
@@ -72,95 +82,78 @@ AIGC_INLINE __m512i larger(__m512i most, __m512 squares) {
   return _mm512_max_epu32(most, _mm512_castps_si512(squares));
 }
 
-// 16 x 16 numbers of 32 bits, in place.
-AIGC_INLINE void transpose(__m512i* x) {
-  __m512i y[16];
-#pragma GCC unroll 8
-  for (int i = 0; i < 8; ++i) {
-    y[2 * i] = _mm512_unpacklo_epi32(x[2 * i], x[2 * i + 1]);
-    y[2 * i + 1] = _mm512_unpackhi_epi32(x[2 * i], x[2 * i + 1]);
-  }
-#pragma GCC unroll 4
-  for (int i = 0; i < 4; ++i) {
-    x[4 * i] = _mm512_unpacklo_epi64(y[4 * i], y[4 * i + 2]);
-    x[4 * i + 1] = _mm512_unpackhi_epi64(y[4 * i], y[4 * i + 2]);
-    x[4 * i + 2] = _mm512_unpacklo_epi64(y[4 * i + 1], y[4 * i + 3]);
-    x[4 * i + 3] = _mm512_unpackhi_epi64(y[4 * i + 1], y[4 * i + 3]);
-  }
-#pragma GCC unroll 4
-  for (int i = 0; i < 4; ++i) {
-    y[i] = _mm512_shuffle_i32x4(x[i], x[4 + i], 0x88);
-    y[4 + i] = _mm512_shuffle_i32x4(x[i], x[4 + i], 0xdd);
-    y[8 + i] = _mm512_shuffle_i32x4(x[8 + i], x[12 + i], 0x88);
-    y[12 + i] = _mm512_shuffle_i32x4(x[8 + i], x[12 + i], 0xdd);
-  }
-#pragma GCC unroll 4
-  for (int i = 0; i < 4; ++i) {
-    x[i] = _mm512_shuffle_i32x4(y[i], y[8 + i], 0x88);
-    x[8 + i] = _mm512_shuffle_i32x4(y[i], y[8 + i], 0xdd);
-    x[4 + i] = _mm512_shuffle_i32x4(y[4 + i], y[12 + i], 0x88);
-    x[12 + i] = _mm512_shuffle_i32x4(y[4 + i], y[12 + i], 0xdd);
-  }
-}
-
 // Keys as the second factor of Q·K^T: pairs of channels in rows, keys in columns. Returns the
 // square of the longest.
 float pack_keys(const Unit& unit, const Room& room) {
   __m512i longest = _mm512_setzero_si512();
   char* to = room.keys;
   for (int first = 0; first < 32 * room.key_pairs; first += 16) {
-    __m512 squares = _mm512_setzero_ps();
-    for (int step = 0; step < room.steps; ++step) {
+    __m512 squares = _mm512_setzero_ps(), more = squares;
+    for (int step = 0; step < room.steps; ++step, to += kTileBytes) {
       __m512i x[16];
+      if (unit.complete && first + 16 <= unit.keys && 32 * step + 32 <= unit.depth) {
+        const char* rows[16];
 #pragma GCC unroll 16
-      for (int j = 0; j < 16; ++j) {
-        x[j] = read_channels(unit.k, first + j, unit.keys, 32 * step, unit.depth);
+        for (int j = 0; j < 16; ++j) rows[j] = unit.k.base + unit.k.offsets[first + j] + 64 * step;
+        read_transposed(rows, x);
+      } else {
+#pragma GCC unroll 16
+        for (int j = 0; j < 16; ++j) {
+          x[j] = read_channels(unit.k, first + j, unit.keys, 32 * step, unit.depth);
+        }
+        transpose(x);
       }
-      transpose(x);
-#pragma GCC unroll 16
-      for (int j = 0; j < 16; ++j) {
+#pragma GCC unroll 8
+      for (int j = 0; j < 16; j += 2) {
         squares = add_squares(squares, x[j]);
+        more = add_squares(more, x[j + 1]);
         _mm512_store_si512(to + 64 * j, x[j]);
+        _mm512_store_si512(to + 64 * j + 64, x[j + 1]);
       }
-      to += kTileBytes;
     }
-    longest = larger(longest, squares);
+    longest = larger(longest, _mm512_add_ps(squares, more));
   }
   return _mm_cvtss_f32(
       _mm_castsi128_ps(_mm_cvtsi32_si128(static_cast<int>(_mm512_reduce_max_epu32(longest)))));
 }
 
-// Values as the second factor of P·V: pairs of keys in rows, channels in columns, the last of them
-// one. The rows are in the order in which `soften` leaves the keys.
+// Values as the second factor of P·V: pairs of keys in rows, channels in columns. The rows are in
+// the order in which `soften` leaves the keys. One more column is 1.
 void pack_values(const Unit& unit, const Room& room) {
   const __m512i order = _mm512_setr_epi64(0, 4, 1, 5, 2, 6, 3, 7);
   const __m512i ones = _mm512_set1_epi32(0x3f803f80);
+  const int columns = room.value_columns;
   for (int pair = 0; pair < room.key_pairs; ++pair) {
-    char* const tiles = room.values + std::size_t(pair) * room.columns * kTileBytes;
+    char* const tiles = room.values + std::size_t(pair) * columns * kTileBytes;
+    const bool whole = unit.complete && 32 * pair + 32 <= unit.keys && unit.depth % 32 == 0;
+#pragma GCC unroll 4
     for (int row = 0; row < 16; ++row) {
       const int j = 32 * pair + 4 * (row / 4) + 2 * (row % 2) + (row % 4 < 2 ? 0 : 16);
       char* to = tiles + 64 * row;
-      for (int first = 0; first < 16 * room.columns; first += 32) {
-        __m512i low = _mm512_setzero_si512(), high = low;
-        if (first < unit.depth) {
-          __m512i a = read_channels(unit.v, j, unit.keys, first, unit.depth);
-          __m512i b = read_channels(unit.v, j + 1, unit.keys, first, unit.depth);
-          a = _mm512_permutexvar_epi64(order, a);
-          b = _mm512_permutexvar_epi64(order, b);
-          low = _mm512_unpacklo_epi16(a, b);
-          high = _mm512_unpackhi_epi16(a, b);
+      for (int first = 0; first < unit.depth; first += 32, to += 2 * kTileBytes) {
+        __m512i a, b;
+        if (whole) {
+          a = read_whole(unit.v, j, first);
+          b = read_whole(unit.v, j + 1, first);
+        } else {
+          a = read_channels(unit.v, j, unit.keys, first, unit.depth);
+          b = read_channels(unit.v, j + 1, unit.keys, first, unit.depth);
         }
+        a = _mm512_permutexvar_epi64(order, a);
+        b = _mm512_permutexvar_epi64(order, b);
+        __m512i low = _mm512_unpacklo_epi16(a, b), high = _mm512_unpackhi_epi16(a, b);
         const int one = unit.depth - first;  // the column of ones
         if (one < 16) low = _mm512_mask_mov_epi32(low, 1u << one, ones);
         _mm512_store_si512(to, low);
-        to += kTileBytes;
-        if (first + 16 < 16 * room.columns) {
-          if (one >= 16 && one < 32) high = _mm512_mask_mov_epi32(high, 1u << (one - 16), ones);
-          _mm512_store_si512(to, high);
-          to += kTileBytes;
-        }
+        if (one <= 16) break;
+        if (one < 32) high = _mm512_mask_mov_epi32(high, 1u << (one - 16), ones);
+        _mm512_store_si512(to + kTileBytes, high);
       }
     }
+  }
+  if (room.columns > columns) {
+    const __m512i first = _mm512_maskz_mov_epi32(1, ones);
+    for (int row = 0; row < 16; ++row) _mm512_store_si512(room.ones + 64 * row, first);
   }
 }
 
@@ -168,14 +161,23 @@ void pack_values(const Unit& unit, const Room& room) {
 // longest.
 float pack_queries(const Unit& unit, const Room& room, int first, char* to) {
   __m512i longest = _mm512_setzero_si512();
-  for (int r = 0; r < 16; ++r) {
-    __m512 squares = _mm512_setzero_ps();
-    for (int step = 0; step < room.steps; ++step) {
-      const __m512i x = read_channels(unit.q, first + r, unit.queries, 32 * step, unit.depth);
-      squares = add_squares(squares, x);
-      _mm512_store_si512(to + step * kTileBytes + 64 * r, x);
+  if (unit.complete && first + 16 <= unit.queries && unit.depth == 32) {
+#pragma GCC unroll 16
+    for (int r = 0; r < 16; ++r) {
+      const __m512i x = read_whole(unit.q, first + r, 0);
+      longest = larger(longest, add_squares(_mm512_setzero_ps(), x));
+      _mm512_store_si512(to + 64 * r, x);
     }
-    longest = larger(longest, squares);
+  } else {
+    for (int r = 0; r < 16; ++r) {
+      __m512 squares = _mm512_setzero_ps();
+      for (int step = 0; step < room.steps; ++step) {
+        const __m512i x = read_channels(unit.q, first + r, unit.queries, 32 * step, unit.depth);
+        squares = add_squares(squares, x);
+        _mm512_store_si512(to + step * kTileBytes + 64 * r, x);
+      }
+      longest = larger(longest, squares);
+    }
   }
   return _mm512_reduce_add_ps(_mm512_castsi512_ps(longest));
 }
@@ -308,29 +310,42 @@ unsigned soften_safely(char* scores, int stride, const Bias& bias, int first, in
 }
 
 // Weighted sums of values into [16, 16·columns] floats.
-void multiply_values(const Room& room, const char* weights, int pair, int end_pair, char* sums) {
-  const std::size_t next = std::size_t(room.columns) * kTileBytes;
+AIGC_INLINE void multiply_values(const Room& room, const char* weights, int pair, int end_pair,
+                                 char* sums) {
+  const std::size_t next = std::size_t(room.value_columns) * kTileBytes;
   const int stride = 64 * room.columns;
   const char* const values = room.values + pair * next;
   const int count = end_pair - pair;
   for (int column = 0; column < room.columns; column += 3) {
-    const char *a = weights, *b = values + std::size_t(column) * kTileBytes;
     char* const to = sums + 64 * column;
     const int rest = room.columns - column;
+    // The column of ones may be one tile for all keys.
+    const char* b[3];
+    std::size_t b_next[3];
+#pragma GCC unroll 3
+    for (int i = 0; i < 3; ++i) {
+      const bool own = column + i < room.value_columns;
+      b[i] = own ? values + std::size_t(column + i) * kTileBytes : room.ones;
+      b_next[i] = own ? next : 0;
+    }
+    const char* a = weights;
     _tile_zero(0);
-    _tile_zero(1);
-    _tile_zero(2);
-    for (int i = 0; i < count; ++i, a += kTileBytes, b += next) {
+    if (rest > 1) _tile_zero(1);
+    if (rest > 2) _tile_zero(2);
+    for (int i = 0; i < count; ++i, a += kTileBytes) {
       _tile_loadd(4, a, 64);
-      _tile_loadd(5, b, 64);
+      _tile_loadd(5, b[0], 64);
       _tile_dpbf16ps(0, 4, 5);
+      b[0] += b_next[0];
       if (rest > 1) {
-        _tile_loadd(6, b + kTileBytes, 64);
+        _tile_loadd(6, b[1], 64);
         _tile_dpbf16ps(1, 4, 6);
+        b[1] += b_next[1];
       }
       if (rest > 2) {
-        _tile_loadd(7, b + 2 * kTileBytes, 64);
+        _tile_loadd(7, b[2], 64);
         _tile_dpbf16ps(2, 4, 7);
+        b[2] += b_next[2];
       }
     }
     _tile_stored(0, to, stride);
@@ -340,29 +355,24 @@ void multiply_values(const Room& room, const char* weights, int pair, int end_pa
 }
 
 // Divides by the sums of the weights, rounds, and writes sixteen rows.
-void write_rows(const Unit& unit, const Room& room, const char* sums, int first, unsigned broken) {
+AIGC_INLINE void write_rows(const Unit& unit, const Room& room, const char* sums, int first,
+                            unsigned broken) {
   const int stride = 16 * room.columns;
-  const float* const from = reinterpret_cast<const float*>(sums);
-  const __m512i rows =
-      _mm512_mullo_epi32(_mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15),
-                         _mm512_set1_epi32(stride));
-  const __m512 sum = _mm512_i32gather_ps(rows, from + unit.depth, 4);
-  __m512 share = _mm512_div_ps(_mm512_set1_ps(1.0f), sum);
-  share = _mm512_mask_mov_ps(share, static_cast<__mmask16>(broken),
-                             _mm512_set1_ps(std::numeric_limits<float>::quiet_NaN()));
-  alignas(64) float shares[16];
-  _mm512_store_ps(shares, share);
   const int count = unit.queries - first < 16 ? unit.queries - first : 16;
-  for (int r = 0; r < count; ++r) {
-    if (unit.out.offsets[first + r] == kNoRow) continue;
-    char* const to = unit.out.base + unit.out.offsets[first + r];
-    const float* const row = from + r * stride;
-    const __m512 one = _mm512_set1_ps(shares[r]);
+  const float* row = reinterpret_cast<const float*>(sums);
+  for (int r = 0; r < count; ++r, row += stride) {
+    const std::int64_t offset = unit.out.offsets[first + r];
+    if (offset == kNoRow) continue;
+    char* const to = unit.out.base + offset;
+    const __m512 sum = _mm512_set1_ps(row[unit.depth]);
+    __m512 share = _mm512_rcp14_ps(sum);
+    share = _mm512_fmadd_ps(share, _mm512_fnmadd_ps(sum, share, _mm512_set1_ps(1.0f)), share);
+    if (broken >> r & 1) share = _mm512_set1_ps(std::numeric_limits<float>::quiet_NaN());
     for (int d = 0; d < unit.depth; d += 32) {
       const int rest = unit.depth - d;
-      const __m512 low = _mm512_mul_ps(_mm512_loadu_ps(row + d), one);
+      const __m512 low = _mm512_mul_ps(_mm512_loadu_ps(row + d), share);
       const __m512 high =
-          rest > 16 ? _mm512_mul_ps(_mm512_loadu_ps(row + d + 16), one) : _mm512_setzero_ps();
+          rest > 16 ? _mm512_mul_ps(_mm512_loadu_ps(row + d + 16), share) : _mm512_setzero_ps();
       const __m512i both = (__m512i)_mm512_cvtne2ps_pbh(high, low);
       if (rest >= 32) {
         _mm512_storeu_si512(to + 2 * d, both);
@@ -379,7 +389,7 @@ struct Sixteen {
   int pair, end_pair;  // tiles of 32 keys that any of them sees
   bool safe;           // no score can be too large
   unsigned broken;     // rows without weights
-  char *queries, *weights;
+  char *queries, *weights, *sums;
 };
 
 struct Runner {
@@ -406,6 +416,7 @@ struct Runner {
     set.end_pair = end >= unit.keys ? room.key_pairs : (end + 31) / 32;
     set.queries = room.queries + number % 2 * room.steps * kTileBytes;
     set.weights = room.weights + std::size_t(number % 2) * room.key_pairs * kTileBytes;
+    set.sums = room.sums + number % 2 * room.columns * kTileBytes;
     const float square = pack_queries(unit, room, set.first, set.queries) * key_square;
     const float most = std::sqrt(square) * factor + static_cast<float>(unit.bias_limit * kPerLog);
     set.safe = most < kSafe;  // not with a NaN
@@ -452,17 +463,34 @@ struct Runner {
                                 32 * set->end_pair, unit.keys, set->weights);
   }
 
-  AIGC_INLINE void finish(const Sixteen& set, char* sums) const {
-    multiply_values(room, set.weights, set.pair, set.end_pair, sums);
-    write_rows(unit, room, sums, set.first, set.broken);
+  AIGC_INLINE void fetch_next(int first) const {
+    if (unit.next_offsets == nullptr) return;
+    const int last = first + 16 < unit.keys ? first + 16 : unit.keys;
+    for (int i = first; i < last; ++i) {
+      for (const char* const base : unit.next_base) {
+        for (int byte = 0; byte < 2 * unit.depth; byte += 64) {
+          _mm_prefetch(base + unit.next_offsets[i] + byte, _MM_HINT_T1);
+        }
+      }
+    }
   }
 
+  AIGC_INLINE void add_up(const Sixteen& set) const {
+    multiply_values(room, set.weights, set.pair, set.end_pair, set.sums);
+  }
+
+  AIGC_INLINE void write(const Sixteen& set) const {
+    write_rows(unit, room, set.sums, set.first, set.broken);
+  }
+
+  // Scores of one set, weights of the one before it, sums of the one before that, and so on.
   void run() const {
-    Sixteen set = take(0), before{};
+    Sixteen set = take(0), before{}, done{};
     int chunk = 0;
     score(set, set.pair, scores(0));
     for (int number = 0; number < count; ++number) {
       Sixteen next{};
+      fetch_next(16 * number);
       if (!set.safe) weigh_safely(&set);
       for (int pair = set.pair; pair < set.end_pair; pair += 2, ++chunk) {
         if (pair + 2 < set.end_pair) {
@@ -473,11 +501,15 @@ struct Runner {
         }
         if (set.safe) weigh(set, pair, scores(chunk));
       }
-      if (number > 0) finish(before, room.all_scores);
+      if (number > 0) add_up(before);
+      if (number > 1) write(done);
+      done = before;
       before = set;
       set = next;
     }
-    finish(before, room.all_scores);
+    add_up(before);
+    if (count > 1) write(done);
+    write(before);
   }
 };
 

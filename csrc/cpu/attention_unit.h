@@ -29,7 +29,8 @@ struct Rows {
 struct Unit {
   Rows q, k, v, out;
   int queries, keys, depth;
-  double scale;  // of the scores, before anything is added
+  bool complete;  // no offset is kNoRow
+  double scale;   // of the scores, before anything is added
 
   // Added to the score of query i and key j: bias[i·bias_stride + j], in the type that is computed
   // with, times Kernels::bias_factor plus Kernels::bias_offset; -infinity for keys that are not
@@ -40,6 +41,11 @@ struct Unit {
 
   // Query i sees no key outside band_begin <= j - i < band_end, so that these need no work.
   int band_begin, band_end;
+
+  // What the thread runs next, where memory does not lie in an order that a processor foresees:
+  // rows to be fetched meanwhile, as many as this unit has keys. No offsets: nothing is known.
+  const char* next_base[3];  // of queries, keys, values
+  const std::int64_t* next_offsets;
 };
 
 struct Kernels {

@@ -111,6 +111,10 @@ void expand_window(const Windows& of, const Tables<F>& tables, int64_t head, int
       const F* const bias = tables.row(head, key_y - y) - x;
       const bool seen =
           !(kind & 2) || from_beyond(y, window, of.shift) == from_beyond(key_y, window, of.shift);
+      if (kind == 0) {
+        std::copy(bias, bias + window, at);
+        continue;
+      }
       for (int key_x = 0; key_x < window; ++key_x) {
         at[key_x] = seen && begin <= key_x && key_x < end ? bias[key_x] : unseen;
       }
@@ -149,6 +153,21 @@ void run_windows(const Grid& grid, const std::optional<Tensor>& table, const Win
         });
   }
 
+  const auto find_rows = [&](int64_t place, std::vector<int64_t>* in, std::vector<int64_t>* out) {
+    const int64_t across_at = place % across, down_at = place / across % down;
+    const int64_t b = place / across / down;
+    in->resize(tokens);
+    out->resize(tokens);
+    int64_t *to = in->data(), *to_out = out->data();
+    for (int i = 0; i < of.window; ++i) {
+      const int64_t y = wrapped(down_at * of.window + of.shift + i, grid.height);
+      for (int j = 0; j < of.window; ++j) {
+        const int64_t x = wrapped(across_at * of.window + of.shift + j, grid.width);
+        *to++ = grid.in_offset(b, y, x);
+        *to_out++ = grid.out_offset(b, y, x);
+      }
+    }
+  };
   for_each_unit(
       plan, grid.batch * down * across * grid.heads * parts, [&](Worker& worker, int64_t number) {
         const int first = static_cast<int>(number % parts) * part;
@@ -156,19 +175,16 @@ void run_windows(const Grid& grid, const std::optional<Tensor>& table, const Win
         const int64_t head = number / parts % grid.heads, place = number / parts / grid.heads;
         const int64_t across_at = place % across, down_at = place / across % down;
         if (place != worker.place) {
-          worker.place = place;
-          worker.keys.resize(tokens);
-          worker.out.resize(tokens);
-          const int64_t b = place / across / down;
-          int64_t *in = worker.keys.data(), *out = worker.out.data();
-          for (int i = 0; i < of.window; ++i) {
-            const int64_t y = wrapped(down_at * of.window + of.shift + i, grid.height);
-            for (int j = 0; j < of.window; ++j) {
-              const int64_t x = wrapped(across_at * of.window + of.shift + j, grid.width);
-              *in++ = grid.in_offset(b, y, x);
-              *out++ = grid.out_offset(b, y, x);
-            }
+          if (place == worker.place + 1 && !worker.next.empty()) {
+            worker.keys.swap(worker.next);
+            worker.out.swap(worker.next_out);
+          } else {
+            find_rows(place, &worker.keys, &worker.out);
           }
+          worker.place = place;
+          const bool more = parts == 1 && place + 1 < grid.batch * down * across;
+          if (more) find_rows(place + 1, &worker.next, &worker.next_out);
+          if (!more) worker.next.clear();
         }
         int kind = 0;
         if (of.shift > 0) kind = 2 * (down_at == down - 1) + (across_at == across - 1);
@@ -180,11 +196,18 @@ void run_windows(const Grid& grid, const std::optional<Tensor>& table, const Win
         unit.queries = last - first;
         unit.keys = tokens;
         unit.depth = plan.depth;
+        unit.complete = true;
         unit.scale = scale;
         unit.bias_stride = stride;
         unit.bias_limit = tables.limit;
         unit.band_begin = -kEverything;
         unit.band_end = kEverything;
+        const bool same_place = head + 1 < grid.heads;
+        if (parts == 1 && (same_place || !worker.next.empty())) {
+          const int64_t next_head = same_place ? head + 1 : 0;
+          for (int i = 0; i < 3; ++i) unit.next_base[i] = grid.part(i, next_head);
+          unit.next_offsets = (same_place ? worker.keys : worker.next).data();
+        }
         if (parts == 1) {
           unit.bias = &expanded[(head * kinds + kind) * room];
         } else {
