@@ -127,14 +127,16 @@ inline void run_block(std::mt19937& random, std::vector<unsigned char>& stacks) 
   // Some warps are slower than others, or they would all meet at the barriers of their own.
   std::vector<unsigned> pace((count + 31) / 32);
   for (unsigned& rounds : pace) rounds = 1u << random() % 4;
-  for (unsigned round = 0;; ++round) {
+  std::vector<bool> goes(pace.size());
+  for (;;) {
+    for (std::size_t i = 0; i < pace.size(); ++i) goes[i] = random() % pace[i] == 0;
     for (std::size_t i = count; i > 1; --i) std::swap(order[i - 1], order[random() % i]);
     bool ran = false;
     for (std::size_t i : order) {
       Thread& thread = b.threads[i];
       if (thread.wait != Wait::kNothing) continue;
       ran = true;  // in this round or one to come
-      if (round % pace[i / 32] != 0) continue;
+      if (!goes[i / 32]) continue;
       b.current = &thread;
       swapcontext(&b.scheduler, &thread.context);
     }

@@ -16,6 +16,8 @@ __global__ void rotate_kernel(const float* from, float* to) {
   if (mistake != "unwritten" || i % 5 != 0) shared[at] = from[i];
   if (mistake == "partial barrier") {
     if (i < count / 2) __syncthreads();
+  } else if (mistake == "barrier of a warp") {
+    __syncwarp();
   } else if (mistake != "missing barrier") {
     __syncthreads();
   }

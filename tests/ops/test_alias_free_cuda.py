@@ -105,7 +105,10 @@ def test_launcher_finds_mistakes(tmp_path: Path) -> None:
     source = ROOT / "tests" / "csrc" / "fiber_mistakes.cpp"
     subprocess.run([host_compiler(), "-std=c++20", "-o", program, source], check=True)
     assert subprocess.run([program]).returncode == 0
-    for mistake in ("missing barrier", "partial barrier", "overflow", "unwritten", "wrong lane"):
+    for mistake in (
+        "missing barrier", "barrier of a warp", "partial barrier", "overflow", "unwritten",
+        "wrong lane",
+    ):  # fmt: skip
         done = subprocess.run([program, mistake], capture_output=True, text=True)
         assert done.returncode != 0, mistake
         assert ("fiber:" in done.stderr) == (mistake in ("partial barrier", "overflow"))
