@@ -53,9 +53,11 @@ void check_shape(const Maybe& tensor, std::initializer_list<int64_t> shape, cons
                   ": ", name, " is on another device");
 }
 
-Maybe contiguous(const Maybe& tensor) {
-  return tensor.has_value() ? Maybe(torch::stable::contiguous(*tensor)) : Maybe();
+Tensor dense(const Tensor& tensor) {
+  return tensor.is_contiguous() ? tensor : torch::stable::contiguous(tensor);
 }
+
+Maybe dense(const Maybe& tensor) { return tensor.has_value() ? Maybe(dense(*tensor)) : Maybe(); }
 
 Operand operand(const Maybe& tensor) {
   if (!tensor.has_value()) return {};
@@ -138,9 +140,9 @@ Tensor phase_convolution_cuda(const Tensor& x,         // [B, Ci, H, W] or [B, C
   const torch::stable::accelerator::DeviceGuard guard(x.get_device_index());
   p.channels_last = is_channels_last(x);
   const auto order = p.channels_last ? MemoryFormat::ChannelsLast : MemoryFormat::Contiguous;
-  const Tensor packed = torch::stable::contiguous(packed_);
-  const Maybe bias = contiguous(bias_), style = contiguous(style_), gain = contiguous(gain_),
-              noise = contiguous(noise_);
+  const Tensor packed = dense(packed_);
+  const Maybe bias = dense(bias_), style = dense(style_), gain = dense(gain_),
+              noise = dense(noise_);
   const Maybe residual =
       residual_.has_value() ? Maybe(torch::stable::contiguous(*residual_, order)) : Maybe();
   const std::array<int64_t, 4> shape = {batch, channels, image ? rows : columns, columns};

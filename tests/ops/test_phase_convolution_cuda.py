@@ -8,6 +8,8 @@ from typing import Any, NamedTuple
 
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from torch import Tensor
 
 from aigc_assets.ops.phase_convolution_phases import SOURCES, pack, phase_convolution_reference
@@ -149,6 +151,41 @@ def test_kernels_under_fibers(emulator: ctypes.CDLL, dtype: torch.dtype) -> None
     """Within the budget of the reference in plain torch, and nothing written beside the result."""
     budget = ErrorBudget()
     for case in CASES:
+        inputs = arguments(case, dtype)
+        y = run(emulator, case, inputs, dtype)
+        budget.add(y, *exact_and_plain(phase_convolution_reference, inputs))
+    budget.check()
+
+
+@pytest.mark.native
+@settings(max_examples=8, deadline=None)
+@given(
+    source=st.integers(0, 4),
+    shape=st.tuples(*(st.integers(1, high) for high in (5, 40, 40, 9, 12))),
+    layout=st.sampled_from(("contiguous", "channels_last")),
+    dilation=st.integers(1, 9),
+    processors=st.sampled_from((1, MANY)),
+    operands=st.sampled_from(("all", "none", "no style")),
+    dtype=st.sampled_from(FORMATS),
+    seed=st.integers(0, 10**6),
+)
+def test_any_shape(
+    emulator: ctypes.CDLL,
+    source: int,
+    shape: tuple[int, ...],
+    layout: str,
+    dilation: int,
+    processors: int,
+    operands: str,
+    dtype: torch.dtype,
+    seed: int,
+) -> None:
+    if SOURCES[source].spatial == 1:
+        shape, layout = (*shape[:3], shape[3] * shape[4]), "contiguous"
+    budget = ErrorBudget()
+    for number in range(seed, seed + 3):
+        case = Case(source, shape, number, layout, dilation if source == 4 else 1, processors)
+        case = case._replace(operands=operands)
         inputs = arguments(case, dtype)
         y = run(emulator, case, inputs, dtype)
         budget.add(y, *exact_and_plain(phase_convolution_reference, inputs))
