@@ -98,7 +98,8 @@ class MapGenerator(nn.Module):
         """
         context = torch.cat([style, self.theme(theme)], 1)
         spread = context[:, :, None, None].expand(-1, -1, *noise.shape[2:])
-        x = torus_conv(self.stem, torch.cat([noise, spread], 1))
+        x = torch.cat([noise, spread], 1).contiguous(memory_format=torch.channels_last)
+        x = torus_conv(self.stem, x)
         x = self.attention(self.up1(x, context))
         x = self.up2(x, context)
         x = torus_conv(self.mix, F.leaky_relu(pixel_norm(x), 0.2), residual=x)
@@ -234,11 +235,13 @@ class LocalAttention(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """[B, width, H, W] -> the same; cost grows with the area, not with its square."""
         batch, channels, height, width = x.shape
-        # Channels last, so that a token's queries, keys and values lie together.
-        qkv = self.qkv(pixel_norm(x)).permute(0, 2, 3, 1)
-        qkv = qkv.reshape(batch, height, width, 3, self.num_heads, channels // self.num_heads)
+        # Channels last: a 1x1 convolution is a product, and what belongs to a token lies together.
+        tokens = pixel_norm(x).permute(0, 2, 3, 1)
+        qkv = F.linear(tokens, self.qkv.weight.flatten(1))
+        qkv = qkv.view(batch, height, width, 3, self.num_heads, channels // self.num_heads)
         found = neighborhood_attention(qkv, self.bias, reach=self.reach, circular=True)
-        return x + self.out(found.flatten(3).permute(0, 3, 1, 2))
+        found = F.linear(found.flatten(3), self.out.weight.flatten(1), self.out.bias)
+        return x + found.permute(0, 3, 1, 2)
 
 
 def torus_conv(conv: nn.Conv2d, x: Tensor, residual: Tensor | None = None) -> Tensor:
@@ -253,7 +256,9 @@ def pixel_norm(x: Tensor) -> Tensor:
     References:
         Karras et al., arXiv:1710.10196, section 4.2.
     """
-    return x * torch.rsqrt(x.square().mean(1, keepdim=True) + 1e-5)
+    wide = torch.promote_types(x.dtype, torch.float32)
+    length = torch.linalg.vector_norm(x, dim=1, keepdim=True, dtype=wide)
+    return x * torch.rsqrt(length.square() / x.shape[1] + 1e-5).to(x.dtype)
 
 
 def soft_reach(passable: Tensor, rounds: int = 3) -> Tensor:
