@@ -34,27 +34,6 @@ AIGC_INLINE F tap(int k) {
   return F(taps[k < 6 ? k : 11 - k]);
 }
 
-// The same two sums with six weights of one's own in the place of the half filter; added to `sum`.
-template <class F, class Read>
-AIGC_INLINE F add_before(const F (&half)[6], F sum, Read x) {
-  sum = multiply_add(half[0], x(-3), sum);
-  sum = multiply_add(half[2], x(-2), sum);
-  sum = multiply_add(half[4], x(-1), sum);
-  sum = multiply_add(half[5], x(0), sum);
-  sum = multiply_add(half[3], x(1), sum);
-  return multiply_add(half[1], x(2), sum);
-}
-
-template <class F, class Read>
-AIGC_INLINE F add_after(const F (&half)[6], F sum, Read x) {
-  sum = multiply_add(half[1], x(-2), sum);
-  sum = multiply_add(half[3], x(-1), sum);
-  sum = multiply_add(half[5], x(0), sum);
-  sum = multiply_add(half[4], x(1), sum);
-  sum = multiply_add(half[2], x(2), sum);
-  return multiply_add(half[0], x(3), sum);
-}
-
 // Sum of x(-3) .. x(2), weighted by the odd taps in falling order.
 template <class F, class Read>
 AIGC_INLINE F sum_before(Read x) {

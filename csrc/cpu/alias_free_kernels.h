@@ -70,13 +70,53 @@ class Sum {
   int count_ = 0;
 };
 
+// Sample k of an array for every lane. A load that straddles two lines of the cache takes as long
+// as two products: what is used twice stays in a register, and where `at` is aligned, half of the
+// neighbours are shifted together from two whole lines, which keeps the other unit busy.
+template <class V>
+AIGC_INLINE V keep(V v) {
+  return v;
+}
+template <int k, class V>
+AIGC_INLINE V around(const typename V::value_type* at) {
+  return V::load(at + k);
+}
+#if defined(AIGC_TARGET_AVX512)
+AIGC_INLINE Vector keep(Vector v) {
+  asm("" : "+v"(v.v));
+  return v;
+}
+template <int k>
+AIGC_INLINE Vector shifted(const float* at) {
+  constexpr int from = k < 0 ? -16 : 0;
+  const __m512i low = _mm512_load_si512(at + from), high = _mm512_load_si512(at + from + 16);
+  return _mm512_castsi512_ps(_mm512_alignr_epi32(high, low, k - from));
+}
+template <>
+AIGC_INLINE Vector around<-1, Vector>(const float* at) {
+  return shifted<-1>(at);
+}
+template <>
+AIGC_INLINE Vector around<1, Vector>(const float* at) {
+  return shifted<1>(at);
+}
+#elif defined(AIGC_TARGET_AVX2)
+AIGC_INLINE Vector keep(Vector v) {
+  asm("" : "+x"(v.v));
+  return v;
+}
+#endif
+
 // What one channel's samples go through. With a vector, the doubled signal is measured in half
 // turns of the sine: the filters take the factor |alpha|/pi in and out again at no cost, the phase
 // is what remains of a number behind its point, and one polynomial, which holds the size of the
 // bump as well, gives sin² without a sine.
+//
+// Several vectors go in step, so that few sums wait for their own last term.
 template <class V>
 struct Channel {
-  V up[6], down[6], bump[6];
+  static constexpr int kAtOnce = 4;
+  V up[6], down[6], bump[6];  // filters: the odd taps in falling order; backwards, the even ones
 
   AIGC_INLINE Channel(double alpha, double inverse_beta) {
     double scale = (alpha < 0 ? -alpha : alpha) * 0.31830988618379067;
@@ -86,34 +126,94 @@ struct Channel {
     }
     const double back = 1 / scale;
     for (int k = 0; k < 6; ++k) {
-      up[k] = V(2 * scale * tap<double>(k));
-      down[k] = V(back * tap<double>(k));
+      up[k] = V(2 * scale * tap<double>(11 - 2 * k));
+      down[k] = V(back * tap<double>(11 - 2 * k));
       bump[k] = V(bump_coefficient(k) * scale * inverse_beta);
     }
   }
-  AIGC_INLINE V bend(V t) const {
-    const V r = beyond_whole(t), z = r * r;
-    V p = multiply_add(bump[5], z, bump[4]);
-    p = multiply_add(p, z, bump[3]);
-    p = multiply_add(p, z, bump[2]);
-    p = multiply_add(p, z, bump[1]);
-    return multiply_add(multiply_add(p, z, bump[0]), z, t);
+  template <int N>
+  AIGC_INLINE void bend(V (&t)[N]) const {
+    V z[N], p[N];
+    for (int n = 0; n < N; ++n) z[n] = beyond_whole(t[n]);
+    for (int n = 0; n < N; ++n) z[n] = z[n] * z[n];
+    for (int n = 0; n < N; ++n) p[n] = multiply_add(bump[5], z[n], bump[4]);
+    for (int k = 3; k >= 0; --k) {
+      for (int n = 0; n < N; ++n) p[n] = multiply_add(p[n], z[n], bump[k]);
+    }
+    for (int n = 0; n < N; ++n) t[n] = multiply_add(p[n], z[n], t[n]);
   }
 };
 
 template <class F>
 struct Channel<Scalar<F>> {
+  static constexpr int kAtOnce = 1;
   using V = Scalar<F>;
   V up[6], down[6], alpha, inverse_beta;
 
   AIGC_INLINE Channel(double a, double b) : alpha(a), inverse_beta(b) {
     for (int k = 0; k < 6; ++k) {
-      up[k] = V(2 * tap<double>(k));
-      down[k] = V(tap<double>(k));
+      up[k] = V(2 * tap<double>(11 - 2 * k));
+      down[k] = V(tap<double>(11 - 2 * k));
     }
   }
-  AIGC_INLINE V bend(V u) const { return snake(u, alpha, inverse_beta); }
+  template <int N>
+  AIGC_INLINE void bend(V (&u)[N]) const {
+    for (int n = 0; n < N; ++n) u[n] = snake(u[n], alpha, inverse_beta);
+  }
 };
+
+// The bent even and odd samples at N vectors of x.
+template <int N, class V>
+AIGC_INLINE void bend_vectors(const Channel<V>& channel, const typename V::value_type* x,
+                              typename V::value_type* even, typename V::value_type* odd) {
+  V t[2 * N];  // even, odd, even, odd, ..
+  for (int k = 0; k <= 6; ++k) {
+    for (int n = 0; n < N; ++n) {
+      const V near = keep(V::load(x + n * V::width + k - kReach));
+      if (k == 0) t[2 * n] = channel.up[0] * near;
+      if (k == 1) t[2 * n + 1] = channel.up[5] * near;
+      if (k > 0 && k < 6) t[2 * n] = multiply_add(channel.up[k], near, t[2 * n]);
+      if (k > 1) t[2 * n + 1] = multiply_add(channel.up[6 - k], near, t[2 * n + 1]);
+    }
+  }
+  channel.bend(t);
+  for (int n = 0; n < N; ++n) {
+    t[2 * n].store(even + n * V::width);
+    t[2 * n + 1].store(odd + n * V::width);
+  }
+}
+
+// N vectors of the result; with `aligned`, even and odd begin at whole lines.
+template <int N, bool aligned, class V>
+AIGC_INLINE void decimate_vectors(const Channel<V>& channel, const typename V::value_type* even,
+                                  const typename V::value_type* odd, V (&y)[N]) {
+  const auto add = [&](auto k, const typename V::value_type* from, V weight) {
+    for (int n = 0; n < N; ++n) {
+      constexpr int offset = decltype(k)::value;
+      V near;
+      if constexpr (aligned) {
+        near = around<offset, V>(from + n * V::width);
+      } else {
+        near = V::load(from + n * V::width + offset);
+      }
+      y[n] = multiply_add(weight, near, y[n]);
+    }
+  };
+  using std::integral_constant;
+  const V(&tap)[6] = channel.down;
+  for (int n = 0; n < N; ++n) y[n] = tap[0] * V::load(odd + n * V::width - 3);
+  add(integral_constant<int, -2>(), odd, tap[1]);
+  add(integral_constant<int, -1>(), odd, tap[2]);
+  add(integral_constant<int, 0>(), odd, tap[3]);
+  add(integral_constant<int, 1>(), odd, tap[4]);
+  add(integral_constant<int, 2>(), odd, tap[5]);
+  add(integral_constant<int, -2>(), even, tap[5]);
+  add(integral_constant<int, -1>(), even, tap[4]);
+  add(integral_constant<int, 0>(), even, tap[3]);
+  add(integral_constant<int, 1>(), even, tap[2]);
+  add(integral_constant<int, 2>(), even, tap[1]);
+  add(integral_constant<int, 3>(), even, tap[0]);
+}
 
 // Samples [from, to) around `begin` of a row, to[s - begin] being sample s; beyond its ends the row
 // repeats its last sample. Whole vectors are written, up to one too many on either side.
@@ -161,11 +261,12 @@ void forward_tile(const ForwardTile& tile) {
   if (x == wave + kMargin) {
     copy_extended<V>(row, length, begin, begin + from - kReach, begin + beyond, wave + kMargin);
   }
-  for (int i = from; i < until; i += V::width) {
-    const Reader<V> read{x + i};
-    channel.bend(add_before(channel.up, V(0.0), read)).store(even + i);
-    channel.bend(add_after(channel.up, V(0.0), read)).store(odd + i);
+  constexpr int kAtOnce = Channel<V>::kAtOnce / 2 > 0 ? Channel<V>::kAtOnce / 2 : 1;
+  int i = from;
+  for (; i + (kAtOnce - 1) * V::width < until; i += kAtOnce * V::width) {
+    bend_vectors<kAtOnce>(channel, x + i, even + i, odd + i);
   }
+  for (; i < until; i += V::width) bend_vectors<1>(channel, x + i, even + i, odd + i);
   if (is_first) {
     const V first(even[0]);
     for (int i = -kBefore; i < 0; i += V::width) {
@@ -182,18 +283,26 @@ void forward_tile(const ForwardTile& tile) {
   }
 
   T* const y = static_cast<T*>(tile.y) + begin;
-  const auto decimated = [&](int i) {
-    const V sum = add_after(channel.down, V(0.0), Reader<V>{even + i});
-    return add_before(channel.down, sum, Reader<V>{odd + i});
-  };
-  int i = 0;
-  for (; i + V::width <= count; i += V::width) decimated(i).store(y + i);
-  if (i < count && count >= V::width) {
-    decimated(count - V::width).store(y + count - V::width);
+  constexpr int kOut = Channel<V>::kAtOnce;
+  for (i = 0; i + kOut * V::width <= count; i += kOut * V::width) {
+    V out[kOut];
+    decimate_vectors<kOut, true>(channel, even + i, odd + i, out);
+    for (int n = 0; n < kOut; ++n) out[n].store(y + i + n * V::width);
+  }
+  V out[1];
+  for (; i + V::width <= count; i += V::width) {
+    decimate_vectors<1, true>(channel, even + i, odd + i, out);
+    out[0].store(y + i);
+  }
+  if (i < count && count >= V::width) {  // once more some of what is there already
+    i = count - V::width;
+    decimate_vectors<1, false>(channel, even + i, odd + i, out);
+    out[0].store(y + i);
   } else if (i < count) {
     F few[V::width];
-    decimated(i).store(few);
-    for (int k = 0; i + k < count; ++k) narrow(few[k], y + i + k);
+    decimate_vectors<1, true>(channel, even, odd, out);
+    out[0].store(few);
+    for (; i < count; ++i) narrow(few[i], y + i);
   }
 }
 
