@@ -111,7 +111,7 @@ __global__ void __launch_bounds__(kFmaThreads, blocks_per_processor<kHead>())
             const int code = codes[chunk + column + kLanes * j];
 #pragma unroll
             for (int i = 0; i < 4; ++i) {
-              const auto difference = static_cast<unsigned>(code - row_codes[i]);
+              const unsigned difference = difference_of(code, row_codes[i]);
               s[i][j] = difference < limit ? s[i][j] * scale + read(static_cast<int>(difference))
                                            : minus_infinity<float>();
             }

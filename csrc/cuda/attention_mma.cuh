@@ -205,7 +205,7 @@ __global__ void __launch_bounds__(kMmaThreads, blocks_per_processor<kHead>())
 #pragma unroll
             for (int i = 0; i < 4; ++i) {
               float& score = s[2 * step + half][i];
-              const auto difference = static_cast<unsigned>(code.v[i % 2] - rows[i / 2].code);
+              const unsigned difference = difference_of(code.v[i % 2], rows[i / 2].code);
               score = difference < limit ? score * scale + read(static_cast<int>(difference))
                                          : minus_infinity<float>();
               block_most[i / 2] = fmaxf(block_most[i / 2], score);

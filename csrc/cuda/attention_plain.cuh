@@ -55,7 +55,7 @@ __global__ void __launch_bounds__(kPlainThreads, 4)
       F o[kColumns] = {}, most = minus_infinity<F>(), sum = F(0);
       for (int first = range.first; first < range.last; first += 32) {
         const Key key = first + lane < range.last ? place.key(first + lane) : Key{-1, -1, kNoKey};
-        const auto difference = static_cast<unsigned>(key.code - query.code);
+        const unsigned difference = difference_of(key.code, query.code);
         F score = minus_infinity<F>();
         if (difference < limit) {
           F product = F(0);

@@ -41,6 +41,10 @@ struct Key {
   int code;
 };
 
+__device__ inline unsigned difference_of(int key_code, int query_code) {
+  return static_cast<unsigned>(key_code) - static_cast<unsigned>(query_code);
+}
+
 struct Range {
   int first, last;
 };

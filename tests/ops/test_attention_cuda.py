@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from torch import Tensor
 
 from aigc_assets.ops import cross_attention_small, sliding_attention
@@ -110,6 +112,27 @@ def test_cross_under_fibers(emulator: ctypes.CDLL, dtype: torch.dtype) -> None:
         inputs = draw(sizes, keys, dtype, seed)
         found = check_same_bytes(emulator, inputs, (-1, 0), tiles, seed)
         budget.add(found, *exact_and_plain(cross_attention_small_reference, inputs))
+    budget.check()
+
+
+@pytest.mark.native
+@settings(max_examples=15, deadline=None)
+@given(
+    st.sampled_from(FORMATS), st.tuples(*map(st.integers, (1, 1, 1, 1), (2, 3, 150, 70))),
+    st.integers(1, 160), st.booleans(), st.integers(1, 128), st.integers(1, 3), st.integers(0, 99),
+)  # fmt: skip
+def test_any_shape_under_fibers(
+    emulator: ctypes.CDLL, dtype: torch.dtype, sizes: tuple[int, ...], window: int, causal: bool,
+    keys: int, tiles: int, seed: int,
+) -> None:  # fmt: skip
+    budget = ErrorBudget()
+    inputs = draw(sizes, sizes[2], dtype, seed)
+    before = min(window, sizes[2]) - 1
+    found = run(emulator, inputs, (before, 0 if causal else before), 1, seed)
+    budget.add(found, *exact_and_plain(sliding_attention_reference, (*inputs, window, causal)))
+    inputs = draw(sizes, keys, dtype, seed)
+    found = run(emulator, inputs, (-1, 0), tiles, seed)
+    budget.add(found, *exact_and_plain(cross_attention_small_reference, inputs))
     budget.check()
 
 

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from torch import Tensor
 
 from aigc_assets.ops import window_attention
@@ -40,10 +42,6 @@ NEIGHBORHOODS: tuple[Case, ...] = (
     ((1, 1, 1, 2, 8), 0, 1),
     ((1, 3, 4, 1, 128), 6, 0),  # farther than the map is wide
     ((1, 9, 8, 1, 130), 1, 1),
-)
-LARGE_TABLES: tuple[tuple[bool, Case], ...] = (
-    (True, ((1, 33, 33, 1, 8), 33, 1)),  # 65 x 65 biases stay in global memory
-    (False, ((1, 40, 5, 1, 8), 25, 0)),
 )
 
 
@@ -109,17 +107,44 @@ def test_neighborhoods_under_fibers(emulator: ctypes.CDLL, dtype: torch.dtype) -
 
 
 @pytest.mark.native
-@pytest.mark.parametrize("dtype", (torch.float32, torch.bfloat16), ids=str)
-def test_tables_in_global_memory(emulator: ctypes.CDLL, dtype: torch.dtype) -> None:
-    for windows, case in LARGE_TABLES:
-        sizes, near, how = case
-        reference = window_attention_reference if windows else neighborhood_attention_reference
-        qkv, table = draw(sizes, 2 * near - 1 if windows else 2 * near + 1, dtype)
-        budget = ErrorBudget()
-        found = run(emulator, windows, qkv, table, case, 0)
-        inputs = (qkv, table, near, how if windows else bool(how))
-        budget.add(found, *exact_and_plain(reference, inputs))
-        budget.check()
+@pytest.mark.parametrize("windows", (True, False), ids=("windows", "neighborhoods"))
+def test_tables_in_global_memory(emulator: ctypes.CDLL, windows: bool) -> None:
+    """More biases than are staged: 65 x 65 of a window, 51 x 51 and a margin otherwise."""
+    if windows:
+        inputs = (*draw((1, 33, 33, 1, 8), 65, torch.bfloat16), 33, 1)
+        exact, plain = exact_and_plain(window_attention_reference, inputs)
+    else:
+        inputs = (*draw((1, 40, 5, 1, 8), 51, torch.float32), 25, False)
+        exact, plain = exact_and_plain(neighborhood_attention_reference, inputs)
+    qkv, table, near, how = inputs
+    sizes = (*qkv.shape[:3], *qkv.shape[4:])
+    budget = ErrorBudget()
+    budget.add(run(emulator, windows, qkv, table, (sizes, near, int(how)), 0), exact, plain)
+    budget.check()
+
+
+@pytest.mark.native
+@settings(max_examples=15, deadline=None)
+@given(
+    st.booleans(), st.sampled_from(FORMATS), st.integers(1, 9), st.integers(0, 8), st.booleans(),
+    st.tuples(*map(st.integers, (1, 1, 1, 1, 1), (2, 2, 2, 5, 70))), st.integers(0, 99),
+)  # fmt: skip
+def test_any_shape_under_fibers(
+    emulator: ctypes.CDLL, windows: bool, dtype: torch.dtype, near: int, shift: int,
+    circular: bool, shape: tuple[int, ...], seed: int,
+) -> None:  # fmt: skip
+    batch, rows, columns, heads, depth = shape
+    near = near if windows else near // 2
+    side = near if windows else 2 * near + 1 if circular else 3
+    sizes = (batch, rows * side, columns * side, heads, depth)
+    case = (sizes, near, shift % near if windows else int(circular))
+    qkv, table = draw(sizes, 2 * near - 1 if windows else 2 * near + 1, dtype, seed)
+    budget = ErrorBudget()
+    reference = window_attention_reference if windows else neighborhood_attention_reference
+    found = run(emulator, windows, qkv, table, case, seed)
+    inputs = (qkv, table, near, case[2] if windows else circular)
+    budget.add(found, *exact_and_plain(reference, inputs))
+    budget.check()
 
 
 @pytest.mark.nvcc
@@ -146,7 +171,7 @@ def test_graph_capture() -> None:
     """Recorded once and replayed on other numbers, with small and with expanded bias tables."""
     if torch.cuda.device_count() == 0:
         pytest.skip("there is no CUDA device")
-    for case in (WINDOWS[1], LARGE_TABLES[0][1]):
+    for case in (WINDOWS[1], ((1, 33, 33, 1, 8), 33, 1)):
         sizes, window, shift = case
         qkv, table = (value.cuda() for value in draw(sizes, 2 * window - 1, torch.bfloat16))
         window_attention(qkv, table, window=window, shift=shift)
