@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
+from aigc_assets.ops import conv3x3_act, up2_conv3x3_act
 from aigc_assets.ops.phase_convolution_phases import SOURCES, pack, phase_convolution_reference
 from tests.ops.cuda_kernels import FORMATS, Guarded, build_emulator, compile_kernels, pointer
 from tests.ops.numerics import ErrorBudget, exact_and_plain
@@ -220,3 +221,46 @@ def test_compiles_for_all_architectures(tmp_path: Path) -> None:
         compiled.check_budget(name, registers, product, *moves, without=double)
     compiled.check_budget("plain_kernel", 64)
     assert len(compiled.kernels) == 2 * (5 + 4)
+
+
+@pytest.mark.cuda
+@pytest.mark.parametrize("layout", (torch.contiguous_format, torch.channels_last), ids=str)
+def test_graph_capture(layout: torch.memory_format) -> None:
+    """Recorded once and replayed on other numbers."""
+    if torch.cuda.device_count() == 0:
+        pytest.skip("there is no CUDA device")
+    generator = torch.Generator().manual_seed(0)
+    x = torch.randn((2, 40, 17, 9), generator=generator).bfloat16().cuda()
+    x = x.contiguous(memory_format=layout)
+    weight = torch.randn((40, 40, 3, 3), generator=generator).bfloat16().cuda()
+
+    def both() -> Tensor:
+        return up2_conv3x3_act(conv3x3_act(x, weight), weight, activation="silu")
+
+    both()
+    graph = torch.cuda.CUDAGraph()
+    with torch.cuda.graph(graph):
+        result = both()
+    x.copy_(x.flip(0))
+    graph.replay()
+    assert result.is_contiguous(memory_format=layout)
+    assert torch.equal(result, both())
+
+
+@pytest.mark.cuda
+@pytest.mark.slow
+@pytest.mark.parametrize("layout", (torch.contiguous_format, torch.channels_last), ids=str)
+def test_more_elements_than_31_bits_count(layout: torch.memory_format) -> None:
+    """The last corner of a huge image is that of its own surroundings."""
+    if torch.cuda.device_count() == 0:
+        pytest.skip("there is no CUDA device")
+    x = torch.zeros((1, 8, 8192, 8192), dtype=torch.bfloat16, device="cuda")
+    x = x.contiguous(memory_format=layout)
+    generator = torch.Generator().manual_seed(0)
+    corner = torch.randn((1, 8, 64, 64), generator=generator).bfloat16().cuda()
+    corner = corner.contiguous(memory_format=layout)
+    x[..., -64:, -64:] = corner
+    weight = torch.randn((9, 8, 3, 3), generator=generator).bfloat16().cuda()
+    found = up2_conv3x3_act(x, weight)
+    assert found.numel() > 2**31
+    assert torch.equal(found[..., -126:, -126:], up2_conv3x3_act(corner, weight)[..., -126:, -126:])
