@@ -41,17 +41,18 @@ class Arena {
   ~Arena() { std::free(data_); }
 
   Room room(const RoomSize& size) {
-    const int64_t parts[] = {size.input, size.sums, size.weights, size.style};
-    char* at[4];
+    const int64_t parts[] = {size.input, size.sums,   size.weights,
+                             size.style, size.affine, size.affine};
+    char* at[6];
     int64_t total = 0;
     for (const int64_t part : parts) total += rounded(part);
     reserve(total);
     char* next = static_cast<char*>(data_);
-    for (int i = 0; i < 4; ++i) {
+    for (int i = 0; i < 6; ++i) {
       at[i] = next;
       next += rounded(parts[i]);
     }
-    return {at[0], at[1], at[2], at[3]};
+    return {at[0], at[1], at[2], at[3], at[4], at[5]};
   }
 
  private:
@@ -128,26 +129,27 @@ void check_weights(const Tensor& x, const Tensor& packed, const Problem& problem
                   "phase_convolution: the packed weights do not fit x");
 }
 
-// How the work is cut: parts per image along rows, columns, and output channels.
+// How the work is cut. It may depend on the number of threads, as no result depends on it.
 struct Cut {
   int64_t rows, columns, channels;  // of a unit
 
   Cut(const Problem& problem, int64_t batch, bool tiles) {
     const Shape shape = shape_of(problem.kind);
     const int64_t outputs = problem.padded_outputs(), pixels = problem.height * problem.width;
-    // What takes about as long as to wake a thread twice.
-    const int64_t worthwhile = tiles ? int64_t{1} << 24 : int64_t{1} << 20;
-    const int64_t products = pixels * shape.phases() * shape.taps() * problem.inputs * outputs;
-    const int64_t wanted =
-        std::min((kUnits + batch - 1) / std::max<int64_t>(batch, 1), products / worthwhile);
+    const int64_t most = tiles ? kTiledPixels : kPixels;
     columns = std::min(problem.width, kMaxColumns);
-    rows = std::clamp<int64_t>(kPixels / columns, 1, problem.height);
+    rows = std::clamp<int64_t>(most / columns, 1, problem.height);
     channels = outputs;
+    // What takes about as long as to wake a thread twice.
+    const int64_t worthwhile = tiles ? int64_t{1} << 23 : int64_t{1} << 20;
+    const int64_t products = pixels * shape.phases() * shape.taps() * problem.inputs * outputs;
+    const int64_t threads = torch::stable::get_num_threads();
+    const int64_t wanted = std::min((threads + batch - 1) / batch, products / worthwhile);
     if (wanted <= 1) return;
     if (pixels < kFewPixels && outputs >= 4 * kLanes) {
       // All weights pass by for few pixels: each unit takes its own part of them.
-      const int64_t blocks = outputs / kLanes, parts = wanted >= 4 && blocks >= 8 ? 4 : 2;
-      channels = (blocks + parts - 1) / parts * kLanes;
+      const int64_t blocks = outputs / kLanes;
+      channels = (blocks + wanted - 1) / wanted * kLanes;
     } else if (problem.height > 1) {
       rows = std::min(rows, (problem.height + wanted - 1) / wanted);
     } else {
@@ -156,8 +158,8 @@ struct Cut {
   }
 
  private:
-  static constexpr int64_t kUnits = 8;        // enough for a small batch on several threads
-  static constexpr int64_t kPixels = 256;     // of a unit: its sums stay in the second-level cache
+  static constexpr int64_t kPixels = 256;  // of a unit: its sums stay in the second-level cache
+  static constexpr int64_t kTiledPixels = 1024;
   static constexpr int64_t kFewPixels = 192;  // of an image
 };
 

@@ -93,27 +93,18 @@ struct Tiles {
   }
 };
 
-void multiply_tiles(const Panel& panel, const Tiles& tiles, int64_t channels, float* sums) {
+// Sums of tiles `tile` and, if kRows is 2, the next one, for one or two times 16 channels.
+template <int kRows>
+AIGC_INLINE void multiply_rows(const Panel& panel, const Tiles& tiles, int64_t tile, bool two,
+                               float* sums) {
   const char* const input = reinterpret_cast<const char*>(panel.input);
-  for (int64_t c = 0; c < channels; c += 2 * kLanes) {
-    const char* const weights = panel.weights + c * 4;
-    const bool two = channels - c > kLanes;
-    for (int64_t tile = 0; tile < tiles.count; tile += 2) {
-      const char* const pixels0 = input + tiles.first_pixel(tile) * panel.pixel;
-      char* const to = reinterpret_cast<char*>(sums) + tile * 16 * panel.width + c * 4;
-      if (tile + 1 < tiles.count) {
-        const char* const pixels1 = input + tiles.first_pixel(tile + 1) * panel.pixel;
-        if (two) {
-          multiply<2, 2>(panel, pixels0, pixels1, weights, to);
-        } else {
-          multiply<2, 1>(panel, pixels0, pixels1, weights, to);
-        }
-      } else if (two) {
-        multiply<1, 2>(panel, pixels0, pixels0, weights, to);
-      } else {
-        multiply<1, 1>(panel, pixels0, pixels0, weights, to);
-      }
-    }
+  const char* const pixels0 = input + tiles.first_pixel(tile) * panel.pixel;
+  const char* const pixels1 = input + tiles.first_pixel(tile + kRows - 1) * panel.pixel;
+  char* const to = reinterpret_cast<char*>(sums);
+  if (two) {
+    multiply<kRows, 2>(panel, pixels0, pixels1, panel.weights, to);
+  } else {
+    multiply<kRows, 1>(panel, pixels0, pixels1, panel.weights, to);
   }
 }
 
@@ -123,40 +114,68 @@ int64_t scratch_width(const Problem& problem) {
   return width % 512 == 0 ? width + kPaired : width;
 }
 
+// Weights of one phase and of 32 output channels side by side, so that they fill the first-level
+// cache evenly: in their own order, the other channels lie in between.
+void gather_weights(Panel& panel, void* to) {
+  char* out = static_cast<char*>(to);
+  for (int t = 0; t < panel.taps; ++t) {
+    const char* from = panel.weights + t * panel.tap;
+    for (int64_t k = 0; k < 16 * panel.blocks; ++k, from += panel.pairs, out += 128) {
+      _mm512_store_si512(out, _mm512_loadu_si512(from));
+      _mm512_store_si512(out + 64, _mm512_loadu_si512(from + 64));
+    }
+  }
+  panel.weights = static_cast<const char*>(to);
+  panel.pairs = 128;
+  panel.tap = 16 * panel.blocks * 128;
+}
+
+constexpr int64_t kFirstLevel = 40 << 10;  // bytes of weights that stay in the first-level cache
+constexpr int64_t kGather = 16;            // tiles for which to gather weights first
+
+int64_t gathered(const Problem& problem) {
+  const int64_t blocks = (problem.inputs + kPaired - 1) / kPaired;
+  return shape_of(problem.kind).taps() * blocks * 16 * 128;
+}
+
 RoomSize room(Format format, const Problem& problem, const Unit& unit) {
   if (format != Format::kBfloat16) return kAvx512Kernels.room(format, problem, unit);
   const Scratch scratch(problem, unit);
   const int64_t width = scratch_width(problem);
-  return {scratch.pixels * width * 2,
-          shape_of(problem.kind).column_rate * (scratch.span(unit) + kSlack) * kChunk * 4, 0,
-          width * 4};
+  const int64_t pixels =
+      problem.pixels ? 2 * 16 : shape_of(problem.kind).column_rate * (scratch.span(unit) + kSlack);
+  return {scratch.pixels * width * 2, pixels * 2 * kLanes * 4, gathered(problem), width * 4,
+          unit.channels * 4};
 }
 
-void run(Format format, const Problem& problem, const Unit& unit, const Room& room) {
-  if (format != Format::kBfloat16) return kAvx512Kernels.run(format, problem, unit, room);
+template <Activation activation>
+void run_tiles(const Problem& problem, const Unit& unit, const Room& room) {
   const Scratch scratch(problem, unit);
   const Shape shape = shape_of(problem.kind);
   const int64_t outputs = problem.padded_outputs();
   const int64_t blocks = (problem.inputs + kPaired - 1) / kPaired;
-  const int64_t width = scratch_width(problem);
-  InputCopy<Vector, bfloat16, bfloat16>(problem, unit, width, room).run();
+  const int64_t pixel = scratch_width(problem);
+  InputCopy<Vector, bfloat16, bfloat16>(problem, unit, pixel, room).run();
+  read_affine<float, bfloat16>(problem, unit, room);
   float* const sums = static_cast<float*>(room.sums);
   const Tiles tiles(unit, scratch);
+  const bool gather =
+      outputs > 2 * kLanes && tiles.count >= kGather && gathered(problem) <= kFirstLevel;
   const TileShapes tile_shapes;
   _tile_loadconfig(&tile_shapes);
   Panel panel;
   panel.input = static_cast<const bfloat16*>(room.input);
-  panel.pixel = width * 2;
+  panel.pixel = pixel * 2;
   panel.taps = shape.taps();
-  panel.pairs = outputs * 4;
-  panel.tap = blocks * 16 * panel.pairs;
   panel.blocks = blocks;
-  for (int64_t done = 0; done < unit.channels; done += kChunk) {
-    const int64_t channel = unit.channel + done;
-    const int64_t channels = unit.channels - done < kChunk ? unit.channels - done : kChunk;
-    const int64_t phase_sums = (scratch.span(unit) + kSlack) * channels;
-    panel.width = channels * 4;
+  for (int64_t channel = 0; channel < unit.channels; channel += 2 * kLanes) {
+    const int64_t rest = unit.channels - channel;
+    const bool two = rest > kLanes;
+    const int64_t width = two ? 2 * kLanes : kLanes;
+    panel.width = width * 4;
+    const Result<Vector, bfloat16, activation> result(problem, unit, room, channel);
     for (int py = 0; py < shape.row_rate; ++py) {
+      const int64_t phase_sums = (scratch.span(unit) + kSlack) * width;
       for (int px = 0; px < shape.column_rate; ++px) {
         for (int t = 0; t < panel.taps; ++t) {
           const int64_t row = t / shape.column_taps, column = t % shape.column_taps;
@@ -164,15 +183,42 @@ void run(Format format, const Problem& problem, const Unit& unit, const Room& ro
               ((py + row) * scratch.pitch + px + column * problem.dilation) * panel.pixel;
         }
         const int64_t phase = py * shape.column_rate + px;
+        panel.pairs = outputs * 4;
+        panel.tap = blocks * 16 * panel.pairs;
         panel.weights = static_cast<const char*>(problem.weights) + phase * panel.taps * panel.tap +
-                        channel * 4;
-        multiply_tiles(panel, tiles, channels, sums + px * phase_sums);
+                        (unit.channel + channel) * 4;
+        if (gather && two) gather_weights(panel, room.weights);
+        for (int64_t tile = 0; tile < tiles.count; tile += 2) {
+          const int64_t count = tiles.count - tile < 2 ? 1 : 2;
+          float* const to = problem.pixels ? sums : sums + px * phase_sums + tile * 16 * width;
+          if (count == 2) {
+            multiply_rows<2>(panel, tiles, tile, two, to);
+          } else {
+            multiply_rows<1>(panel, tiles, tile, two, to);
+          }
+          if (!problem.pixels) continue;
+          // The rows that these pixels belong to, without the margins between them.
+          const int64_t begin = tile * 16, end = begin + count * 16;
+          for (int64_t m = begin; m < end;) {
+            const int64_t i = m / tiles.row, j = m % tiles.row, next = (i + 1) * tiles.row;
+            if (i >= unit.rows) break;
+            const int64_t stop = end < next ? end : next;
+            const int64_t real = unit.columns - j < stop - m ? unit.columns - j : stop - m;
+            if (real > 0) result.pixels(i, j, real, py, px, sums + (m - begin) * width, width);
+            m = stop;
+          }
+        }
       }
-      finish<Vector, bfloat16>(problem, unit, channel, py,
-                               Sums<float>{sums, phase_sums, tiles.row, channels});
+      if (!problem.pixels) result.run(py, Sums<float>{sums, phase_sums, tiles.row, width});
     }
   }
   _tile_release();
+}
+
+void run(Format format, const Problem& problem, const Unit& unit, const Room& room) {
+  if (format != Format::kBfloat16) return kAvx512Kernels.run(format, problem, unit, room);
+  with_activation(problem.activation,
+                  [&](auto activation) { run_tiles<activation.value>(problem, unit, room); });
 }
 
 }  // namespace

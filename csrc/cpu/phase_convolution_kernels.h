@@ -78,7 +78,7 @@ RoomSize room_of(const Problem& problem, const Unit& unit) {
   const int64_t widened = sizeof(T) == 2 ? shape.taps() * problem.inputs * kChunk : 0;
   return {scratch.pixels * width * number,
           shape.column_rate * (scratch.span(unit) + kSlack) * kChunk * number, widened * number,
-          width * number};
+          width * number, unit.channels * number};
 }
 
 // Half-width weights of one phase and of channels [0, count), [taps, inputs, count].
@@ -103,6 +103,7 @@ void run_unit(const Problem& problem, const Unit& unit, const Room& room) {
   const int64_t inputs = problem.inputs, outputs = problem.padded_outputs();
   const int64_t pixel = scratch_width<V>(problem), pixels = scratch.span(unit);
   InputCopy<V, T, F>(problem, unit, pixel, room).run();
+  read_affine<F, T>(problem, unit, room);
   const F* const input = static_cast<const F*>(room.input);
   F* const sums = static_cast<F*>(room.sums);
   const int taps = shape.taps();
@@ -153,7 +154,7 @@ void run_unit(const Problem& problem, const Unit& unit, const Room& room) {
         }
       }
       const int64_t row = scratch.pitch;
-      finish<V, T>(problem, unit, channel, py, Sums<F>{sums, phase_sums, row, width});
+      finish<V, T>(problem, unit, room, done, py, Sums<F>{sums, phase_sums, row, width});
     }
   }
 }

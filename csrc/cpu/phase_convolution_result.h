@@ -7,7 +7,7 @@
 namespace aigc_assets::phase_convolution {
 namespace {
 
-// Sums of one phase row and one chunk of channels.
+// Sums of one row phase and some channels, all columns of the output.
 template <class F>
 struct Sums {
   const F* data;  // [column phases, pixels, channels]
@@ -38,106 +38,123 @@ AIGC_INLINE Scalar<double> settled(Scalar<double> value) {
   return value;
 }
 
+// Gain and bias of the output channels of a unit: ones and zeros where there are none.
+template <class F, class T>
+void read_affine(const Problem& problem, const Unit& unit, const Room& room) {
+  F* const gain = static_cast<F*>(room.gain);
+  F* const bias = static_cast<F*>(room.bias);
+  const int64_t of_gain = unit.image * problem.gain.batch_stride + unit.channel;
+  const int64_t of_bias = unit.image * problem.bias.batch_stride + unit.channel;
+  for (int64_t c = 0; c < unit.channels; ++c) {
+    const bool real = unit.channel + c < problem.outputs;
+    gain[c] =
+        real && problem.gain.data != nullptr ? value_at<F, T>(problem.gain, of_gain + c) : F(1);
+    bias[c] =
+        real && problem.bias.data != nullptr ? value_at<F, T>(problem.bias, of_bias + c) : F(0);
+  }
+}
+
+// Results of one unit, from `channel` of it on.
 template <class V, class T, Activation activation>
 class Result {
   using F = typename V::value_type;
-  static constexpr int kBlocks = static_cast<int>(kChunk);
 
  public:
-  // For output channels [channel, channel + sums.width).
-  Result(const Problem& problem, const Unit& unit, int64_t channel, const Sums<F>& sums)
-      : p_(problem), unit_(unit), shape_(shape_of(problem.kind)), sums_(sums), channel_(channel) {
-    const int64_t rest = p_.outputs - channel;
-    channels_ = rest < sums.width ? rest : sums.width;
-    for (int64_t c = 0; c < sums.width; ++c) {
-      const int64_t at = channel + c;
-      const bool real = c < channels_;
-      gain_[c] = real && p_.gain.data != nullptr
-                     ? value_at<F, T>(p_.gain, unit.image * p_.gain.batch_stride + at)
-                     : F(1);
-      bias_[c] = real && p_.bias.data != nullptr
-                     ? value_at<F, T>(p_.bias, unit.image * p_.bias.batch_stride + at)
-                     : F(0);
+  AIGC_INLINE Result(const Problem& problem, const Unit& unit, const Room& room, int64_t channel)
+      : p_(problem), unit_(unit), shape_(shape_of(problem.kind)), channel_(unit.channel + channel) {
+    gain_ = static_cast<const F*>(room.gain) + channel;
+    bias_ = static_cast<const F*>(room.bias) + channel;
+  }
+
+  // Columns [column, column + count) of a row of the unit in one phase, of a result that lies pixel
+  // by pixel; `width` channels.
+  void pixels(int64_t row, int64_t column, int64_t count, int row_phase, int column_phase,
+              const F* sums, int64_t width) const {
+    const int64_t step = shape_.column_rate, y_width = p_.width * step;
+    const int64_t y_row = (unit_.row + row) * shape_.row_rate + row_phase;
+    const int64_t y_column = (unit_.column + column) * step + column_phase;
+    const int64_t pixel = y_row * y_width + y_column;
+    const int64_t height = p_.height * shape_.row_rate;
+    const int64_t first = (unit_.image * height * y_width + pixel) * p_.outputs + channel_;
+    const int64_t rest = p_.outputs - channel_, channels = rest < width ? rest : width;
+    const int64_t whole = channels / V::width * V::width, some = channels - whole;
+    const T* residual = static_cast<const T*>(p_.residual);
+    if (residual != nullptr) residual += first;
+    T* y = static_cast<T*>(p_.y) + first;
+    const int64_t of_noise = unit_.image * p_.noise.batch_stride + pixel;
+    for (int64_t j = 0; j < count; ++j) {
+      const bool noisy = p_.noise.data != nullptr;
+      const V add(noisy ? value_at<F, T>(p_.noise, of_noise + j * step) : F(0));
+      for (int64_t c = 0; c < whole; c += V::width) {
+        V value = finish(V::load(sums + c), V::load(gain_ + c), V::load(bias_ + c) + add);
+        if (residual != nullptr) value = value + V::load(residual + c);
+        put(value, y + c);
+      }
+      if (some > 0) {
+        V value =
+            finish(V::load(sums + whole), V::load(gain_ + whole), V::load(bias_ + whole) + add);
+        if (residual != nullptr) value = value + load_some<V>(residual + whole, some);
+        store_some(value, y + whole, some);
+      }
+      sums += width;
+      y += step * p_.outputs;
+      if (residual != nullptr) residual += step * p_.outputs;
     }
   }
 
-  void run(int row_phase) const {
-    const int64_t height = p_.height * shape_.row_rate, width = p_.width * shape_.column_rate;
-    F noise[2 * kMaxColumns];
-    const F* const noises = p_.noise.data != nullptr ? noise : nullptr;
+  // All rows of the unit in one row phase.
+  void run(int row_phase, const Sums<F>& sums) const {
     for (int64_t i = 0; i < unit_.rows; ++i) {
-      const int64_t row = (unit_.row + i) * shape_.row_rate + row_phase;
-      const int64_t column = unit_.column * shape_.column_rate;
-      const int64_t count = unit_.columns * shape_.column_rate;
-      if (noises != nullptr) {
-        const int64_t first = unit_.image * p_.noise.batch_stride + row * width + column;
-        for (int64_t j = 0; j < count; ++j) noise[j] = value_at<F, T>(p_.noise, first + j);
+      const F* const from = sums.data + i * sums.row * sums.width;
+      if (!p_.pixels) {
+        planes(i, row_phase, from, sums);
+        continue;
       }
-      const F* const sums = sums_.data + i * sums_.row * sums_.width;
-      if (p_.pixels) {
-        const int64_t pixel = (unit_.image * height + row) * width + column;
-        pixels(sums, noises, pixel * p_.outputs + channel_);
-      } else {
-        const int64_t plane = unit_.image * p_.outputs + channel_;
-        planes(sums, noises, (plane * height + row) * width + column, height * width);
+      for (int phase = 0; phase < shape_.column_rate; ++phase) {
+        pixels(i, 0, unit_.columns, row_phase, phase, from + phase * sums.phase, sums.width);
       }
     }
   }
 
  private:
-  AIGC_INLINE V finish(V value) const { return settled(activate(value, activation, V(p_.slope))); }
-
-  // One row of an image that lies pixel by pixel; `at` is its first number.
-  void pixels(const F* sums, const F* noise, int64_t at) const {
-    const T* residual = static_cast<const T*>(p_.residual);
-    T* const y = static_cast<T*>(p_.y);
-    const int rate = shape_.column_rate;
-    const int64_t whole = channels_ / V::width * V::width;
-    for (int64_t j = 0; j < unit_.columns; ++j) {
-      for (int phase = 0; phase < rate; ++phase, at += p_.outputs) {
-        const F* const from = sums + phase * sums_.phase + j * sums_.width;
-        const V add(noise == nullptr ? F(0) : noise[j * rate + phase]);
-        for (int64_t c = 0; c < whole; c += V::width) {
-          const V shift = V::load(bias_ + c) + add;
-          V value = finish(multiply_add(V::load(from + c), V::load(gain_ + c), shift));
-          if (residual != nullptr) value = value + V::load(residual + at + c);
-          put(value, y + at + c);
-        }
-        if (whole < channels_) {
-          const int64_t c = whole, some = channels_ - whole;
-          const V shift = V::load(bias_ + c) + add;
-          V value = finish(multiply_add(V::load(from + c), V::load(gain_ + c), shift));
-          if (residual != nullptr) value = value + load_some<V>(residual + at + c, some);
-          store_some(value, y + at + c, some);
-        }
-      }
-    }
+  AIGC_INLINE V finish(V sum, V gain, V shift) const {
+    return settled(activate(multiply_add(sum, gain, shift), activation, V(p_.slope)));
   }
 
-  // One row of every channel; `at` is the first number, `plane` those from channel to channel.
-  void planes(const F* sums, const F* noise, int64_t at, int64_t plane) const {
+  // One row of a result that lies plane by plane.
+  void planes(int64_t row, int row_phase, const F* from, const Sums<F>& sums) const {
     constexpr int n = V::width;
-    const T* residual = static_cast<const T*>(p_.residual);
-    T* const y = static_cast<T*>(p_.y);
     const int64_t rate = shape_.column_rate, count = unit_.columns * rate;
-    for (int64_t c = 0; c < channels_; c += n) {
-      const int64_t rows = channels_ - c < n ? channels_ - c : n;
-      for (int64_t j = 0; j < count; j += n) {
-        const int64_t some = count - j < n ? count - j : n;
+    const int64_t y_width = p_.width * rate, plane = p_.height * shape_.row_rate * y_width;
+    const int64_t y_row = (unit_.row + row) * shape_.row_rate + row_phase;
+    const int64_t pixel = y_row * y_width + unit_.column * rate;
+    const int64_t first = (unit_.image * p_.outputs + channel_) * plane + pixel;
+    const int64_t rest = p_.outputs - channel_, channels = rest < sums.width ? rest : sums.width;
+    const T* const residual = static_cast<const T*>(p_.residual);
+    T* const y = static_cast<T*>(p_.y);
+    F noise[n];
+    for (int64_t j = 0; j < count; j += n) {
+      const int64_t some = count - j < n ? count - j : n;
+      V add(0.0);
+      if (p_.noise.data != nullptr) {
+        const int64_t at = unit_.image * p_.noise.batch_stride + pixel + j;
+        for (int64_t k = 0; k < n; ++k)
+          noise[k] = value_at<F, T>(p_.noise, at + (k < some ? k : 0));
+        add = V::load(noise);
+      }
+      for (int64_t c = 0; c < channels; c += n) {
         V square[n];
         for (int64_t k = 0; k < n; ++k) {
-          const int64_t pixel = k < some ? j + k : j;
-          const F* const from = rate == 2
-                                    ? sums + (pixel & 1) * sums_.phase + (pixel >> 1) * sums_.width
-                                    : sums + pixel * sums_.width;
-          square[k] = V::load(from + c);
+          const int64_t at = k < some ? j + k : j;
+          const F* const sum = rate == 2 ? from + (at & 1) * sums.phase + (at >> 1) * sums.width
+                                         : from + at * sums.width;
+          square[k] = V::load(sum + c);
         }
         transpose(square);
-        const V add = noise == nullptr ? V(0.0) : load_some<V>(noise + j, some);
+        const int64_t rows = channels - c < n ? channels - c : n;
         for (int64_t k = 0; k < rows; ++k) {
-          const V shift = V(bias_[c + k]) + add;
-          V value = finish(multiply_add(square[k], V(gain_[c + k]), shift));
-          const int64_t to = at + (c + k) * plane + j;
+          V value = finish(square[k], V(gain_[c + k]), V(bias_[c + k]) + add);
+          const int64_t to = first + (c + k) * plane + j;
           if (residual != nullptr) value = value + load_some<V>(residual + to, some);
           store_some(value, y + to, some);
         }
@@ -148,27 +165,33 @@ class Result {
   const Problem& p_;
   const Unit& unit_;
   const Shape shape_;
-  const Sums<F>& sums_;
-  const int64_t channel_;
-  int64_t channels_;  // that exist
-  alignas(64) F gain_[kBlocks], bias_[kBlocks];
+  const int64_t channel_;  // of the whole result
+  const F *gain_, *bias_;
 };
 
-template <class V, class T>
-void finish(const Problem& problem, const Unit& unit, int64_t channel, int row_phase,
-            const Sums<typename V::value_type>& sums) {
-  switch (static_cast<Activation>(problem.activation)) {
+// Calls use(c) with the activation as a constant.
+template <class Use>
+void with_activation(int activation, const Use& use) {
+  switch (static_cast<Activation>(activation)) {
     case Activation::kNone:
-      return Result<V, T, Activation::kNone>(problem, unit, channel, sums).run(row_phase);
+      return use(std::integral_constant<Activation, Activation::kNone>());
     case Activation::kRelu:
-      return Result<V, T, Activation::kRelu>(problem, unit, channel, sums).run(row_phase);
+      return use(std::integral_constant<Activation, Activation::kRelu>());
     case Activation::kLeakyRelu:
-      return Result<V, T, Activation::kLeakyRelu>(problem, unit, channel, sums).run(row_phase);
+      return use(std::integral_constant<Activation, Activation::kLeakyRelu>());
     case Activation::kSilu:
-      return Result<V, T, Activation::kSilu>(problem, unit, channel, sums).run(row_phase);
+      return use(std::integral_constant<Activation, Activation::kSilu>());
     case Activation::kTanh:
-      return Result<V, T, Activation::kTanh>(problem, unit, channel, sums).run(row_phase);
+      return use(std::integral_constant<Activation, Activation::kTanh>());
   }
+}
+
+template <class V, class T>
+void finish(const Problem& problem, const Unit& unit, const Room& room, int64_t channel,
+            int row_phase, const Sums<typename V::value_type>& sums) {
+  with_activation(problem.activation, [&](auto activation) {
+    Result<V, T, activation.value>(problem, unit, room, channel).run(row_phase, sums);
+  });
 }
 
 }  // namespace

@@ -16,7 +16,6 @@
 namespace aigc_assets::phase_convolution {
 
 constexpr int64_t kMaxColumns = 512;  // of a unit
-constexpr int64_t kMaxPixels = 1024;  // of a unit
 constexpr int64_t kChunk = 64;        // output channels that are summed up at a time
 constexpr int64_t kSlack = 64;        // pixels past the end that are read, and rows of sums
 
@@ -77,11 +76,13 @@ struct Room {
   void* sums;     // [column phases, pixels, channels of a chunk]
   void* weights;  // half-width weights of one phase and chunk, widened
   void* style;    // one number per input channel
+  void* gain;     // one number per output channel of the unit
+  void* bias;     // likewise
 };
 
 // Bytes of a Room for a unit.
 struct RoomSize {
-  int64_t input, sums, weights, style;
+  int64_t input, sums, weights, style, affine;  // gain and bias have the same
 };
 
 struct Kernels {
