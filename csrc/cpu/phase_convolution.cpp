@@ -41,18 +41,18 @@ class Arena {
   ~Arena() { std::free(data_); }
 
   Room room(const RoomSize& size) {
-    const int64_t parts[] = {size.input, size.sums,   size.weights,
-                             size.style, size.affine, size.affine};
-    char* at[6];
+    const int64_t parts[] = {size.input,  size.sums,   size.weights, size.style,
+                             size.affine, size.affine, size.pixels};
+    char* at[7];
     int64_t total = 0;
     for (const int64_t part : parts) total += rounded(part);
     reserve(total);
     char* next = static_cast<char*>(data_);
-    for (int i = 0; i < 6; ++i) {
+    for (int i = 0; i < 7; ++i) {
       at[i] = next;
       next += rounded(parts[i]);
     }
-    return {at[0], at[1], at[2], at[3], at[4], at[5]};
+    return {at[0], at[1], at[2], at[3], at[4], at[5], at[6]};
   }
 
  private:

@@ -38,10 +38,11 @@ struct Panel {
   int64_t width;   // bytes between rows of sums
 };
 
-// Sums of kRows times 16 pixels and kColumns times 16 output channels.
-template <int kRows, int kColumns>
+// Sums of kRows times 16 pixels and kColumns times 16 output channels. The tiles are busy for much
+// longer than it takes to ask them, so that `meanwhile()`, called between products, is for free.
+template <int kRows, int kColumns, class Meanwhile>
 AIGC_INLINE void multiply(const Panel& panel, const char* pixels0, const char* pixels1,
-                          const char* weights, char* sums) {
+                          const char* weights, char* sums, const Meanwhile& meanwhile) {
   _tile_zero(0);
   if constexpr (kColumns == 2) _tile_zero(1);
   if constexpr (kRows == 2) _tile_zero(2);
@@ -63,6 +64,7 @@ AIGC_INLINE void multiply(const Panel& panel, const char* pixels0, const char* p
         _tile_dpbf16ps(2, 5, 6);
         if constexpr (kColumns == 2) _tile_dpbf16ps(3, 5, 7);
       }
+      meanwhile();
       a0 += 64;
       a1 += 64;
       b += 16 * panel.pairs;
@@ -80,12 +82,29 @@ AIGC_INLINE void multiply(const Panel& panel, const char* pixels0, const char* p
 // another over the rows and the margins between them.
 struct Tiles {
   int64_t count, row, pitch;  // pixels of a row of sums, and of the scratch image
+  const int64_t* pixels;      // of the result, in its first phase; -1 for what is a margin
 
   Tiles(const Unit& unit, const Scratch& scratch) {
     const bool aligned = unit.columns % 16 == 0;
     row = aligned ? unit.columns : scratch.pitch;
     pitch = scratch.pitch;
-    count = aligned ? unit.rows * unit.columns / 16 : (scratch.span(unit) + 15) / 16;
+    count = count_of(unit, scratch);
+  }
+  static int64_t count_of(const Unit& unit, const Scratch& scratch) {
+    return unit.columns % 16 == 0 ? unit.rows * unit.columns / 16 : (scratch.span(unit) + 15) / 16;
+  }
+  void find_pixels(const Problem& problem, const Unit& unit, int64_t* to) {
+    const Shape shape = shape_of(problem.kind);
+    const int64_t width = problem.width * shape.column_rate;
+    int64_t first = (unit.image * problem.height + unit.row) * shape.row_rate * width +
+                    unit.column * shape.column_rate;
+    int64_t m = 0;
+    for (int64_t i = 0; i < unit.rows; ++i, first += shape.row_rate * width) {
+      for (int64_t j = 0; j < unit.columns; ++j) to[m++] = first + j * shape.column_rate;
+      for (int64_t j = unit.columns; j < row && m < count * 16; ++j) to[m++] = -1;
+    }
+    while (m < count * 16) to[m++] = -1;
+    pixels = to;
   }
   int64_t first_pixel(int64_t tile) const {
     const int64_t pixel = tile * 16;
@@ -94,19 +113,112 @@ struct Tiles {
 };
 
 // Sums of tiles `tile` and, if kRows is 2, the next one, for one or two times 16 channels.
-template <int kRows>
+template <int kRows, class Meanwhile>
 AIGC_INLINE void multiply_rows(const Panel& panel, const Tiles& tiles, int64_t tile, bool two,
-                               float* sums) {
+                               float* sums, const Meanwhile& meanwhile) {
   const char* const input = reinterpret_cast<const char*>(panel.input);
   const char* const pixels0 = input + tiles.first_pixel(tile) * panel.pixel;
   const char* const pixels1 = input + tiles.first_pixel(tile + kRows - 1) * panel.pixel;
   char* const to = reinterpret_cast<char*>(sums);
   if (two) {
-    multiply<kRows, 2>(panel, pixels0, pixels1, panel.weights, to);
+    multiply<kRows, 2>(panel, pixels0, pixels1, panel.weights, to, meanwhile);
   } else {
-    multiply<kRows, 1>(panel, pixels0, pixels1, panel.weights, to);
+    multiply<kRows, 1>(panel, pixels0, pixels1, panel.weights, to, meanwhile);
   }
 }
+
+template <class Meanwhile>
+void multiply_tiles(const Panel& panel, const Tiles& tiles, int64_t tile, bool two, float* sums,
+                    const Meanwhile& meanwhile) {
+  if (tile + 1 < tiles.count) {
+    multiply_rows<2>(panel, tiles, tile, two, sums, meanwhile);
+  } else {
+    multiply_rows<1>(panel, tiles, tile, two, sums, meanwhile);
+  }
+}
+
+// Finishes the sums of two tiles of pixels and up to 32 channels, pixel by pixel.
+template <Activation activation>
+class PixelFinish {
+ public:
+  PixelFinish(const Problem& problem, const Unit& unit, const Room& room, int64_t channel)
+      : p_(problem), unit_(unit), shape_(shape_of(problem.kind)) {
+    gain_ = static_cast<const float*>(room.gain) + channel;
+    bias_ = static_cast<const float*>(room.bias) + channel;
+    y_ = static_cast<bfloat16*>(problem.y) + unit.channel + channel;
+    residual_ = static_cast<const bfloat16*>(problem.residual);
+    if (residual_ != nullptr) residual_ += unit.channel + channel;
+    const int64_t there = problem.outputs - unit.channel - channel;
+    const int64_t here = unit.channels - channel;
+    const int64_t channels = there < here ? there : here;
+    keep_ = channels >= 32 ? 0xffffffffu : (1u << channels) - 1u;
+    const int64_t steps = shape_.taps() * ((problem.inputs + kPaired - 1) / kPaired);
+    each_ = (32 + steps - 1) / steps;
+  }
+
+  // Takes the sums of some tiles of a phase; those taken before are done with.
+  AIGC_INLINE void take(const Tiles& tiles, int64_t tile, int py, int px, const float* sums,
+                        int64_t width) {
+    sums_ = sums;
+    width_ = width;
+    pixels_ = tiles.pixels + tile * 16;
+    phase_ = py * p_.width * shape_.column_rate + px;
+    count_ = tile + 1 < tiles.count ? 32 : 16;
+    done_ = 0;
+  }
+
+  // A part of it, such that all is done when a product of tiles is.
+  AIGC_INLINE void some() {
+    const int64_t end = done_ + each_ < count_ ? done_ + each_ : count_;
+    for (; done_ < end; ++done_) one(done_);
+  }
+  AIGC_INLINE void rest() {
+    for (; done_ < count_; ++done_) one(done_);
+  }
+
+ private:
+  AIGC_INLINE void one(int64_t n) const {
+    if (pixels_[n] < 0) return;
+    const float* const sums = sums_ + n * width_;
+    const int64_t pixel = pixels_[n] + phase_, at = pixel * p_.outputs;
+    Vector shift0 = Vector::load(bias_), shift1 = Vector::load(bias_ + 16);
+    if (p_.noise.data != nullptr) {
+      const int64_t area = p_.height * p_.width * shape_.phases();
+      const int64_t own = pixel - unit_.image * area + unit_.image * p_.noise.batch_stride;
+      const Vector noise(value_at<float, bfloat16>(p_.noise, own));
+      shift0 = shift0 + noise;
+      shift1 = shift1 + noise;
+    }
+    const Vector slope(p_.slope);
+    Vector low = multiply_add(Vector::load(sums), Vector::load(gain_), shift0);
+    Vector high = multiply_add(Vector::load(sums + 16), Vector::load(gain_ + 16), shift1);
+    low = activate(low, activation, slope);
+    high = activate(high, activation, slope);
+    if (residual_ != nullptr) {
+      const __m512i both = _mm512_maskz_loadu_epi16(keep_, residual_ + at);
+      low = low + widened(_mm512_castsi512_si256(both));
+      high = high + widened(_mm512_extracti64x4_epi64(both, 1));
+    }
+    const __m512bh both = _mm512_cvtne2ps_pbh(high.v, low.v);
+    _mm512_mask_storeu_epi16(y_ + at, keep_, reinterpret_cast<const __m512i&>(both));
+  }
+
+  static AIGC_INLINE Vector widened(__m256i bits) {
+    return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(bits), 16));
+  }
+
+  const Problem& p_;
+  const Unit& unit_;
+  const Shape shape_;
+  const float *gain_, *bias_;
+  bfloat16* y_;
+  const bfloat16* residual_;
+  __mmask32 keep_;
+  int64_t each_;  // pixels between two products of tiles
+  const float* sums_ = nullptr;
+  const int64_t* pixels_ = nullptr;
+  int64_t width_ = 0, phase_ = 0, count_ = 0, done_ = 0;
+};
 
 int64_t scratch_width(const Problem& problem) {
   const int64_t width = (problem.inputs + kPaired - 1) / kPaired * kPaired;
@@ -130,8 +242,9 @@ void gather_weights(Panel& panel, void* to) {
   panel.tap = 16 * panel.blocks * 128;
 }
 
-constexpr int64_t kFirstLevel = 40 << 10;  // bytes of weights that stay in the first-level cache
-constexpr int64_t kGather = 16;            // tiles for which to gather weights first
+constexpr int64_t kBuffer = 33 * 2 * kLanes;  // sums of two tiles of pixels, and one row behind
+constexpr int64_t kFirstLevel = 40 << 10;     // bytes of weights that stay in the first-level cache
+constexpr int64_t kGather = 16;               // tiles for which to gather weights first
 
 int64_t gathered(const Problem& problem) {
   const int64_t blocks = (problem.inputs + kPaired - 1) / kPaired;
@@ -141,11 +254,11 @@ int64_t gathered(const Problem& problem) {
 RoomSize room(Format format, const Problem& problem, const Unit& unit) {
   if (format != Format::kBfloat16) return kAvx512Kernels.room(format, problem, unit);
   const Scratch scratch(problem, unit);
-  const int64_t width = scratch_width(problem);
-  const int64_t pixels =
-      problem.pixels ? 2 * 16 : shape_of(problem.kind).column_rate * (scratch.span(unit) + kSlack);
-  return {scratch.pixels * width * 2, pixels * 2 * kLanes * 4, gathered(problem), width * 4,
-          unit.channels * 4};
+  const int64_t width = scratch_width(problem), phases = shape_of(problem.kind).column_rate;
+  const int64_t sums = problem.pixels ? 2 * kBuffer : phases * (scratch.span(unit) + kSlack) * 32;
+  return {scratch.pixels * width * 2, sums * 4,
+          gathered(problem),          width * 4,
+          unit.channels * 4,          Tiles::count_of(unit, scratch) * 16 * 8};
 }
 
 template <Activation activation>
@@ -158,7 +271,8 @@ void run_tiles(const Problem& problem, const Unit& unit, const Room& room) {
   InputCopy<Vector, bfloat16, bfloat16>(problem, unit, pixel, room).run();
   read_affine<float, bfloat16>(problem, unit, room);
   float* const sums = static_cast<float*>(room.sums);
-  const Tiles tiles(unit, scratch);
+  Tiles tiles(unit, scratch);
+  if (problem.pixels) tiles.find_pixels(problem, unit, static_cast<int64_t*>(room.pixels));
   const bool gather =
       outputs > 2 * kLanes && tiles.count >= kGather && gathered(problem) <= kFirstLevel;
   const TileShapes tile_shapes;
@@ -169,13 +283,13 @@ void run_tiles(const Problem& problem, const Unit& unit, const Room& room) {
   panel.taps = shape.taps();
   panel.blocks = blocks;
   for (int64_t channel = 0; channel < unit.channels; channel += 2 * kLanes) {
-    const int64_t rest = unit.channels - channel;
-    const bool two = rest > kLanes;
+    const bool two = unit.channels - channel > kLanes;
     const int64_t width = two ? 2 * kLanes : kLanes;
+    const int64_t phase_sums = (scratch.span(unit) + kSlack) * width;
     panel.width = width * 4;
-    const Result<Vector, bfloat16, activation> result(problem, unit, room, channel);
+    PixelFinish<activation> finish(problem, unit, room, channel);
+    int buffer = 0;
     for (int py = 0; py < shape.row_rate; ++py) {
-      const int64_t phase_sums = (scratch.span(unit) + kSlack) * width;
       for (int px = 0; px < shape.column_rate; ++px) {
         for (int t = 0; t < panel.taps; ++t) {
           const int64_t row = t / shape.column_taps, column = t % shape.column_taps;
@@ -189,28 +303,23 @@ void run_tiles(const Problem& problem, const Unit& unit, const Room& room) {
                         (unit.channel + channel) * 4;
         if (gather && two) gather_weights(panel, room.weights);
         for (int64_t tile = 0; tile < tiles.count; tile += 2) {
-          const int64_t count = tiles.count - tile < 2 ? 1 : 2;
-          float* const to = problem.pixels ? sums : sums + px * phase_sums + tile * 16 * width;
-          if (count == 2) {
-            multiply_rows<2>(panel, tiles, tile, two, to);
-          } else {
-            multiply_rows<1>(panel, tiles, tile, two, to);
+          if (!problem.pixels) {
+            float* const to = sums + px * phase_sums + tile * 16 * width;
+            multiply_tiles(panel, tiles, tile, two, to, [] {});
+            continue;
           }
-          if (!problem.pixels) continue;
-          // The rows that these pixels belong to, without the margins between them.
-          const int64_t begin = tile * 16, end = begin + count * 16;
-          for (int64_t m = begin; m < end;) {
-            const int64_t i = m / tiles.row, j = m % tiles.row, next = (i + 1) * tiles.row;
-            if (i >= unit.rows) break;
-            const int64_t stop = end < next ? end : next;
-            const int64_t real = unit.columns - j < stop - m ? unit.columns - j : stop - m;
-            if (real > 0) result.pixels(i, j, real, py, px, sums + (m - begin) * width, width);
-            m = stop;
-          }
+          float* const to = sums + buffer * kBuffer;
+          buffer ^= 1;
+          multiply_tiles(panel, tiles, tile, two, to, [&] { finish.some(); });
+          finish.take(tiles, tile, py, px, to, width);
         }
       }
-      if (!problem.pixels) result.run(py, Sums<float>{sums, phase_sums, tiles.row, width});
+      if (!problem.pixels) {
+        Result<Vector, bfloat16, activation>(problem, unit, room, channel)
+            .run(py, Sums<float>{sums, phase_sums, tiles.row, width});
+      }
     }
+    finish.rest();
   }
   _tile_release();
 }

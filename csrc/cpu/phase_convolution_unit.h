@@ -78,11 +78,14 @@ struct Room {
   void* style;    // one number per input channel
   void* gain;     // one number per output channel of the unit
   void* bias;     // likewise
+  void* pixels;   // where each pixel of the unit lies in the result
 };
 
 // Bytes of a Room for a unit.
 struct RoomSize {
-  int64_t input, sums, weights, style, affine;  // gain and bias have the same
+  int64_t input, sums, weights, style;
+  int64_t affine;  // of gain, and of bias
+  int64_t pixels = 0;
 };
 
 struct Kernels {
