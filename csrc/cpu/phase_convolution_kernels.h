@@ -7,8 +7,6 @@
 namespace aigc_assets::phase_convolution {
 namespace {
 
-constexpr int64_t kMostRows = 8;  // pixels whose sums are kept in registers at a time, at most
-
 // Sums of kRows pixels times kVectors vectors of output channels, over the channels of one tap.
 template <class V, int kRows, int kVectors>
 void multiply(const typename V::value_type* pixels, int64_t pixel,     // numbers between pixels
@@ -40,15 +38,26 @@ void multiply(const typename V::value_type* pixels, int64_t pixel,     // number
   }
 }
 
+// Rows of pixels whose sums are wanted: the rows of a unit if blocks of pixels fill them, else one
+// long row that takes the margins in.
+struct Rows {
+  int64_t count, pixels;  // rows, and pixels of each
+  int64_t pitch;          // pixels from one row to the next in the scratch image
+};
+
 // One phase: for every tap, all pixels; a tap's weights stay in the first-level cache meanwhile.
 template <class V, int kRows, int kVectors>
 void multiply_taps(const typename V::value_type* input, int64_t pixel, const int64_t* first_pixel,
                    int taps, const typename V::value_type* weights, int64_t tap, int64_t channel,
-                   int64_t inputs, int64_t pixels, typename V::value_type* sums, int64_t width) {
+                   int64_t inputs, const Rows& rows, typename V::value_type* sums, int64_t width) {
   for (int t = 0; t < taps; ++t) {
-    for (int64_t m = 0; m < pixels; m += kRows) {
-      multiply<V, kRows, kVectors>(input + (first_pixel[t] + m) * pixel, pixel, weights + t * tap,
-                                   channel, inputs, sums + m * width, width, t == 0);
+    for (int64_t i = 0; i < rows.count; ++i) {
+      const auto* const from = input + (first_pixel[t] + i * rows.pitch) * pixel;
+      auto* const to = sums + i * rows.pixels * width;
+      for (int64_t j = 0; j < rows.pixels; j += kRows) {
+        multiply<V, kRows, kVectors>(from + j * pixel, pixel, weights + t * tap, channel, inputs,
+                                     to + j * width, width, t == 0);
+      }
     }
   }
 }
@@ -59,9 +68,18 @@ AIGC_INLINE int64_t part(int64_t channels, int64_t most) {
   return (blocks + parts - 1) / parts * kLanes;
 }
 
-template <class V>
-constexpr int64_t most_channels() {
-  return V::width >= 8 ? (V::width == 16 ? kChunk : kLanes) : kLanes;
+// Calls go(function) with the sums of kRows pixels times `width` channels.
+template <class V, int kRows, class Go>
+void with_vectors(std::integral_constant<int, kRows>, int64_t width, const Go& go) {
+  if (width == 4 * V::width) {
+    if constexpr (kRows < 8) go(&multiply_taps<V, kRows, 4>);
+  } else if (width == 3 * V::width) {
+    go(&multiply_taps<V, kRows, 3>);
+  } else if (width == 2 * V::width) {
+    go(&multiply_taps<V, kRows, 2>);
+  } else {
+    go(&multiply_taps<V, kRows, 1>);
+  }
 }
 
 template <class V>
@@ -107,7 +125,13 @@ void run_unit(const Problem& problem, const Unit& unit, const Room& room) {
   const F* const input = static_cast<const F*>(room.input);
   F* const sums = static_cast<F*>(room.sums);
   const int taps = shape.taps();
-  const int64_t step = part(unit.channels, most_channels<V>());
+  // Sums of 6 pixels times 4 vectors, or of 8 times 3, just fit the registers of AVX-512.
+  const bool sixes = unit.columns % 6 == 0, eights = unit.columns % 8 == 0;
+  const int block = V::width < 8 ? 2 : V::width == 8 || sixes || !eights ? 6 : 8;
+  const int64_t most = block == 8 ? kChunk * 3 / 4 : V::width == 16 ? kChunk : kLanes;
+  const int64_t step = part(unit.channels, most);
+  Rows rows = {1, pixels, 0};
+  if (unit.columns % block == 0) rows = {unit.rows, unit.columns, scratch.pitch};
   for (int64_t done = 0; done < unit.channels; done += step) {
     const int64_t channel = unit.channel + done;
     const int64_t width = unit.channels - done < step ? unit.channels - done : step;
@@ -134,18 +158,16 @@ void run_unit(const Problem& problem, const Unit& unit, const Room& room) {
               static_cast<const F*>(problem.weights) + phase * taps * inputs * outputs + channel;
         }
         const auto go = [&](auto run) {
-          run(input, pixel, first_pixel, taps, weights, inputs * between, between, inputs, pixels,
+          run(input, pixel, first_pixel, taps, weights, inputs * between, between, inputs, rows,
               sums + px * phase_sums, width);
         };
         if constexpr (V::width == 16) {
-          if (width == 64) {
-            go(&multiply_taps<V, 6, 4>);
-          } else if (width == 48) {
-            go(&multiply_taps<V, 8, 3>);
-          } else if (width == 32) {
-            go(&multiply_taps<V, 8, 2>);
+          if (block == 6) {
+            constexpr auto k6 = std::integral_constant<int, 6>();
+            with_vectors<V>(k6, width, go);
           } else {
-            go(&multiply_taps<V, 8, 1>);
+            constexpr auto k8 = std::integral_constant<int, 8>();
+            with_vectors<V>(k8, width, go);
           }
         } else if constexpr (V::width == 8) {
           go(&multiply_taps<V, 6, 2>);
@@ -153,7 +175,7 @@ void run_unit(const Problem& problem, const Unit& unit, const Room& room) {
           go(&multiply_taps<V, 2, 16>);
         }
       }
-      const int64_t row = scratch.pitch;
+      const int64_t row = rows.count == 1 ? scratch.pitch : rows.pixels;
       finish<V, T>(problem, unit, room, done, py, Sums<F>{sums, phase_sums, row, width});
     }
   }
