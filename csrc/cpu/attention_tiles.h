@@ -364,9 +364,7 @@ AIGC_INLINE void write_rows(const Unit& unit, const Room& room, const char* sums
     const std::int64_t offset = unit.out.offsets[first + r];
     if (offset == kNoRow) continue;
     char* const to = unit.out.base + offset;
-    const __m512 sum = _mm512_set1_ps(row[unit.depth]);
-    __m512 share = _mm512_rcp14_ps(sum);
-    share = _mm512_fmadd_ps(share, _mm512_fnmadd_ps(sum, share, _mm512_set1_ps(1.0f)), share);
+    __m512 share = _mm512_set1_ps(1.0f / row[unit.depth]);
     if (broken >> r & 1) share = _mm512_set1_ps(std::numeric_limits<float>::quiet_NaN());
     for (int d = 0; d < unit.depth; d += 32) {
       const int rest = unit.depth - d;

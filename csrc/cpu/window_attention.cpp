@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
+#include <cstring>
 #include <limits>
 #include <optional>
 #include <vector>
@@ -108,16 +109,18 @@ void expand_window(const Windows& of, const Tables<F>& tables, int64_t head, int
     if (kind & 1) (from_beyond(x, window, of.shift) ? begin : end) = border;
     F* at = to;
     for (int key_y = 0; key_y < window; ++key_y, at += window) {
-      const F* const bias = tables.row(head, key_y - y) - x;
-      const bool seen =
-          !(kind & 2) || from_beyond(y, window, of.shift) == from_beyond(key_y, window, of.shift);
-      if (kind == 0) {
-        std::copy(bias, bias + window, at);
+      if ((kind & 2) && from_beyond(y, window, of.shift) != from_beyond(key_y, window, of.shift)) {
+        std::fill(at, at + window, unseen);
         continue;
       }
-      for (int key_x = 0; key_x < window; ++key_x) {
-        at[key_x] = seen && begin <= key_x && key_x < end ? bias[key_x] : unseen;
+      const F* const bias = tables.row(head, key_y - y) - x;
+      if (window == 8) {  // a size that the compiler knows saves a call
+        std::memcpy(at, bias, 8 * sizeof(F));
+      } else {
+        std::copy(bias, bias + window, at);
       }
+      for (int key_x = 0; key_x < begin; ++key_x) at[key_x] = unseen;
+      for (int key_x = end; key_x < window; ++key_x) at[key_x] = unseen;
     }
     std::fill(at, to + stride, unseen);
   }
@@ -138,9 +141,10 @@ void run_windows(const Grid& grid, const std::optional<Tensor>& table, const Win
   const double scale = 1 / std::sqrt(static_cast<double>(grid.depth));
 
   const int kinds = of.shift > 0 ? 4 : 1;
-  std::vector<F> expanded;
+  static thread_local Buffer buffer;
+  F* expanded = nullptr;
   if (parts == 1) {
-    expanded.resize(grid.heads * kinds * room);
+    expanded = reinterpret_cast<F*>(buffer.reserve(grid.heads * kinds * room * sizeof(F)));
     torch::stable::parallel_for(
         0, grid.heads * kinds, std::max<int64_t>(1, 100000 / room),
         [&](int64_t begin, int64_t end) {
