@@ -23,13 +23,18 @@ def check_shape(name: str, value: Tensor, shape: Sequence[int | str]) -> None:
 
     ``check_shape("x", x, ("B", 3, "T"))`` asks for three dimensions, the second of size 3.
     """
-    fits = value.dim() == len(shape) and all(
-        isinstance(wanted, str) or size == wanted
-        for size, wanted in zip(value.shape, shape, strict=True)
+    sizes = value.shape
+    if len(sizes) == len(shape):
+        for size, wanted in zip(
+            sizes, shape, strict=True
+        ):  # a loop: calls of microseconds ask this
+            if not isinstance(wanted, str) and size != wanted:
+                break
+        else:
+            return
+    raise ValueError(
+        f"{name}: expected [{', '.join(map(str, shape))}], got shape {tuple(value.shape)}"
     )
-    if not fits:
-        wanted = ", ".join(map(str, shape))
-        raise ValueError(f"{name}: expected [{wanted}], got shape {tuple(value.shape)}")
 
 
 def check_alike(

@@ -49,9 +49,11 @@ def decode_attention(
     """
     _check_query(q, k_cache, v_cache, window, slopes)
     _check_counts("lengths", lengths, q)
-    q, k_cache, v_cache = declare.under_autocast(q, k_cache, v_cache)
+    autocast = is_autocast(q)
+    if autocast:
+        q, k_cache, v_cache = declare.under_autocast(q, k_cache, v_cache)
     arguments = (q, k_cache, v_cache, lengths, window or 0, slopes)
-    return run(_decode_attention, decode_attention_reference, *arguments)
+    return run(_decode_attention, decode_attention_reference, autocast, *arguments)
 
 
 def decode_attention_append(
@@ -114,24 +116,23 @@ def decode_attention_append(
         if scale is not None:
             check_shape(name, scale, (q.shape[2],))
             check_alike(name, scale, q, torch.float32, other_name="q")
-    with torch.no_grad():
-        mark_written(k_cache, v_cache)
-        return run(
-            _decode_attention_append,
-            decode_attention_append_reference,
-            q,
-            k,
-            v,
-            k_cache,
-            v_cache,
-            positions,
-            rope,
-            q_scale,
-            k_scale,
-            eps,
-            window or 0,
-            slopes,
-        )
+    return run_in_place(
+        _decode_attention_append,
+        decode_attention_append_reference,
+        (k_cache, v_cache),
+        q,
+        k,
+        v,
+        k_cache,
+        v_cache,
+        positions,
+        rope,
+        q_scale,
+        k_scale,
+        eps,
+        window or 0,
+        slopes,
+    )
 
 
 def _check_query(
@@ -186,22 +187,37 @@ def check_counts(name: str, counts: Tensor, like: Tensor) -> None:
         raise TypeError(f"{name}: expected device {like.device}, got {counts.device}")
 
 
-def mark_written(*caches: Tensor) -> None:
-    """Tell autograd that an op writes to these, so that it never uses them as they were before."""
+def is_autocast(x: Tensor) -> bool:
+    """Whether autocast is on where ``x`` lies."""
+    return torch.is_autocast_enabled(x.device.type)
+
+
+def run(
+    op: Callable[..., Tensor], reference: Callable[..., Tensor], autocast: bool, *arguments: Any
+) -> Tensor:
+    """The op, or its reference where autograd records; what autocast asks for is done before."""
+    chosen = reference if declare.records_gradients(*arguments) else op
+    if not autocast:
+        return chosen(*arguments)
+    with torch.autocast(arguments[0].device.type, enabled=False):
+        return chosen(*arguments)
+
+
+def run_in_place(
+    op: Callable[..., Tensor],
+    reference: Callable[..., Tensor],
+    caches: tuple[Tensor, Tensor],
+    *arguments: Any,
+) -> Tensor:
+    """The same without gradients; autograd learns that the caches are not what they were."""
+    if torch.is_grad_enabled():
+        with torch.no_grad():
+            return run_in_place(op, reference, caches, *arguments)
     if not torch.compiler.is_compiling():
         for cache in caches:
             if not cache.is_inference():
                 torch.autograd.graph.increment_version(cache)
-
-
-def run(op: Callable[..., Tensor], reference: Callable[..., Tensor], *arguments: Any) -> Tensor:
-    """The op, or its reference where autograd records; what autocast asks for is done before."""
-    chosen = reference if declare.records_gradients(*arguments) else op
-    device = arguments[0].device.type
-    if not torch.is_autocast_enabled(device):
-        return chosen(*arguments)
-    with torch.autocast(device, enabled=False):
-        return chosen(*arguments)
+    return run(op, reference, is_autocast(arguments[0]), *arguments)
 
 
 def decode_attention_reference(

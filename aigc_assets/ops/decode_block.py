@@ -24,12 +24,14 @@ from aigc_assets.ops.decode_attention import (
     check_window,
     compute_dtype,
     decode_attention_append_reference,
-    mark_written,
+    is_autocast,
     run,
+    run_in_place,
 )
 
 _MATRICES = ("qkv", "out", "gated", "down")
 _VECTORS = ("norm_attention", "norm_gated", "q_scale", "k_scale")
+_WIDE = (torch.float32,)
 _STORED = (torch.float16, torch.bfloat16, torch.int8)  # besides the dtype of x
 
 
@@ -63,9 +65,11 @@ def rms_norm_linear(
     check_shape("x", x, ("B", "D"))
     _check_vector("scale", scale, x.shape[1], x)
     _check_weight("weight", weight, "weight_scale", weight_scale, x, ("N", x.shape[1]))
-    x, scale, weight = declare.under_autocast(x, scale, weight)
+    autocast = is_autocast(x)
+    if autocast:
+        x, scale, weight = declare.under_autocast(x, scale, weight)
     arguments = (x, scale, weight, weight_scale, eps)
-    return run(_rms_norm_linear, rms_norm_linear_reference, *arguments)
+    return run(_rms_norm_linear, rms_norm_linear_reference, autocast, *arguments)
 
 
 def linear_residual(
@@ -91,9 +95,11 @@ def linear_residual(
     _check_weight("weight", weight, "weight_scale", weight_scale, x, ("N", x.shape[1]))
     check_shape("residual", residual, (x.shape[0], weight.shape[0]))
     check_alike("residual", residual, x)
-    x, weight, residual = declare.under_autocast(x, weight, residual)
+    autocast = is_autocast(x)
+    if autocast:
+        x, weight, residual = declare.under_autocast(x, weight, residual)
     arguments = (x, weight, weight_scale, residual)
-    return run(_linear_residual, linear_residual_reference, *arguments)
+    return run(_linear_residual, linear_residual_reference, autocast, *arguments)
 
 
 def rms_norm_gated(
@@ -129,9 +135,11 @@ def rms_norm_gated(
     _check_weight("weight", weight, "weight_scale", weight_scale, x, ("2H", x.shape[1]))
     if weight.shape[0] % 2:
         raise ValueError(f"weight: expected an even number of rows, got {tuple(weight.shape)}")
-    x, scale, weight = declare.under_autocast(x, scale, weight)
+    autocast = is_autocast(x)
+    if autocast:
+        x, scale, weight = declare.under_autocast(x, scale, weight)
     arguments = (x, scale, weight, weight_scale, eps)
-    return run(_rms_norm_gated, rms_norm_gated_reference, *arguments)
+    return run(_rms_norm_gated, rms_norm_gated_reference, autocast, *arguments)
 
 
 def quantize_rows(weight: Tensor) -> tuple[Tensor, Tensor]:
@@ -295,36 +303,35 @@ def decode_block(
             f"got shape {tuple(weights.out.shape)}"
         )
     check_shape("weights.qkv", weights.qkv, (inner + 2 * shared * dim, "D"))
-    for name in ("q_scale", "k_scale"):
-        scale = getattr(weights, name)
-        if scale is not None:
-            check_shape(f"weights.{name}", scale, (dim,))
+    if weights.q_scale is not None:
+        check_shape("weights.q_scale", weights.q_scale, (dim,))
+    if weights.k_scale is not None:
+        check_shape("weights.k_scale", weights.k_scale, (dim,))
     _check_dtypes(weights, x)
-    with torch.no_grad():
-        mark_written(k_cache, v_cache)
-        return run(
-            _decode_block,
-            decode_block_reference,
-            x,
-            k_cache,
-            v_cache,
-            positions,
-            rope,
-            weights.norm_attention,
-            weights.qkv,
-            weights.qkv_scale,
-            weights.q_scale,
-            weights.k_scale,
-            weights.out,
-            weights.out_scale,
-            weights.norm_gated,
-            weights.gated,
-            weights.gated_scale,
-            weights.down,
-            weights.down_scale,
-            weights.eps,
-            window or 0,
-        )
+    return run_in_place(
+        _decode_block,
+        decode_block_reference,
+        (k_cache, v_cache),
+        x,
+        k_cache,
+        v_cache,
+        positions,
+        rope,
+        weights.norm_attention,
+        weights.qkv,
+        weights.qkv_scale,
+        weights.q_scale,
+        weights.k_scale,
+        weights.out,
+        weights.out_scale,
+        weights.norm_gated,
+        weights.gated,
+        weights.gated_scale,
+        weights.down,
+        weights.down_scale,
+        weights.eps,
+        window or 0,
+    )
 
 
 def _check_vector(name: str, value: Tensor, size: int, x: Tensor) -> None:
@@ -363,12 +370,15 @@ def _check_weight_scale(name: str, weight: Tensor, scale_name: str, scale: Tenso
 
 def _check_dtypes(weights: DecodeWeights, x: Tensor) -> None:
     """What `DecodeWeights` could not know when it was put together."""
-    for name in _VECTORS:
-        value = getattr(weights, name)
-        if value is not None:
-            check_alike(f"weights.{name}", value, x, torch.float32)
-    for name in _MATRICES:
-        check_alike(f"weights.{name}", getattr(weights, name), x, *_STORED)
+    dtype, device = x.dtype, x.device
+    for names, more in ((_VECTORS, _WIDE), (_MATRICES, _STORED)):
+        for name in names:
+            value = getattr(weights, name)
+            if value is None:
+                continue
+            found = value.dtype
+            if (found != dtype and found not in more) or value.device != device:
+                check_alike(f"weights.{name}", value, x, *more)
 
 
 def _rms_norm(x: Tensor, scale: Tensor, eps: float) -> Tensor:
