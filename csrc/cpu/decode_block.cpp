@@ -50,7 +50,7 @@ Tensor run_step(const Step& step) {
     input.scale = scale.const_data_ptr();
     input.scale_format = format_of(scale, op);
   }
-  kernels().rows(input);
+  kernels(compute).rows(input);
   Product product{};
   product.compute = compute;
   set_weight(product, weight);
@@ -183,7 +183,7 @@ Tensor decode_block_cpu(const Tensor& x,               // [B, D]
   input.scale_format = format_of(first_scale, op);
   input.eps = eps;
   input.out = memory + normed_at;
-  kernels().rows(input);
+  kernels(compute).rows(input);
   Product product{};
   product.compute = compute;
   set_weight(product, to_heads);
@@ -236,7 +236,7 @@ Tensor decode_block_cpu(const Tensor& x,               // [B, D]
   input.stride = width;
   input.scale = second_scale.const_data_ptr();
   input.scale_format = format_of(second_scale, op);
-  kernels().rows(input);
+  kernels(compute).rows(input);
   product.ending = Ending::kGated;
   set_weight(product, to_hidden);
   product.x = input.out;

@@ -95,6 +95,14 @@ AIGC_INLINE void weigh_tile(const typename V::value_type* p, int64_t p_stride, c
   int64_t t = 0;
   for (; t + P <= keys; t += P) {
 #pragma GCC unroll 4
+    for (int part = 0; part < P; ++part) {
+      const char* const next = reinterpret_cast<const char*>(v + (t + part) * v_stride) + kAhead;
+#pragma GCC unroll 4
+      for (int i = 0; i < D * V::width * static_cast<int>(sizeof(T)); i += kLine) {
+        __builtin_prefetch(next + i, 0, 3);
+      }
+    }
+#pragma GCC unroll 4
     for (int part = 0; part < P; ++part) add(t + part, part);
   }
   for (; t < keys; ++t) add(t, 0);
@@ -263,33 +271,44 @@ void combine_chunks(const Attention& a, int64_t head, F* scratch) {
   }
 }
 
-bool wide(Format compute) { return compute == Format::kFloat64; }
+// Runs with a null pointer of the type that is computed with. No instruction set has vectors of
+// float64 here, so one copy of that code is enough: the one for any processor.
+template <class Run>
+void with_compute(Format compute, const Run& run) {
+  if (compute == Format::kFloat32) return run(static_cast<float*>(nullptr));
+  if constexpr (!kVectors) run(static_cast<double*>(nullptr));
+}
 
 void rows(const Rows& work) {
-  return wide(work.compute) ? widen_rows<double>(work) : widen_rows<float>(work);
+  with_compute(work.compute,
+               [&](auto* type) { widen_rows<std::remove_pointer_t<decltype(type)>>(work); });
 }
 
 void product(const Product& work, int64_t first, int64_t last, void* scratch) {
-  with_type(work.format, [&](auto* type) {
-    using T = std::remove_const_t<std::remove_pointer_t<decltype(type)>>;
-    if (wide(work.compute)) {
-      product_units<double, T>(work, first, last, static_cast<double*>(scratch));
-    } else if constexpr (!std::is_same_v<T, double>) {
-      product_units<float, T>(work, first, last, static_cast<float*>(scratch));
-    }
+  with_compute(work.compute, [&](auto* type) {
+    using F = std::remove_pointer_t<decltype(type)>;
+    with_type(work.format, [&](auto* stored) {
+      using T = std::remove_const_t<std::remove_pointer_t<decltype(stored)>>;
+      if constexpr (sizeof(T) <= sizeof(F)) {
+        product_units<F, T>(work, first, last, static_cast<F*>(scratch));
+      }
+    });
   });
 }
 
 void heads(const Heads& work, void* scratch) {
-  return wide(work.compute) ? prepare_heads(work, static_cast<double*>(scratch))
-                            : prepare_heads(work, static_cast<float*>(scratch));
+  with_compute(work.compute,
+               [&](auto* type) { prepare_heads(work, static_cast<decltype(type)>(scratch)); });
 }
 
 void attend(const Attention& work, int64_t unit, void* scratch) {
   float* const numbers = static_cast<float*>(scratch);
   switch (work.format) {
     case Format::kFloat64:
-      return attend_chunk<double, double>(work, unit, static_cast<double*>(scratch));
+      if constexpr (!kVectors) {
+        attend_chunk<double, double>(work, unit, static_cast<double*>(scratch));
+      }
+      break;
     case Format::kFloat32:
       return attend_chunk<float, float>(work, unit, numbers);
     case Format::kFloat16:
@@ -302,8 +321,9 @@ void attend(const Attention& work, int64_t unit, void* scratch) {
 }
 
 void combine(const Attention& work, int64_t head, void* scratch) {
-  return wide(work.compute) ? combine_chunks(work, head, static_cast<double*>(scratch))
-                            : combine_chunks(work, head, static_cast<float*>(scratch));
+  with_compute(work.compute, [&](auto* type) {
+    combine_chunks(work, head, static_cast<decltype(type)>(scratch));
+  });
 }
 
 }  // namespace

@@ -8,6 +8,12 @@
 namespace aigc_assets {
 namespace {
 
+template <class T>
+AIGC_INLINE auto number(T value) {
+  return widen(value);
+}
+AIGC_INLINE int number(std::int8_t value) { return value; }
+
 // Loops of fixed length, which compilers turn into whatever the target has.
 template <class F>
 struct Lanes {
@@ -19,15 +25,16 @@ struct Lanes {
   AIGC_INLINE explicit Lanes(double value) {
     for (int i = 0; i < 8; ++i) v[i] = static_cast<F>(value);
   }
+  // Of half width: not unfolded into every loop that calls it.
   template <class T>
-  static AIGC_INLINE Lanes load(const T* from) {
+  static __attribute__((noinline)) Lanes load(const T* from) {
     Lanes lanes;
-    for (int i = 0; i < 8; ++i) lanes.v[i] = static_cast<F>(widen(from[i]));
+    for (int i = 0; i < 8; ++i) lanes.v[i] = static_cast<F>(number(from[i]));
     return lanes;
   }
-  static AIGC_INLINE Lanes load(const std::int8_t* from) {
+  static AIGC_INLINE Lanes load(const F* from) {
     Lanes lanes;
-    for (int i = 0; i < 8; ++i) lanes.v[i] = static_cast<F>(from[i]);
+    for (int i = 0; i < 8; ++i) lanes.v[i] = from[i];
     return lanes;
   }
   template <class T>
@@ -72,6 +79,13 @@ struct Lanes {
   }
 };
 
+// Whether float32 has vectors, rather than lanes.
+#if defined(AIGC_TARGET_AVX512) || defined(AIGC_TARGET_AVX2)
+constexpr bool kVectors = true;
+#else
+constexpr bool kVectors = false;
+#endif
+
 // The first `count` of the lanes from memory, zeros after them; nothing beyond is read.
 template <class V, class T>
 AIGC_INLINE V load_first(const T* from, int count) {
@@ -102,6 +116,12 @@ struct WideOf<float> {
 AIGC_INLINE Vector load_lanes(const std::int8_t* from, Vector*) {
   const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(from));
   return _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(bytes));
+}
+// Keeps a compiler from reading it from memory again at every use.
+AIGC_INLINE Vector hold(Vector value) {
+  __m512 v = value.v;
+  asm("" : "+v"(v));
+  return v;
 }
 AIGC_INLINE __mmask16 lanes_below(int count) { return static_cast<__mmask16>((1u << count) - 1u); }
 template <>
@@ -162,6 +182,11 @@ AIGC_INLINE Vector load_lanes(const std::int8_t* from, Vector*) {
   const __m128i bytes = _mm_loadl_epi64(reinterpret_cast<const __m128i*>(from));
   return _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(bytes));
 }
+AIGC_INLINE Vector hold(Vector value) {
+  __m256 v = value.v;
+  asm("" : "+x"(v));
+  return v;
+}
 template <>
 AIGC_INLINE Vector load_first<Vector>(const std::int8_t* from, int count) {
   std::int8_t part[8] = {};
@@ -193,6 +218,11 @@ struct WideOf {
 };
 
 #endif
+
+template <class F>
+AIGC_INLINE Lanes<F> hold(Lanes<F> value) {
+  return value;
+}
 
 template <class F>
 using Wide = typename WideOf<F>::type;

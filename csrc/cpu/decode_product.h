@@ -13,6 +13,7 @@ namespace {
 
 constexpr int kLine = 64;            // bytes that memory hands out at once
 constexpr int64_t kAhead = 8 << 10;  // bytes between what is fetched and what is computed
+constexpr int kTogether = 4;         // rows read side by side; more of them are no one stream
 
 // R rows of the weight times Q rows of x; as many sums as a vector has lanes.
 template <class V, class T, int R, int Q>
@@ -21,42 +22,53 @@ AIGC_INLINE void product_tile(const T* w, int64_t stride, int rows, const typena
                               typename V::value_type* y, int64_t y_stride) {
   static_assert(R * Q == V::width);
   using F = typename V::value_type;
-  const T* row[R];
-#pragma GCC unroll 16
-  for (int r = 0; r < R; ++r) row[r] = w + (r < rows ? r : rows - 1) * stride;
+  constexpr int S = R < kTogether ? R : kTogether;
   V sums[R * Q];
 #pragma GCC unroll 16
-  for (int i = 0; i < R * Q; ++i) sums[i] = V(0.0);
-  const auto add = [&](int64_t k, auto load) {
-    V factor[Q];
+  for (int first = 0; first < R; first += S) {
+    const T* row[S];
 #pragma GCC unroll 8
-    for (int q = 0; q < Q; ++q) factor[q] = V::load(x + q * x_stride + k);
+    for (int r = 0; r < S; ++r) row[r] = w + (first + r < rows ? first + r : rows - 1) * stride;
 #pragma GCC unroll 16
-    for (int r = 0; r < R; ++r) {
-      const V weight = load(row[r] + k);
+    for (int q = 0; q < Q; ++q) {
+#pragma GCC unroll 8
+      for (int r = 0; r < S; ++r) sums[q * R + first + r] = V(0.0);
+    }
+    const auto add = [&](int64_t k, auto load) {
+      V factor[Q];
 #pragma GCC unroll 8
       for (int q = 0; q < Q; ++q) {
-        sums[q * R + r] = multiply_add(weight, factor[q], sums[q * R + r]);
+        const V value = V::load(x + q * x_stride + k);
+        factor[q] = S > 1 ? hold(value) : value;
+      }
+#pragma GCC unroll 8
+      for (int r = 0; r < S; ++r) {
+        const V weight = load(row[r] + k);
+#pragma GCC unroll 8
+        for (int q = 0; q < Q; ++q) {
+          V& sum = sums[q * R + first + r];
+          sum = multiply_add(weight, factor[q], sum);
+        }
+      }
+    };
+    constexpr int kInLine = kLine / static_cast<int>(sizeof(T)) / V::width;
+    constexpr int kStep = (kVectors && kInLine > 1 ? kInLine : 1) * V::width;
+    int64_t k = 0;
+    for (; k + kStep <= width; k += kStep) {
+#pragma GCC unroll 8
+      for (int r = 0; r < S; ++r) __builtin_prefetch(row[r] + k + ahead, 0, 2);
+#pragma GCC unroll 8
+      for (int i = 0; i < kStep; i += V::width) {
+        add(k + i, [](const T* from) { return load_lanes<V>(from); });
       }
     }
-  };
-  constexpr int kInLine = kLine / static_cast<int>(sizeof(T)) / V::width;
-  constexpr int kStep = (kInLine > 0 ? kInLine : 1) * V::width;
-  int64_t k = 0;
-  for (; k + kStep <= width; k += kStep) {
-#pragma GCC unroll 16
-    for (int r = 0; r < R; ++r) __builtin_prefetch(row[r] + k + ahead, 0, 3);
-#pragma GCC unroll 8
-    for (int i = 0; i < kStep; i += V::width) {
-      add(k + i, [](const T* from) { return load_lanes<V>(from); });
+    for (; k + V::width <= width; k += V::width) {
+      add(k, [](const T* from) { return load_lanes<V>(from); });
     }
-  }
-  for (; k + V::width <= width; k += V::width) {
-    add(k, [](const T* from) { return load_lanes<V>(from); });
-  }
-  if (k < width) {
-    const int rest = static_cast<int>(width - k);
-    add(k, [rest](const T* from) { return load_first<V>(from, rest); });
+    if (k < width) {
+      const int rest = static_cast<int>(width - k);
+      add(k, [rest](const T* from) { return load_first<V>(from, rest); });
+    }
   }
   alignas(64) F found[V::width];
   sum_each(sums).store(found);

@@ -26,8 +26,9 @@ struct Room {
 
 }  // namespace
 
-const Kernels& kernels() {
+const Kernels& kernels(Format compute) {
 #if defined(__x86_64__)
+  if (compute == Format::kFloat64) return kPortableKernels;
   switch (cpu_capability()) {
     case Capability::kAmx:
     case Capability::kAvx512:
@@ -115,7 +116,7 @@ int64_t count_chunks(const std::vector<int64_t>& lengths, int64_t room, int64_t 
 
 void run_product(const Product& product) {
   if (product.batch == 0 || product.count == 0) return;
-  const Kernels& use = kernels();
+  const Kernels& use = kernels(product.compute);
   const int64_t units = (product.count + kUnit - 1) / kUnit;
   const double elements =
       static_cast<double>(product.width * kUnit) * (product.ending == Ending::kGated ? 2 : 1);
@@ -130,12 +131,12 @@ void run_product(const Product& product) {
 }
 
 void run_heads(const Heads& heads) {
-  kernels().heads(heads,
-                  room_for(Place::kKernel, heads_scratch(heads.dim) * size_of(heads.compute)));
+  kernels(heads.compute)
+      .heads(heads, room_for(Place::kKernel, heads_scratch(heads.dim) * size_of(heads.compute)));
 }
 
 void run_attention(const Attention& attention, int64_t batch) {
-  const Kernels& use = kernels();
+  const Kernels& use = kernels(attention.compute);
   const int64_t heads = batch * attention.shared, units = heads * attention.chunks;
   if (units == 0 || attention.group == 0) return;
   double keys = 0;

@@ -117,7 +117,8 @@ struct Kernels {
   void (*combine)(const Attention& attention, int64_t head, void* scratch);  // b * shared + s
 };
 
-const Kernels& kernels();
+// The best ones for this processor that compute in `compute`.
+const Kernels& kernels(Format compute);
 
 extern const Kernels kPortableKernels;
 #if defined(__x86_64__)
