@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import torch
+
 from aigc_assets.ops import declare
 from aigc_assets.ops.alias_free import aa_snake1d
 from aigc_assets.ops.attention import cross_attention_small, sliding_attention
@@ -34,6 +36,15 @@ from aigc_assets.ops.window_attention import neighborhood_attention, window_atte
 
 NATIVE = declare.load_native()
 """Whether the extension is loaded, and why not."""
+
+
+def preferred_dtype(device: str = "cpu") -> torch.dtype:
+    """The dtype in which convolutions and attention run fastest on ``device``.
+
+    bfloat16 where the kernels have matrix units for it (AMX on a CPU, tensor cores on a GPU),
+    float32 elsewhere and where no kernels are loaded.
+    """
+    return declare.preferred_dtype(NATIVE, device)
 
 
 def report() -> dict[str, dict[str, Any]]:
@@ -65,6 +76,7 @@ __all__ = [
     "fold_batch_norm",
     "linear_residual",
     "neighborhood_attention",
+    "preferred_dtype",
     "quantize_rows",
     "report",
     "rms_norm_gated",

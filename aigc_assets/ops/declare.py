@@ -218,6 +218,14 @@ def _backend(name: str, device: str, native: Native) -> dict[str, str]:
     return {"backend": f"cpu-{CPU_CAPABILITIES[min(own, allowed)]}", "why": why}
 
 
+def preferred_dtype(native: Native, device: str = "cpu") -> torch.dtype:
+    """bfloat16 where the kernels multiply it on matrix units, float32 elsewhere."""
+    if native.state != "loaded":
+        return torch.float32
+    fast = device == "cuda" or CPU_CAPABILITIES[cpu_capability()] == "amx"
+    return torch.bfloat16 if fast else torch.float32
+
+
 def cpu_capability() -> int:
     """Index into `CPU_CAPABILITIES` of what the CPU kernels use now."""
     return int(torch.ops.aigc_assets.cpu_capability(-1))

@@ -24,8 +24,13 @@ class Made(NamedTuple):
 
 
 @functools.lru_cache(maxsize=8)
-def load_model(name: str) -> Checkpoint:
+def load_model(name: str, *, narrow: bool = False) -> Checkpoint:
     """Load a model once per process and pin torch to one thread and deterministic kernels.
+
+    Args:
+        name: A key of `MODELS`.
+        narrow: Whether bfloat16 is good enough for what the model makes. It is used where the
+            kernels are faster in it, `aigc_assets.ops.preferred_dtype`; else float32.
 
     The order of a floating-point sum depends on how many threads share it; one thread makes the
     bytes of a pack independent of the machine's settings. Parallelism comes from processes.
@@ -33,12 +38,14 @@ def load_model(name: str) -> Checkpoint:
     import torch
 
     from aigc_assets.models import checkpoint
+    from aigc_assets.ops import preferred_dtype
 
     torch.set_num_threads(1)
     torch.use_deterministic_algorithms(True)
     # It would also fill new tensors with NaN, which costs time; the op tests do so instead.
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
-    return checkpoint.load(name)
+    dtype = preferred_dtype() if narrow else torch.float32
+    return checkpoint.load(name, dtype=dtype)
 
 
 def derive_seed(seed: int, *names: str) -> int:

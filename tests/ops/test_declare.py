@@ -124,3 +124,11 @@ def test_plain_torch_runs_no_kernel() -> None:
     assert declare.records_gradients(x.requires_grad_())
     with torch.no_grad():
         assert not declare.records_gradients(x)
+
+
+@pytest.mark.native
+def test_preferred_dtype_follows_the_matrix_units(capability: str) -> None:
+    wanted = torch.bfloat16 if capability == "amx" else torch.float32
+    assert ops.preferred_dtype() == wanted
+    assert ops.preferred_dtype("cuda") == torch.bfloat16
+    assert declare.preferred_dtype(declare.Native("not built", "")) == torch.float32

@@ -79,7 +79,7 @@ def generate_character(request: CharacterRequest, palette: NDArray[np.uint8], se
     palette = np.asarray(palette, dtype=np.uint8)
     if palette.ndim != 2 or palette.shape[1] != 3 or len(palette) < 2:
         raise UsageError("a palette needs at least two colours, [N, 3]", where="palette")
-    checkpoint = load_model(MODEL)
+    checkpoint = load_model(MODEL, narrow=True)
     vocabulary = checkpoint.card["vocabulary"]
     wish = parse_prompt(request.prompt, vocabulary)
     actions = tuple(_ALIASES.get(name, name) for name in request.animations)

@@ -56,7 +56,7 @@ def generate_map(request: MapRequest, palette: NDArray[np.uint8], seed: int) -> 
         GenerationError: If no map of this size can fulfil the requirements.
         WeightsError: If the weights are missing or altered.
     """
-    checkpoint = load_model("map_sagan")
+    checkpoint = load_model("map_sagan", narrow=True)
     wanted = request.requirements
     _check_area(request, wanted)
     plan, operations = _plan(checkpoint, request, wanted, seed)

@@ -53,8 +53,10 @@ def sample_layout(
     noise = torch.randn(1, config.noise, *grid, generator=source)
     style = torch.randn(1, config.style, generator=source)
     with torch.inference_mode():
-        out = network(noise, style, torch.tensor([THEMES.index(theme)]))
-    logits = np.round(out[0, :, :height, :width].numpy().astype(np.float64) * 256) / 256
+        dtype = network.theme.weight.dtype
+        label = torch.tensor([THEMES.index(theme)])
+        out = network(noise.to(dtype), style.to(dtype), label).double()
+    logits = np.round(out[0, :, :height, :width].numpy() * 256) / 256
 
     share = np.exp(logits - logits.max(0))
     share /= share.sum(0)
