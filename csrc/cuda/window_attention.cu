@@ -81,7 +81,10 @@ Tensor neighborhood_attention_cuda(
   const char* const op = "neighborhood_attention";
   check_grid(op, qkv_, bias_table_, 2 * reach + 1);
   const int64_t shortest = std::min(qkv_.size(1), qkv_.size(2));
-  STD_TORCH_CHECK(reach >= 0 && reach <= std::numeric_limits<int>::max() / 2 &&
+  // Without biases it makes no difference how far beyond the map a reach goes.
+  const int64_t useful =
+      bias_table_.has_value() ? reach : std::min(reach, std::max(qkv_.size(1), qkv_.size(2)));
+  STD_TORCH_CHECK(useful >= 0 && useful <= std::numeric_limits<int>::max() / 2 &&
                       (!circular || qkv_.numel() == 0 || shortest >= 2 * reach + 1),
                   op, ": expected 0 <= reach, and on a torus at most (min(H, W) - 1) / 2");
   const torch::stable::accelerator::DeviceGuard guard(qkv_.get_device_index());
@@ -89,7 +92,7 @@ Tensor neighborhood_attention_cuda(
   if (y.numel() == 0) return y;
   const Tensor qkv = with_whole_rows(qkv_);
   Grid grid = grid_of(qkv);
-  grid.look(static_cast<int>(reach), circular);
+  grid.look(static_cast<int>(useful), circular);
   STD_TORCH_CHECK(grid.reach <= kMostReach, op, ": expected a reach of at most ", kMostReach);
   launch_attention(op, parts_of(qkv), contiguous_table(bias_table_), grid, qkv.size(0), y);
   return y;
