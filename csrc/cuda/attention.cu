@@ -6,7 +6,7 @@
 
 #include "attention_launch.h"
 
-namespace aigc_assets::attention {
+namespace aigc_assets::attention_gpu {
 namespace {
 
 constexpr int64_t kLongest = int64_t{1} << 30;  // so that positions in a band fit 32 bits
@@ -84,4 +84,4 @@ STABLE_TORCH_LIBRARY_IMPL(aigc_assets, CUDA, m) {
   m.impl("cross_attention_small", TORCH_BOX(&cross_attention_small_cuda));
 }
 
-}  // namespace aigc_assets::attention
+}  // namespace aigc_assets::attention_gpu

@@ -4,7 +4,7 @@
 
 #include "attention_dispatch.cuh"
 
-namespace aigc_assets::attention {
+namespace aigc_assets::attention_gpu {
 
 struct Strides {
   int64_t batch, head, token;
@@ -91,4 +91,4 @@ struct Sequences {
   };
 };
 
-}  // namespace aigc_assets::attention
+}  // namespace aigc_assets::attention_gpu

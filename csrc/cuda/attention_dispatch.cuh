@@ -7,7 +7,7 @@
 #include "attention_mma.cuh"
 #include "attention_plain.cuh"
 
-namespace aigc_assets::attention {
+namespace aigc_assets::attention_gpu {
 
 constexpr int kPassing = 64;   // keys that arrive while others are multiplied
 constexpr int kStaying = 128;  // keys that stay, for as many queries as there are
@@ -63,4 +63,4 @@ void dispatch(Arguments<T> a, const Geometry& geometry, int64_t batch, const Lau
          geometry);
 }
 
-}  // namespace aigc_assets::attention
+}  // namespace aigc_assets::attention_gpu

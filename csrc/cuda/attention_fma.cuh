@@ -8,7 +8,7 @@
 #include "../activation.h"
 #include "attention_tile.cuh"
 
-namespace aigc_assets::attention {
+namespace aigc_assets::attention_gpu {
 
 constexpr int kFmaThreads = 128;
 constexpr int kFmaBlock = 64;  // keys in shared memory
@@ -212,4 +212,4 @@ __global__ void __launch_bounds__(kFmaThreads, blocks_per_processor<kHead>())
   }
 }
 
-}  // namespace aigc_assets::attention
+}  // namespace aigc_assets::attention_gpu

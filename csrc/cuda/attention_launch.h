@@ -8,7 +8,7 @@
 #include "attention_dispatch.cuh"
 #include "launch.h"
 
-namespace aigc_assets::attention {
+namespace aigc_assets::attention_gpu {
 
 using torch::stable::Tensor;
 
@@ -73,4 +73,4 @@ void launch_attention(const char* op, const Parts& parts, const std::optional<Te
   check_launch(op);
 }
 
-}  // namespace aigc_assets::attention
+}  // namespace aigc_assets::attention_gpu

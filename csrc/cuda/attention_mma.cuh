@@ -9,7 +9,7 @@
 
 #include "attention_tile.cuh"
 
-namespace aigc_assets::attention {
+namespace aigc_assets::attention_gpu {
 
 constexpr int kMmaThreads = 128;
 constexpr float kLog2E = 1.44269504088896340736f;  // powers of two are what the hardware computes
@@ -275,4 +275,4 @@ __global__ void __launch_bounds__(kMmaThreads, blocks_per_processor<kHead>())
   }
 }
 
-}  // namespace aigc_assets::attention
+}  // namespace aigc_assets::attention_gpu

@@ -10,7 +10,7 @@
 #include "../activation.h"
 #include "attention_tile.cuh"
 
-namespace aigc_assets::attention {
+namespace aigc_assets::attention_gpu {
 
 constexpr int kPlainThreads = 128;
 
@@ -103,4 +103,4 @@ __global__ void __launch_bounds__(kPlainThreads, 4)
   }
 }
 
-}  // namespace aigc_assets::attention
+}  // namespace aigc_assets::attention_gpu

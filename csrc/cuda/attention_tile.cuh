@@ -24,7 +24,7 @@
 #include "device.cuh"
 #include "tensor_core.cuh"
 
-namespace aigc_assets::attention {
+namespace aigc_assets::attention_gpu {
 
 constexpr int kTile = 64;                              // queries of a block
 constexpr int kGroup = 16;                             // queries with one range of keys
@@ -152,4 +152,4 @@ __global__ void __launch_bounds__(kExpandThreads)
   expanded[i] = bias(a, geometry, head, static_cast<int>(i % limit), unit);
 }
 
-}  // namespace aigc_assets::attention
+}  // namespace aigc_assets::attention_gpu

@@ -6,7 +6,7 @@
 
 #include "attention_launch.h"
 
-namespace aigc_assets::attention {
+namespace aigc_assets::attention_gpu {
 namespace {
 
 using torch::headeronly::ScalarType;
@@ -105,4 +105,4 @@ STABLE_TORCH_LIBRARY_IMPL(aigc_assets, CUDA, m) {
   m.impl("neighborhood_attention", TORCH_BOX(&neighborhood_attention_cuda));
 }
 
-}  // namespace aigc_assets::attention
+}  // namespace aigc_assets::attention_gpu

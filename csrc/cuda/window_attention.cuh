@@ -7,7 +7,7 @@
 
 #include "attention_dispatch.cuh"
 
-namespace aigc_assets::attention {
+namespace aigc_assets::attention_gpu {
 
 struct GridStrides {
   int64_t batch, row, column, head;
@@ -181,4 +181,4 @@ struct Grid {
   }
 };
 
-}  // namespace aigc_assets::attention
+}  // namespace aigc_assets::attention_gpu

@@ -9,7 +9,7 @@ extern "C" void run_sequences(int format, const void* q, const void* k, const vo
                               const std::int64_t* sizes, const std::int64_t* strides,
                               std::int64_t before, std::int64_t after, int tiles, unsigned seed,
                               void* y) {
-  using namespace aigc_assets::attention;
+  using namespace aigc_assets::attention_gpu;
   Sequences sequences{};
   sequences.queries = sizes[2];
   sequences.all_keys = sizes[3];

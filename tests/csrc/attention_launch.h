@@ -6,7 +6,7 @@
 
 #include "../../csrc/cuda/attention_dispatch.cuh"
 
-namespace aigc_assets::attention {
+namespace aigc_assets::attention_gpu {
 
 struct Inputs {
   const void *q, *k, *v, *table;
@@ -55,4 +55,4 @@ void run(int format, const Inputs& inputs, std::int64_t k_offset, std::int64_t v
   }
 }
 
-}  // namespace aigc_assets::attention
+}  // namespace aigc_assets::attention_gpu

@@ -6,7 +6,7 @@
 
 namespace {
 
-using namespace aigc_assets::attention;
+using namespace aigc_assets::attention_gpu;
 
 // `sizes`: B, H, W, heads, D. `strides`: of B, H, W, queries to keys to values,
 // heads.
