@@ -63,6 +63,29 @@ struct Numbers {
   }
 };
 
+// Calls run(pointer) with the type that the numbers have in memory, for loops whose loads must not
+// wait for each other.
+template <class F, class Run>
+__device__ __forceinline__ void with_type(const Numbers& numbers, Run run) {
+  switch (numbers.format) {
+    case Format::kFloat:
+      return run(static_cast<const float*>(numbers.data));
+    case Format::kHalf:
+      return run(static_cast<const float16*>(numbers.data));
+    case Format::kBfloat:
+      return run(static_cast<const bfloat16*>(numbers.data));
+    default:
+      if constexpr (sizeof(F) == 8) run(static_cast<const double*>(numbers.data));
+  }
+}
+
+// Asks for a line of memory that will be read soon.
+__device__ __forceinline__ void prefetch([[maybe_unused]] const void* address) {
+#if defined(__CUDA_ARCH__)
+  asm volatile("prefetch.global.L2 [%0];" ::"l"(address));
+#endif
+}
+
 // Where results go.
 struct Results {
   void* data;

@@ -25,12 +25,20 @@ CacheStrides strides_of(const Tensor& cache) {
   return {cache.stride(0), cache.stride(1), cache.stride(2)};
 }
 
-// Whether every position of a cache starts at a multiple of 16 bytes.
-bool positions_aligned(const Tensor& cache) {
+bool has_fast_kernel(const Tensor& cache) {
+  const int64_t dim = cache.size(3), width = static_cast<int64_t>(cache.element_size());
+  return width <= 4 && dim <= kLargestFastDim && dim * width % 16 == 0;
+}
+
+// Whether a kernel can read the cache: the numbers of a position side by side, and for the fast
+// ones every position at a multiple of 16 bytes.
+bool usable(const Tensor& cache) {
+  if (cache.size(3) > 1 && cache.stride(3) != 1) return false;
+  if (!has_fast_kernel(cache)) return true;
   const int64_t width = static_cast<int64_t>(cache.element_size());
   bool aligned = reinterpret_cast<std::uintptr_t>(cache.const_data_ptr()) % 16 == 0;
   for (int d = 0; d < 3; ++d) aligned &= cache.size(d) == 1 || cache.stride(d) * width % 16 == 0;
-  return aligned && cache.size(3) * width % 16 == 0;
+  return aligned;
 }
 
 unsigned grid_of(int64_t blocks, const char* op) {
@@ -64,6 +72,18 @@ void launch_tile(const Attention& a, unsigned blocks, cudaStream_t stream) {
 
 }  // namespace
 
+Tensor usable_cache(const Tensor& cache) {
+  if (usable(cache)) return cache;
+  const Tensor dense = torch::stable::contiguous(cache);
+  return usable(dense) ? dense : torch::stable::clone(dense);
+}
+
+void copy_back(const Tensor& used, const Tensor& cache) {
+  if (used.const_data_ptr() == cache.const_data_ptr()) return;
+  Tensor to = cache;
+  torch::stable::copy_(to, used);
+}
+
 int splits_of(int64_t keys, int64_t units) {
   if (keys <= kUnsplitKeys || units == 0) return 1;
   const int64_t wanted = (kFillingBlocks + units - 1) / units;
@@ -87,9 +107,7 @@ void launch_attention(Attention a, const Tensor& k_cache, const Tensor& v_cache,
   a.group = static_cast<int>(query_heads / heads);
   a.dim = static_cast<int>(dim);
   const ScalarType kind = k_cache.scalar_type();
-  const bool fast = kind != ScalarType::Double && dim <= kLargestFastDim &&
-                    positions_aligned(k_cache) && positions_aligned(v_cache);
-  if (!fast) {
+  if (!has_fast_kernel(k_cache)) {
     const Tensor query = torch::stable::new_empty(
         k_cache, {rows, query_heads, dim},
         kind == ScalarType::Double ? ScalarType::Double : ScalarType::Float);
@@ -158,8 +176,6 @@ void check_arguments(const Tensor& q, const Tensor& k_cache, const Tensor& v_cac
                   ": expected slopes of shape [Hq]");
 }
 
-bool positions_dense(const Tensor& cache) { return cache.size(3) == 1 || cache.stride(3) == 1; }
-
 // What both ops set in the same way. The tensors must outlive the launch.
 Attention arguments_of(const Tensor& q, const Tensor& counts, const std::optional<Tensor>& slopes,
                        int64_t window, const Tensor& y, const char* op) {
@@ -192,8 +208,7 @@ Tensor decode_attention_cuda(const Tensor& q_,        // [B, Hq, D]
   const std::optional<Tensor> slopes = contiguous(slopes_);
   const Tensor y = torch::stable::new_empty(q, {q.size(0), q.size(1), q.size(2)});
   if (y.numel() == 0) return y;
-  const Tensor k_cache = positions_dense(k_cache_) ? k_cache_ : torch::stable::contiguous(k_cache_);
-  const Tensor v_cache = positions_dense(v_cache_) ? v_cache_ : torch::stable::contiguous(v_cache_);
+  const Tensor k_cache = usable_cache(k_cache_), v_cache = usable_cache(v_cache_);
   launch_attention(arguments_of(q, lengths, slopes, window, y, op), k_cache, v_cache, q.size(1),
                    current_stream(q, op), op);
   return y;
@@ -248,12 +263,10 @@ Tensor decode_attention_append_cuda(const Tensor& q_,          // [B, Hq, D]
   if (q_scale) a.q_scale = numbers_of(*q_scale, op);
   if (k_scale) a.k_scale = numbers_of(*k_scale, op);
   a.eps = {static_cast<float>(eps), eps};
-  const Tensor k_cache = positions_dense(k_cache_) ? k_cache_ : torch::stable::contiguous(k_cache_);
-  const Tensor v_cache = positions_dense(v_cache_) ? v_cache_ : torch::stable::contiguous(v_cache_);
+  const Tensor k_cache = usable_cache(k_cache_), v_cache = usable_cache(v_cache_);
   launch_attention(a, k_cache, v_cache, q.size(1), current_stream(q, op), op);
-  Tensor k_written = k_cache_, v_written = v_cache_;
-  if (!positions_dense(k_cache_)) torch::stable::copy_(k_written, k_cache);
-  if (!positions_dense(v_cache_)) torch::stable::copy_(v_written, v_cache);
+  copy_back(k_cache, k_cache_);
+  copy_back(v_cache, v_cache_);
   return y;
 }
 

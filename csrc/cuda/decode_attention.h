@@ -27,12 +27,19 @@ inline Numbers numbers_of(const torch::stable::Tensor& tensor, const char* op) {
   return {tensor.const_data_ptr(), format_of(tensor, op)};
 }
 
+// The cache itself if the kernels can read it where it lies, otherwise a copy: which kernel runs,
+// and so which bytes come out, never depends on strides.
+torch::stable::Tensor usable_cache(const torch::stable::Tensor& cache);
+
+// Into the cache what was written to usable_cache(cache).
+void copy_back(const torch::stable::Tensor& used, const torch::stable::Tensor& cache);
+
 // Splits that a key range of at most `keys` is cut into, for `units` blocks per split.
 int splits_of(int64_t keys, int64_t units);
 
 // Runs attention, and appends before it, over all rows. What the caller sets of `a`: everything
 // about queries, new keys, counts, rope, scales, slopes, eps, window and y. The rest comes from the
-// caches, [B, Hkv, T, D] with the numbers of a position side by side. Several kernels, no
+// caches, [B, Hkv, T, D], which usable_cache returned. Several kernels, no
 // synchronisation; scratch from torch's allocator.
 void launch_attention(Attention a, const torch::stable::Tensor& k_cache,
                       const torch::stable::Tensor& v_cache, int64_t query_heads,

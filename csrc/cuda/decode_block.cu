@@ -1,6 +1,6 @@
 // rms_norm_linear, linear_residual, rms_norm_gated and decode_block on the GPU: checks, launches,
 // registration.
-#include "decode_block.cuh"
+#include "decode_block_tensor.cuh"
 
 #include <cstdint>
 #include <optional>
@@ -82,7 +82,8 @@ void launch_product(Product p, const Weight& weight, ScalarType dtype, cudaStrea
   p.outputs = p.gated ? rows_of_weight / 2 : rows_of_weight;
   p.depth = static_cast<int>(depth);
   const int64_t width = static_cast<int64_t>(weight.values.element_size());
-  p.aligned = reinterpret_cast<std::uintptr_t>(p.weight) % 16 == 0 && depth * width % 16 == 0;
+  const bool whole_vectors = depth > 0 && depth * width % 16 == 0;
+  p.aligned = whole_vectors && reinterpret_cast<std::uintptr_t>(p.weight) % 16 == 0;
   if (p.outputs == 0 || p.rows == 0) return;
   STD_TORCH_CHECK(p.rows <= 1 << 12, op, ": no CUDA kernel for so many rows");
   const ScalarType stored = weight.values.scalar_type();
@@ -96,7 +97,8 @@ void launch_product(Product p, const Weight& weight, ScalarType dtype, cudaStrea
     } else if constexpr (std::is_same_v<W, float>) {
       launch_single<W>(p, stream);
     } else {
-      half&& p.aligned&& depth > 0 ? launch_tensor<W>(p, stream) : launch_single<W>(p, stream);
+      if (half && whole_vectors) return launch_tensor<W>(p, stream);
+      launch_single<W>(p, stream);
     }
   };
   const bool fits = stored == dtype || stored == ScalarType::Half ||
@@ -194,8 +196,6 @@ Tensor linear_residual_cuda(const Tensor& x_,                     // [B, K]
   return y;
 }
 
-bool usable_in_place(const Tensor& cache) { return cache.size(3) == 1 || cache.stride(3) == 1; }
-
 // What passes from one step to the next is float32 (float64 for float64), whatever the dtype of x.
 Tensor decode_block_cuda(const Tensor& x_,                    // [B, D]
                          const Tensor& k_cache_,              // [B, Hkv, T, F], written
@@ -256,8 +256,7 @@ Tensor decode_block_cuda(const Tensor& x_,                    // [B, D]
   OptionalTensor q_scale, k_scale;
   if (q_scale_) q_scale = torch::stable::contiguous(*q_scale_);
   if (k_scale_) k_scale = torch::stable::contiguous(*k_scale_);
-  const Tensor k_cache = usable_in_place(k_cache_) ? k_cache_ : torch::stable::contiguous(k_cache_);
-  const Tensor v_cache = usable_in_place(v_cache_) ? v_cache_ : torch::stable::contiguous(v_cache_);
+  const Tensor k_cache = usable_cache(k_cache_), v_cache = usable_cache(v_cache_);
   const cudaStream_t stream = current_stream(x, op);
   const ScalarType between = dtype == ScalarType::Double ? dtype : ScalarType::Float;
   const auto scratch = [&](int64_t columns) {
@@ -296,9 +295,8 @@ Tensor decode_block_cuda(const Tensor& x_,                    // [B, D]
   run_normed(middle, norm_gated, gated, eps, true, dtype, bent, stream, op);
   run_residual(bent, down, middle, dtype, y, stream, op);
 
-  Tensor k_written = k_cache_, v_written = v_cache_;
-  if (!usable_in_place(k_cache_)) torch::stable::copy_(k_written, k_cache);
-  if (!usable_in_place(v_cache_)) torch::stable::copy_(v_written, v_cache);
+  copy_back(k_cache, k_cache_);
+  copy_back(v_cache, v_cache_);
   return y;
 }
 

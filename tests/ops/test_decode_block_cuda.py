@@ -18,6 +18,7 @@ from aigc_assets.ops.decode_block import (
 )
 from tests.ops.cuda_kernels import FORMATS, Guarded, build_emulator, compile_kernels, pointer
 from tests.ops.numerics import ErrorBudget, exact_and_plain
+from tests.ops.test_decode_block import TestDecodeBlock as BlockTester
 
 KINDS = (*FORMATS, torch.int8)
 """Storage types of weights, in the order in which the C function counts them."""
@@ -183,6 +184,31 @@ def test_rows_do_not_know_each_other(emulator: ctypes.CDLL) -> None:
         poisoned[1:] = torch.nan
         found = run(emulator, case, inputs._replace(x=poisoned), variants[1], 100, 1)
         assert torch.equal(together[:1], found[:1]) and found[1:].isnan().all()
+
+
+@pytest.mark.cuda
+@pytest.mark.parametrize("dtype", FORMATS, ids=str)
+def test_graph_capture(dtype: torch.dtype) -> None:
+    """Recorded once and replayed at other positions, which only the device knows."""
+    if torch.cuda.device_count() == 0:
+        pytest.skip("there is no CUDA device")
+    block = torch.ops.aigc_assets.decode_block.default
+    inputs = BlockTester().inputs((8, 160, 5, 5, 32, 512, 600), dtype, 0)
+    arguments = [v.cuda() if isinstance(v, Tensor) else v for v in inputs]
+    x, k_cache, v_cache, positions = arguments[:4]
+    for cache in (k_cache, v_cache):
+        cache.nan_to_num_(0.5)
+    block(*arguments)
+    graph = torch.cuda.CUDAGraph()
+    with torch.cuda.graph(graph):
+        y = block(*arguments)
+    for position in (0, 255, 599):
+        positions.fill_(position)
+        x.mul_(0.5)
+        again = [k_cache.clone(), v_cache.clone()]
+        graph.replay()
+        assert torch.equal(y, block(x, *again, *arguments[3:]))
+        assert torch.equal(k_cache, again[0]) and torch.equal(v_cache, again[1])
 
 
 @pytest.mark.nvcc
