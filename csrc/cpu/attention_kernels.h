@@ -196,9 +196,15 @@ void run_unit(const Unit& unit, char* scratch) {
     const int whole = round_up(end, V::width);
     for (int panel = begin / S::panel; panel * S::panel < end; ++panel) {
       const F* const keys = room.keys + std::size_t(panel) * S::panel * depth;
+      const int columns = whole - panel * S::panel;
       for (int r = 0; r < rows; r += S::rows) {
-        multiply<V, S::vectors>(room.queries + r * wide, wide, keys, S::panel, depth,
-                                room.scores + r * stride + panel * S::panel, stride);
+        const F* const queries = room.queries + r * wide;
+        F* const to = room.scores + r * stride + panel * S::panel;
+        if (2 * columns > S::panel) {
+          multiply<V, S::vectors>(queries, wide, keys, S::panel, depth, to, stride);
+        } else {  // the last panel, which is half empty
+          multiply<V, S::vectors / 2>(queries, wide, keys, S::panel, depth, to, stride);
+        }
       }
     }
     F sums[S::block];

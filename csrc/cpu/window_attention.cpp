@@ -226,9 +226,79 @@ void run_windows(const Grid& grid, const std::optional<Tensor>& table, const Win
 
 constexpr int kSide = 4;  // a unit of a neighbourhood has kSide x kSide queries
 
+// A torus so small that all of it has no more keys than the area around a block: all queries of a
+// head are one unit, whose keys are the grid as it lies.
+template <class F>
+void run_torus(const Grid& grid, const std::optional<Tensor>& table, int reach, Format format) {
+  const int height = static_cast<int>(grid.height), width = static_cast<int>(grid.width);
+  const int tokens = height * width, side = 2 * reach + 1;
+  const Plan plan{kernels_for(format), format, tokens, tokens, static_cast<int>(grid.depth)};
+  const Tables<F> tables(table, grid.heads, side, plan.kernels);
+  const double scale = 1 / std::sqrt(static_cast<double>(grid.depth));
+  const F unseen = -std::numeric_limits<F>::infinity();
+
+  const int stride = round_up(tokens, kKeyBlock);
+  const int64_t room = int64_t(round_up(tokens, 16)) * stride;
+  static thread_local Buffer buffer;
+  F* const expanded = reinterpret_cast<F*>(buffer.reserve(grid.heads * room * sizeof(F)));
+  // The biases of a row of keys, twice around, so that every query finds its own as one piece.
+  std::vector<F> rows(side * 2 * width);
+  for (int64_t head = 0; head < grid.heads; ++head) {
+    for (int dy = 0; dy < side; ++dy) {
+      const F* const bias = tables.row(head, dy - reach) - reach;
+      for (int i = 0; i < 2 * width; ++i) {
+        rows[dy * 2 * width + i] = i % width < side ? bias[i % width] : unseen;
+      }
+    }
+    F* to = expanded + head * room;
+    for (int y = 0; y < height; ++y) {
+      for (int x = 0; x < width; ++x, to += stride) {
+        if (height > side) std::fill(to, to + tokens, unseen);
+        const F* from = rows.data() + (width + reach - x) % width;
+        for (int dy = 0; dy < side; ++dy, from += 2 * width) {
+          const int64_t key_y = wrapped(y + dy - reach, height);
+          std::copy(from, from + width, to + key_y * width);
+        }
+      }
+    }
+  }
+
+  for_each_unit(plan, grid.batch * grid.heads, [&](Worker& worker, int64_t number) {
+    const int64_t head = number % grid.heads, b = number / grid.heads;
+    if (b != worker.place) {
+      worker.place = b;
+      worker.keys.resize(tokens);
+      worker.out.resize(tokens);
+      for (int i = 0; i < tokens; ++i) {
+        worker.keys[i] = grid.in_offset(b, i / width, i % width);
+        worker.out[i] = grid.out_offset(b, i / width, i % width);
+      }
+    }
+    Unit unit{};
+    unit.q = {grid.part(0, head), worker.keys.data()};
+    unit.k = {grid.part(1, head), worker.keys.data()};
+    unit.v = {grid.part(2, head), worker.keys.data()};
+    unit.out = {grid.result(head), worker.out.data()};
+    unit.queries = unit.keys = tokens;
+    unit.depth = plan.depth;
+    unit.complete = true;
+    unit.scale = scale;
+    unit.bias = expanded + head * room;
+    unit.bias_stride = stride;
+    unit.bias_limit = tables.limit;
+    unit.band_begin = -kEverything;
+    unit.band_end = kEverything;
+    plan.kernels.run(format, unit, worker.scratch);
+  });
+}
+
 template <class F>
 void run_neighborhoods(const Grid& grid, const std::optional<Tensor>& table, int reach,
                        bool circular, Format format) {
+  const int64_t area = kSide + 2 * reach;
+  if (circular && grid.height * grid.width <= area * area) {
+    return run_torus<F>(grid, table, reach, format);
+  }
   // Further than the grid is large there is nothing.
   const int reach_y = static_cast<int>(std::min<int64_t>(reach, grid.height - 1));
   const int reach_x = static_cast<int>(std::min<int64_t>(reach, grid.width - 1));
