@@ -8,7 +8,7 @@ device, so a call site never chooses. To add a family:
    one `define` per op. The file takes a family noun, never the name of a function in it.
 2. ``csrc/<family>.h`` for the maths of one element, ``csrc/cpu/<family>*.cpp`` and
    ``csrc/cuda/<family>.{cuh,cu}`` for the kernels, registered with ``STABLE_TORCH_LIBRARY_IMPL``.
-3. ``tests/ops/test_<family>.py``: one subclass of ``OpTester``; one row in ``benchmarks/ops.py``.
+3. ``tests/ops/test_<family>.py``: one subclass of ``OpTester``; ``benchmarks/cases/<family>.py``.
 """
 
 from __future__ import annotations
