@@ -361,3 +361,18 @@ def test_autocast(train: bool) -> None:
         expected = F.leaky_relu(F.conv2d(wide, weight, bias, padding=1), 0.2)
     assert found.dtype == torch.bfloat16 and found.requires_grad == train
     torch.testing.assert_close(found.float(), expected.float(), rtol=3e-2, atol=8e-2)
+
+
+@pytest.mark.slow
+@pytest.mark.native
+def test_more_than_31_bits() -> None:
+    """A result of more than 2^31 elements: its last pixels are where they belong."""
+    size = 23172
+    x = torch.zeros(1, 1, size, size, dtype=torch.bfloat16)
+    x[0, 0, -1] = torch.arange(size) % 128
+    weight = torch.ones(1, 1, 3, 3, dtype=torch.bfloat16)
+    found = ops.up2_conv3x3_act(x, weight, activation="none")
+    assert found.numel() > 2**31
+    expected = ops.up2_conv3x3_act(x[:, :, -3:, -8:].clone(), weight, activation="none")
+    assert torch.equal(found[:, :, -4:, -8:], expected[:, :, -4:, -8:])
+    assert not found[:, :, : -4 : size // 2].any()
