@@ -20,16 +20,23 @@ AIGC_INLINE constexpr int reach_of(int n) { return n / 2; }             // neigh
 AIGC_INLINE constexpr int window_of(int n) { return 2 * reach_of(n) + 1; }
 AIGC_INLINE constexpr int second_of(int n) { return 1 - n % 2; }
 
-// Pixels fall apart into phases as above; doubling keeps the brightness by a factor of 2.
+// Where phase p begins.
+AIGC_INLINE constexpr int start_of(int n, int p) { return p * second_of(n) - reach_of(n); }
+
+// Which tap of the filter is phase[p][j], or -1 for none.
+AIGC_INLINE constexpr int tap_of(int taps, bool up, int p, int j) {
+  const int n = half_of(taps), at = 2 * (start_of(n, p) + j);
+  const int k = up ? p + taps / 2 - 1 - at : taps / 2 - (1 - p) - at;
+  return j < n && k >= 0 && k < taps ? k : -1;
+}
+
+// The filter's phases; doubling keeps the brightness by a factor of 2.
 template <class F>
 AIGC_INLINE void split_filter(const F* fir, int taps, bool up, F (&phase)[2][kMaxHalf]) {
-  const int n = half_of(taps);
   for (int p = 0; p < 2; ++p) {
-    const int start = -reach_of(n) + (p == 1 ? second_of(n) : 0);
     for (int j = 0; j < kMaxHalf; ++j) {
-      const int k = up ? p + taps / 2 - 1 - 2 * (start + j) : taps / 2 - (1 - p) - 2 * (start + j);
-      const bool is_tap = j < n && k >= 0 && k < taps;
-      phase[p][j] = is_tap ? (up ? F(2) * fir[k] : fir[k]) : F(0);
+      const int k = tap_of(taps, up, p, j);
+      phase[p][j] = k < 0 ? F(0) : (up ? F(2) * fir[k] : fir[k]);
     }
   }
 }
