@@ -16,9 +16,6 @@ using torch::stable::Tensor;
 
 constexpr int64_t kGrain = 32768;  // results below which a second thread costs more than it gives
 
-// Results from here on leave the caches by themselves before anybody reads them.
-constexpr int64_t kStreamBytes = 1 << 20;
-
 const Kernels& kernels() {
 #if defined(__x86_64__)
   switch (cpu_capability()) {
@@ -103,12 +100,6 @@ Tensor fir_resample_cpu(const Tensor& x_,                     // [B, C, H, W]
   task.slope = slope;
   task.gain = gain;
   task.bound = clamp.value_or(std::numeric_limits<double>::infinity());
-
-  // Every vector begins at a multiple of its size where the rows (or pixels) do.
-  const int64_t step =
-      (channels_last ? channels : out_width) * static_cast<int64_t>(y.element_size());
-  task.stream = y.numel() * static_cast<int64_t>(y.element_size()) >= kStreamBytes &&
-                step % 64 == 0 && reinterpret_cast<std::uintptr_t>(task.y) % 64 == 0;
 
   const std::vector<double> wide =
       bias ? numbers(*bias) : std::vector<double>(static_cast<std::size_t>(channels));

@@ -56,9 +56,8 @@ struct Finish {
 };
 
 template <class V, class T>
-AIGC_INLINE void put(const Task& task, V v, T* to, int64_t count) {
+AIGC_INLINE void put(V v, T* to, int64_t count) {
   if (count >= V::width) {
-    if (task.stream) return stream(v, to);
     v.store(to);
   } else {
     store(v, to, Lanes<V>(0, count));
@@ -131,8 +130,8 @@ void up_planes(const Task& task, int64_t begin, int64_t end) {
             upper = upper + load(from, lanes);
             lower = lower + load(from + 2 * width, lanes);
           }
-          put(task, finish(upper), y + out + at, count);
-          put(task, finish(lower), y + out + 2 * width + at, count);
+          put(finish(upper), y + out + at, count);
+          put(finish(lower), y + out + 2 * width + at, count);
         };
         for (int c = 0; c < columns; c += V::width) {
           V low, high;
@@ -215,7 +214,7 @@ void down_planes(const Task& task, int64_t begin, int64_t end) {
           z = phases.add(1, z, kSecond, [&](int k) { return V::load(from_even + k); });
           const int64_t out = m * out_width + left + c, count = columns - c;
           if (noise != nullptr) z = z + load(noise + out, Lanes<V>(0, count));
-          put(task, finish(z), y + out, count);
+          put(finish(z), y + out, count);
         }
       }
     }
@@ -278,8 +277,8 @@ void up_pixels(const Task& task, int64_t begin, int64_t end) {
             z0 = z0 + V(widen(from[0]));
             z1 = z1 + V(widen(from[1]));
           }
-          put(task, finish(z0), out + p * out_row, count);
-          put(task, finish(z1), out + p * out_row + channels, count);
+          put(finish(z0), out + p * out_row, count);
+          put(finish(z1), out + p * out_row + channels, count);
         }
       }
     }
@@ -327,33 +326,22 @@ void down_pixels(const Task& task, int64_t begin, int64_t end) {
         V z = phases.add(0, load(bias + c, lanes), 0, [&](int j) { return columns[2 * j + kOdd]; });
         z = phases.add(1, z, 0, [&](int j) { return columns[2 * j + 1 - kOdd]; });
         if (noise != nullptr) z = z + V(widen(noise[m * out_width + n]));
-        put(task, finish(z), y + n * channels + c, count);
+        put(finish(z), y + n * channels + c, count);
       }
     }
   }
 }
 
-// What was written past the caches is in order only after a fence.
-AIGC_INLINE void fence() {
-#if defined(AIGC_TARGET_AVX512) || defined(AIGC_TARGET_AVX2)
-  _mm_sfence();
-#endif
-}
-
-#define AIGC_FOR_EVERY_FILTER(function, V, T) \
-  switch (task.half) {                        \
-    case 1:                                   \
-      function<V, T, 1>(task, begin, end);    \
-      return fence();                         \
-    case 2:                                   \
-      function<V, T, 2>(task, begin, end);    \
-      return fence();                         \
-    case 3:                                   \
-      function<V, T, 3>(task, begin, end);    \
-      return fence();                         \
-    default:                                  \
-      function<V, T, 4>(task, begin, end);    \
-      return fence();                         \
+#define AIGC_FOR_EVERY_FILTER(function, V, T)     \
+  switch (task.half) {                            \
+    case 1:                                       \
+      return function<V, T, 1>(task, begin, end); \
+    case 2:                                       \
+      return function<V, T, 2>(task, begin, end); \
+    case 3:                                       \
+      return function<V, T, 3>(task, begin, end); \
+    default:                                      \
+      return function<V, T, 4>(task, begin, end); \
   }
 #define AIGC_FOR_EVERY_FORMAT(function)                                        \
   void function(Format format, const Task& task, int64_t begin, int64_t end) { \

@@ -47,16 +47,7 @@ AIGC_INLINE void deinterleave(V low, V high, V* even, V* odd) {
   *odd = high;
 }
 
-// Past the caches, for results larger than these, which would otherwise be read before they are
-// written; whole vectors have to be aligned.
-template <class V, class T>
-AIGC_INLINE void stream(V v, T* to) {
-  v.store(to);
-}
-
 #if defined(AIGC_TARGET_AVX512)
-
-AIGC_INLINE void stream(Vector v, float* to) { _mm512_stream_ps(to, v.v); }
 
 AIGC_INLINE __mmask16 mask_of(Lanes<Vector> lanes) {
   return static_cast<__mmask16>((1u << lanes.end) -
@@ -93,8 +84,6 @@ AIGC_INLINE void deinterleave(Vector low, Vector high, Vector* even, Vector* odd
 }
 
 #elif defined(AIGC_TARGET_AVX2)
-
-AIGC_INLINE void stream(Vector v, float* to) { _mm256_stream_ps(to, v.v); }
 
 AIGC_INLINE __m256i mask_of(Lanes<Vector> lanes) {
   const __m256i lane = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);

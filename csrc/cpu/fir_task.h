@@ -26,7 +26,6 @@ struct Task {
   int64_t noise_step;               // from the noise of one image to the next; may be 0
   double phase[2][kMaxHalf];
   int half;        // n of fir.h
-  bool stream;     // past the caches; whole vectors of y are aligned then
   int activation;  // of activation.h
   double slope, gain, bound;
 };
