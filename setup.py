@@ -112,6 +112,7 @@ def kernel_extension(cuda: Path | None) -> Extension:
         files += sources("csrc/cuda/*.cu")
         compile_args["cxx"].append("-DUSE_CUDA")
         compile_args["nvcc"] = ["-O3", "-std=c++20", "-DUSE_CUDA", *defines, *gpu_flags(cuda)]
+        compile_args["nvcc"].append("-Xfatbin=-compress-all")  # half the size
         libraries = ["cudart_static", "rt", "dl", "pthread"]
         folders = [runtime_folder(cuda)]
         # A CPU build of torch knows of no toolkit: its ninja writer takes nvcc from this name, and
