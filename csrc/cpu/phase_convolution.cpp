@@ -42,7 +42,7 @@ class Arena {
 
   Room room(const RoomSize& size) {
     const int64_t parts[] = {size.input,  size.sums,   size.weights, size.style,
-                             size.affine, size.affine, size.pixels};
+                             size.affine, size.affine, size.places};
     char* at[7];
     int64_t total = 0;
     for (const int64_t part : parts) total += rounded(part);
@@ -131,62 +131,85 @@ void check_weights(const Tensor& x, const Tensor& packed, const Problem& problem
 
 // How the work is cut. It may depend on the number of threads, as no result depends on it.
 struct Cut {
-  int64_t rows, columns, channels;  // of a unit
+  int64_t images, rows, columns, channels;  // of a unit
 
-  Cut(const Problem& problem, int64_t batch, bool tiles) {
+  Cut(const Problem& problem, int64_t batch, int64_t number, bool tiles) {
     const Shape shape = shape_of(problem.kind);
     const int64_t outputs = problem.padded_outputs(), pixels = problem.height * problem.width;
     const int64_t most = tiles ? kTiledPixels : kPixels;
     columns = std::min(problem.width, kMaxColumns);
     rows = std::clamp<int64_t>(most / columns, 1, problem.height);
     channels = outputs;
+    images = 1;
+    int64_t groups = batch;
+    if (columns == problem.width && rows == problem.height) {
+      const int64_t ringed = (problem.height + 2) * (problem.width + 2) * problem.inputs * number;
+      const int64_t fit =
+          std::min((tiles ? kTiledPixels : kGroupedPixels) / pixels, kGroupedBytes / ringed);
+      images = std::clamp<int64_t>(fit, 1, batch);
+      groups = divided(batch, images);
+      images = divided(batch, groups);
+    }
     // What takes about as long as to wake a thread twice.
     const int64_t worthwhile = tiles ? int64_t{1} << 23 : int64_t{1} << 20;
-    const int64_t products = pixels * shape.phases() * shape.taps() * problem.inputs * outputs;
+    const int64_t weights = shape.phases() * shape.taps() * problem.inputs * outputs;
     const int64_t threads = torch::stable::get_num_threads();
-    const int64_t wanted = std::min((threads + batch - 1) / batch, products / worthwhile);
-    if (wanted <= 1) return;
+    const int64_t all = std::min(threads, batch * pixels * weights / worthwhile);
+    if (groups >= all) return;
     if (pixels < kFewPixels && outputs >= 4 * kLanes) {
       // All weights pass by for few pixels: each unit takes its own part of them.
-      const int64_t blocks = outputs / kLanes;
-      channels = (blocks + wanted - 1) / wanted * kLanes;
+      channels = divided(outputs / kLanes, divided(all, groups)) * kLanes;
+    } else if (images > 1) {
+      images = divided(batch, std::min(batch, all));
     } else if (problem.height > 1) {
-      rows = std::min(rows, (problem.height + wanted - 1) / wanted);
+      rows = std::min(rows, divided(problem.height, divided(all, groups)));
     } else {
-      columns = std::min(columns, ((problem.width + wanted - 1) / wanted + 15) / 16 * 16);
+      columns = std::min(columns, divided(divided(problem.width, divided(all, groups)), 16) * 16);
     }
   }
 
  private:
   static constexpr int64_t kPixels = 256;  // of a unit: its sums stay in the second-level cache
   static constexpr int64_t kTiledPixels = 1024;
-  static constexpr int64_t kFewPixels = 192;  // of an image
+  static constexpr int64_t kGroupedPixels = 384;     // of several images
+  static constexpr int64_t kGroupedBytes = 5 << 18;  // of their scratch images
+  static constexpr int64_t kFewPixels = 192;         // of an image
+
+  static int64_t divided(int64_t a, int64_t b) { return (a + b - 1) / b; }
 };
+
+int64_t size_of(Format format) {
+  return format == Format::kFloat64 ? 8 : format == Format::kFloat32 ? 4 : 2;
+}
 
 void run_all(Format format, const Problem& problem, int64_t batch) {
   const Kernels& use = kernels();
   const bool tiles = &use != &kPortableKernels && format == Format::kBfloat16 &&
                      cpu_capability() == Capability::kAmx;
-  const Cut cut(problem, batch, tiles);
+  // Without tiles, half-width numbers are widened first.
+  const Cut cut(problem, batch, tiles ? 2 : std::max<int64_t>(size_of(format), 4), tiles);
   const int64_t outputs = problem.padded_outputs();
+  const int64_t groups = (batch + cut.images - 1) / cut.images;
   const int64_t down = (problem.height + cut.rows - 1) / cut.rows;
   const int64_t across = (problem.width + cut.columns - 1) / cut.columns;
   const int64_t deep = (outputs + cut.channels - 1) / cut.channels;
-  torch::stable::parallel_for(0, batch * down * across * deep, 1, [&](int64_t first, int64_t last) {
-    thread_local Arena arena;
-    for (int64_t i = first; i < last; ++i) {
-      const int64_t part = i / deep % across, band = i / deep / across % down;
-      Unit unit;
-      unit.image = i / deep / across / down;
-      unit.row = band * cut.rows;
-      unit.rows = std::min(cut.rows, problem.height - unit.row);
-      unit.column = part * cut.columns;
-      unit.columns = std::min(cut.columns, problem.width - unit.column);
-      unit.channel = i % deep * cut.channels;
-      unit.channels = std::min(cut.channels, outputs - unit.channel);
-      use.run(format, problem, unit, arena.room(use.room(format, problem, unit)));
-    }
-  });
+  torch::stable::parallel_for(
+      0, groups * down * across * deep, 1, [&](int64_t first, int64_t last) {
+        thread_local Arena arena;
+        for (int64_t i = first; i < last; ++i) {
+          const int64_t part = i / deep % across, band = i / deep / across % down;
+          Unit unit;
+          unit.image = i / deep / across / down * cut.images;
+          unit.images = std::min(cut.images, batch - unit.image);
+          unit.row = band * cut.rows;
+          unit.rows = std::min(cut.rows, problem.height - unit.row);
+          unit.column = part * cut.columns;
+          unit.columns = std::min(cut.columns, problem.width - unit.column);
+          unit.channel = i % deep * cut.channels;
+          unit.channels = std::min(cut.channels, outputs - unit.channel);
+          use.run(format, problem, unit, arena.room(use.room(format, problem, unit)));
+        }
+      });
 }
 
 Tensor phase_convolution_cpu(const Tensor& x,        // [B, Ci, H, W] or [B, Ci, T]

@@ -78,33 +78,43 @@ AIGC_INLINE void multiply(const Panel& panel, const char* pixels0, const char* p
   }
 }
 
+// Where a pixel lies in the result, and in which image of the unit; -1 for what is a margin.
+struct Place {
+  int64_t pixel, image;
+};
+
 // Where tiles of 16 pixels begin: each within one row if rows are multiples of 16, else one after
 // another over the rows and the margins between them.
 struct Tiles {
   int64_t count, row, pitch;  // pixels of a row of sums, and of the scratch image
-  const int64_t* pixels;      // of the result, in its first phase; -1 for what is a margin
+  const Place* places;        // of the result, in its first phase
 
   Tiles(const Unit& unit, const Scratch& scratch) {
-    const bool aligned = unit.columns % 16 == 0;
-    row = aligned ? unit.columns : scratch.pitch;
+    const bool aligned = scratch.row % 16 == 0;
+    row = aligned ? scratch.row : scratch.pitch;
     pitch = scratch.pitch;
     count = count_of(unit, scratch);
   }
   static int64_t count_of(const Unit& unit, const Scratch& scratch) {
-    return unit.columns % 16 == 0 ? unit.rows * unit.columns / 16 : (scratch.span(unit) + 15) / 16;
+    return scratch.row % 16 == 0 ? unit.rows * scratch.row / 16 : (scratch.span + 15) / 16;
   }
-  void find_pixels(const Problem& problem, const Unit& unit, int64_t* to) {
+  void find_places(const Problem& problem, const Unit& unit, Place* to) {
     const Shape shape = shape_of(problem.kind);
     const int64_t width = problem.width * shape.column_rate;
-    int64_t first = (unit.image * problem.height + unit.row) * shape.row_rate * width +
-                    unit.column * shape.column_rate;
-    int64_t m = 0;
-    for (int64_t i = 0; i < unit.rows; ++i, first += shape.row_rate * width) {
-      for (int64_t j = 0; j < unit.columns; ++j) to[m++] = first + j * shape.column_rate;
-      for (int64_t j = unit.columns; j < row && m < count * 16; ++j) to[m++] = -1;
+    const int64_t image = problem.height * shape.row_rate * width;
+    const Place* const end = to + count * 16;
+    places = to;
+    for (int64_t i = 0; i < unit.rows; ++i) {
+      const int64_t first = unit.image * image + (unit.row + i) * shape.row_rate * width +
+                            unit.column * shape.column_rate;
+      for (int64_t j = 0; j < unit.columns; ++j) {
+        for (int64_t b = 0; b < unit.images; ++b) {
+          *to++ = {b * image + first + j * shape.column_rate, b};
+        }
+      }
+      for (int64_t j = unit.columns * unit.images; j < row && to < end; ++j) *to++ = {-1, 0};
     }
-    while (m < count * 16) to[m++] = -1;
-    pixels = to;
+    while (to < end) *to++ = {-1, 0};
   }
   int64_t first_pixel(int64_t tile) const {
     const int64_t pixel = tile * 16;
@@ -161,7 +171,7 @@ class PixelFinish {
                         int64_t width) {
     sums_ = sums;
     width_ = width;
-    pixels_ = tiles.pixels + tile * 16;
+    places_ = tiles.places + tile * 16;
     phase_ = py * p_.width * shape_.column_rate + px;
     count_ = tile + 1 < tiles.count ? 32 : 16;
     done_ = 0;
@@ -178,20 +188,23 @@ class PixelFinish {
 
  private:
   AIGC_INLINE void one(int64_t n) const {
-    if (pixels_[n] < 0) return;
+    if (places_[n].pixel < 0) return;
     const float* const sums = sums_ + n * width_;
-    const int64_t pixel = pixels_[n] + phase_, at = pixel * p_.outputs;
-    Vector shift0 = Vector::load(bias_), shift1 = Vector::load(bias_ + 16);
+    const int64_t pixel = places_[n].pixel + phase_, at = pixel * p_.outputs;
+    const float* const gain = gain_ + places_[n].image * unit_.channels;
+    const float* const bias = bias_ + places_[n].image * unit_.channels;
+    Vector shift0 = Vector::load(bias), shift1 = Vector::load(bias + 16);
     if (p_.noise.data != nullptr) {
       const int64_t area = p_.height * p_.width * shape_.phases();
-      const int64_t own = pixel - unit_.image * area + unit_.image * p_.noise.batch_stride;
+      const int64_t image = unit_.image + places_[n].image;
+      const int64_t own = pixel + image * (p_.noise.batch_stride - area);
       const Vector noise(value_at<float, bfloat16>(p_.noise, own));
       shift0 = shift0 + noise;
       shift1 = shift1 + noise;
     }
     const Vector slope(p_.slope);
-    Vector low = multiply_add(Vector::load(sums), Vector::load(gain_), shift0);
-    Vector high = multiply_add(Vector::load(sums + 16), Vector::load(gain_ + 16), shift1);
+    Vector low = multiply_add(Vector::load(sums), Vector::load(gain), shift0);
+    Vector high = multiply_add(Vector::load(sums + 16), Vector::load(gain + 16), shift1);
     low = activate(low, activation, slope);
     high = activate(high, activation, slope);
     if (residual_ != nullptr) {
@@ -216,7 +229,7 @@ class PixelFinish {
   __mmask32 keep_;
   int64_t each_;  // pixels between two products of tiles
   const float* sums_ = nullptr;
-  const int64_t* pixels_ = nullptr;
+  const Place* places_ = nullptr;
   int64_t width_ = 0, phase_ = 0, count_ = 0, done_ = 0;
 };
 
@@ -255,10 +268,13 @@ RoomSize room(Format format, const Problem& problem, const Unit& unit) {
   if (format != Format::kBfloat16) return kAvx512Kernels.room(format, problem, unit);
   const Scratch scratch(problem, unit);
   const int64_t width = scratch_width(problem), phases = shape_of(problem.kind).column_rate;
-  const int64_t sums = problem.pixels ? 2 * kBuffer : phases * (scratch.span(unit) + kSlack) * 32;
-  return {scratch.pixels * width * 2, sums * 4,
-          gathered(problem),          width * 4,
-          unit.channels * 4,          Tiles::count_of(unit, scratch) * 16 * 8};
+  const int64_t sums = problem.pixels ? 2 * kBuffer : phases * (scratch.span + kSlack) * 32;
+  return {scratch.pixels * width * 2,
+          sums * 4,
+          gathered(problem),
+          width * 4,
+          unit.images * unit.channels * 4,
+          Tiles::count_of(unit, scratch) * 16 * int64_t{sizeof(Place)}};
 }
 
 template <Activation activation>
@@ -272,7 +288,7 @@ void run_tiles(const Problem& problem, const Unit& unit, const Room& room) {
   read_affine<float, bfloat16>(problem, unit, room);
   float* const sums = static_cast<float*>(room.sums);
   Tiles tiles(unit, scratch);
-  if (problem.pixels) tiles.find_pixels(problem, unit, static_cast<int64_t*>(room.pixels));
+  if (problem.pixels) tiles.find_places(problem, unit, static_cast<Place*>(room.places));
   const bool gather =
       outputs > 2 * kLanes && tiles.count >= kGather && gathered(problem) <= kFirstLevel;
   const TileShapes tile_shapes;
@@ -285,7 +301,7 @@ void run_tiles(const Problem& problem, const Unit& unit, const Room& room) {
   for (int64_t channel = 0; channel < unit.channels; channel += 2 * kLanes) {
     const bool two = unit.channels - channel > kLanes;
     const int64_t width = two ? 2 * kLanes : kLanes;
-    const int64_t phase_sums = (scratch.span(unit) + kSlack) * width;
+    const int64_t phase_sums = (scratch.span + kSlack) * width;
     panel.width = width * 4;
     PixelFinish<activation> finish(problem, unit, room, channel);
     int buffer = 0;
@@ -294,7 +310,8 @@ void run_tiles(const Problem& problem, const Unit& unit, const Room& room) {
         for (int t = 0; t < panel.taps; ++t) {
           const int64_t row = t / shape.column_taps, column = t % shape.column_taps;
           panel.first[t] =
-              ((py + row) * scratch.pitch + px + column * problem.dilation) * panel.pixel;
+              ((py + row) * scratch.pitch + (px + column * problem.dilation) * scratch.column) *
+              panel.pixel;
         }
         const int64_t phase = py * shape.column_rate + px;
         panel.pairs = outputs * 4;
@@ -315,8 +332,10 @@ void run_tiles(const Problem& problem, const Unit& unit, const Room& room) {
         }
       }
       if (!problem.pixels) {
-        Result<Vector, bfloat16, activation>(problem, unit, room, channel)
-            .run(py, Sums<float>{sums, phase_sums, tiles.row, width});
+        const Sums<float> found = {sums, phase_sums, tiles.row, width};
+        for (int64_t b = 0; b < unit.images; ++b) {
+          Result<Vector, bfloat16, activation>(problem, unit, room, b, channel).run(py, found);
+        }
       }
     }
     finish.rest();

@@ -46,51 +46,62 @@ class InputCopy {
 
  public:
   InputCopy(const Problem& problem, const Unit& unit, int64_t width, const Room& room)
-      : p_(problem), unit_(unit), width_(width), to_(static_cast<S*>(room.input)) {
-    image_ = static_cast<const T*>(p_.x) + unit.image * p_.x_batch;
-    if (p_.style.data == nullptr) return;
-    F* const style = static_cast<F*>(room.style);
-    const int64_t first = unit.image * p_.style.batch_stride;
-    for (int64_t c = 0; c < p_.inputs; ++c) style[c] = value_at<F, T>(p_.style, first + c);
-    for (int64_t c = p_.inputs; c < width_; ++c) style[c] = 0;
-    style_ = style;
+      : p_(problem),
+        unit_(unit),
+        width_(width),
+        to_(static_cast<S*>(room.input)),
+        scratch_(problem, unit) {
+    column_ = scratch_.column * width_;
+    if (p_.style.data != nullptr) style_ = static_cast<F*>(room.style);
   }
 
-  void run() const {
-    const Scratch scratch(p_, unit_);
+  void run() {
+    for (int64_t b = 0; b < unit_.images; ++b) {
+      if (style_ != nullptr) read_style(unit_.image + b);
+      image(static_cast<const T*>(p_.x) + (unit_.image + b) * p_.x_batch, to_ + b * width_, b == 0);
+    }
+  }
+
+ private:
+  void read_style(int64_t image) {
+    const int64_t first = image * p_.style.batch_stride;
+    for (int64_t c = 0; c < p_.inputs; ++c) style_[c] = value_at<F, T>(p_.style, first + c);
+    for (int64_t c = p_.inputs; c < width_; ++c) style_[c] = 0;
+  }
+
+  // The first image brings the zeros of all.
+  void image(const T* image, S* to, bool is_first) const {
     const int64_t margin = p_.margin(), above = p_.row_margin();
-    S* to = to_;
-    for (int64_t i = -above; i < unit_.rows + above; ++i, to += scratch.pitch * width_) {
+    for (int64_t i = -above; i < unit_.rows + above; ++i, to += scratch_.pitch * width_) {
       int64_t row = unit_.row + i;
       if (p_.circular) row = row < 0 ? row + p_.height : row % p_.height;
       if (row < 0 || row >= p_.height) {
-        zero(to, scratch.pitch);
+        if (is_first) zero(to, scratch_.pitch);
         continue;
       }
       // Columns before, within and after the image.
       const int64_t first = unit_.column - margin, last = unit_.column + unit_.columns + margin;
       const int64_t begin = first < 0 ? 0 : first, end = last > p_.width ? p_.width : last;
-      const T* const from = image_ + row * p_.x_row;
-      if (begin > first) outside(from, first, begin, to);
-      copy(from, begin, end, to + (begin - first) * width_);
-      if (last > end && scratch.pitch == last - first) {
-        outside(from, end, last, to + (end - first) * width_);
+      const T* const from = image + row * p_.x_row;
+      if (begin > first) outside(from, first, begin, to, is_first);
+      copy(from, begin, end, to + (begin - first) * column_);
+      if (last > end && scratch_.pitch == (last - first) * scratch_.column) {
+        outside(from, end, last, to + (end - first) * column_, is_first);
       }
     }
-    zero(to, 2 * margin + kSlack);
+    if (is_first) zero(to, 2 * margin * scratch_.column + kSlack);
   }
 
- private:
   void zero(S* to, int64_t pixels) const { std::memset(to, 0, pixels * width_ * sizeof(S)); }
 
-  void outside(const T* from, int64_t begin, int64_t end, S* to) const {
+  void outside(const T* from, int64_t begin, int64_t end, S* to, bool is_first) const {
     if (!p_.circular) {
-      zero(to, end - begin);
+      if (is_first) zero(to, (end - begin) * scratch_.column);
       return;
     }
     for (int64_t j = begin; j < end; ++j) {
       const int64_t column = (j % p_.width + p_.width) % p_.width;
-      copy(from, column, column + 1, to + (j - begin) * width_);
+      copy(from, column, column + 1, to + (j - begin) * column_);
     }
   }
 
@@ -106,19 +117,19 @@ class InputCopy {
   void copy_pixels(const T* from, int64_t count, S* to) const {
     if constexpr (std::is_same_v<T, S>) {
       if (style_ == nullptr) {
-        if (width_ == p_.inputs && p_.x_column == width_) {
+        if (width_ == p_.inputs && p_.x_column == width_ && column_ == width_) {
           std::memcpy(to, from, count * width_ * sizeof(S));
           return;
         }
         const int64_t rest = width_ - p_.inputs;
-        for (int64_t j = 0; j < count; ++j, from += p_.x_column, to += width_) {
+        for (int64_t j = 0; j < count; ++j, from += p_.x_column, to += column_) {
           std::memcpy(to, from, p_.inputs * sizeof(S));
           std::memset(to + p_.inputs, 0, rest * sizeof(S));
         }
         return;
       }
     }
-    for (int64_t j = 0; j < count; ++j, from += p_.x_column, to += width_) {
+    for (int64_t j = 0; j < count; ++j, from += p_.x_column, to += column_) {
       for (int64_t c = 0; c < width_; c += V::width) {
         V value = load_some<V>(from + (c < p_.inputs ? c : 0), p_.inputs - c);
         if (style_ != nullptr) value = value * V::load(style_ + c);
@@ -142,7 +153,7 @@ class InputCopy {
         }
         transpose(square);
         const int64_t some = count - j < n ? count - j : n;
-        for (int64_t k = 0; k < some; ++k) square[k].store(to + (j + k) * width_ + c);
+        for (int64_t k = 0; k < some; ++k) square[k].store(to + (j + k) * column_ + c);
       }
     }
   }
@@ -151,8 +162,9 @@ class InputCopy {
   const Unit& unit_;
   const int64_t width_;
   S* const to_;
-  const T* image_;
-  const F* style_ = nullptr;
+  const Scratch scratch_;
+  int64_t column_;  // numbers from one column to the next
+  F* style_ = nullptr;
 };
 
 }  // namespace

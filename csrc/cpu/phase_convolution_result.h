@@ -12,7 +12,7 @@ template <class F>
 struct Sums {
   const F* data;  // [column phases, pixels, channels]
   int64_t phase;  // numbers from one column phase to the next
-  int64_t row;    // pixels from one row of the unit to the next
+  int64_t row;    // pixels from one row of the unit to the next; those of a row are as in Scratch
   int64_t width;  // channels
 };
 
@@ -41,48 +41,72 @@ AIGC_INLINE Scalar<double> settled(Scalar<double> value) {
 // Gain and bias of the output channels of a unit: ones and zeros where there are none.
 template <class F, class T>
 void read_affine(const Problem& problem, const Unit& unit, const Room& room) {
-  F* const gain = static_cast<F*>(room.gain);
-  F* const bias = static_cast<F*>(room.bias);
-  const int64_t of_gain = unit.image * problem.gain.batch_stride + unit.channel;
-  const int64_t of_bias = unit.image * problem.bias.batch_stride + unit.channel;
-  for (int64_t c = 0; c < unit.channels; ++c) {
-    const bool real = unit.channel + c < problem.outputs;
-    gain[c] =
-        real && problem.gain.data != nullptr ? value_at<F, T>(problem.gain, of_gain + c) : F(1);
-    bias[c] =
-        real && problem.bias.data != nullptr ? value_at<F, T>(problem.bias, of_bias + c) : F(0);
+  F* gain = static_cast<F*>(room.gain);
+  F* bias = static_cast<F*>(room.bias);
+  for (int64_t b = 0; b < unit.images; ++b) {
+    const int64_t of_gain = (unit.image + b) * problem.gain.batch_stride + unit.channel;
+    const int64_t of_bias = (unit.image + b) * problem.bias.batch_stride + unit.channel;
+    for (int64_t c = 0; c < unit.channels; ++c, ++gain, ++bias) {
+      const bool real = unit.channel + c < problem.outputs;
+      const bool gained = real && problem.gain.data != nullptr;
+      const bool biased = real && problem.bias.data != nullptr;
+      *gain = gained ? value_at<F, T>(problem.gain, of_gain + c) : F(1);
+      *bias = biased ? value_at<F, T>(problem.bias, of_bias + c) : F(0);
+    }
   }
 }
 
-// Results of one unit, from `channel` of it on.
+// Results of image `image` of a unit, from `channel` of it on.
 template <class V, class T, Activation activation>
 class Result {
   using F = typename V::value_type;
 
  public:
-  AIGC_INLINE Result(const Problem& problem, const Unit& unit, const Room& room, int64_t channel)
-      : p_(problem), unit_(unit), shape_(shape_of(problem.kind)), channel_(unit.channel + channel) {
-    gain_ = static_cast<const F*>(room.gain) + channel;
-    bias_ = static_cast<const F*>(room.bias) + channel;
+  AIGC_INLINE Result(const Problem& problem, const Unit& unit, const Room& room, int64_t image,
+                     int64_t channel)
+      : p_(problem),
+        unit_(unit),
+        shape_(shape_of(problem.kind)),
+        image_(unit.image + image),
+        channel_(unit.channel + channel) {
+    gain_ = static_cast<const F*>(room.gain) + image * unit.channels + channel;
+    bias_ = static_cast<const F*>(room.bias) + image * unit.channels + channel;
   }
 
-  // Columns [column, column + count) of a row of the unit in one phase, of a result that lies pixel
-  // by pixel; `width` channels.
-  void pixels(int64_t row, int64_t column, int64_t count, int row_phase, int column_phase,
-              const F* sums, int64_t width) const {
+  // All rows of the unit in one row phase.
+  void run(int row_phase, const Sums<F>& sums) const {
+    for (int64_t i = 0; i < unit_.rows; ++i) {
+      const F* const from = sums.data + (i * sums.row + image_ - unit_.image) * sums.width;
+      if (!p_.pixels) {
+        planes(i, row_phase, from, sums);
+        continue;
+      }
+      for (int phase = 0; phase < shape_.column_rate; ++phase) {
+        pixels(i, row_phase, phase, from + phase * sums.phase, sums.width);
+      }
+    }
+  }
+
+ private:
+  AIGC_INLINE V finish(V sum, V gain, V shift) const {
+    return settled(activate(multiply_add(sum, gain, shift), activation, V(p_.slope)));
+  }
+
+  // A row of the unit in one phase, of a result that lies pixel by pixel; `width` channels.
+  void pixels(int64_t row, int row_phase, int column_phase, const F* sums, int64_t width) const {
     const int64_t step = shape_.column_rate, y_width = p_.width * step;
     const int64_t y_row = (unit_.row + row) * shape_.row_rate + row_phase;
-    const int64_t y_column = (unit_.column + column) * step + column_phase;
+    const int64_t y_column = unit_.column * step + column_phase;
     const int64_t pixel = y_row * y_width + y_column;
     const int64_t height = p_.height * shape_.row_rate;
-    const int64_t first = (unit_.image * height * y_width + pixel) * p_.outputs + channel_;
+    const int64_t first = (image_ * height * y_width + pixel) * p_.outputs + channel_;
     const int64_t rest = p_.outputs - channel_, channels = rest < width ? rest : width;
     const int64_t whole = channels / V::width * V::width, some = channels - whole;
     const T* residual = static_cast<const T*>(p_.residual);
     if (residual != nullptr) residual += first;
     T* y = static_cast<T*>(p_.y) + first;
-    const int64_t of_noise = unit_.image * p_.noise.batch_stride + pixel;
-    for (int64_t j = 0; j < count; ++j) {
+    const int64_t of_noise = image_ * p_.noise.batch_stride + pixel;
+    for (int64_t j = 0; j < unit_.columns; ++j) {
       const bool noisy = p_.noise.data != nullptr;
       const V add(noisy ? value_at<F, T>(p_.noise, of_noise + j * step) : F(0));
       for (int64_t c = 0; c < whole; c += V::width) {
@@ -96,29 +120,10 @@ class Result {
         if (residual != nullptr) value = value + load_some<V>(residual + whole, some);
         store_some(value, y + whole, some);
       }
-      sums += width;
+      sums += unit_.images * width;
       y += step * p_.outputs;
       if (residual != nullptr) residual += step * p_.outputs;
     }
-  }
-
-  // All rows of the unit in one row phase.
-  void run(int row_phase, const Sums<F>& sums) const {
-    for (int64_t i = 0; i < unit_.rows; ++i) {
-      const F* const from = sums.data + i * sums.row * sums.width;
-      if (!p_.pixels) {
-        planes(i, row_phase, from, sums);
-        continue;
-      }
-      for (int phase = 0; phase < shape_.column_rate; ++phase) {
-        pixels(i, 0, unit_.columns, row_phase, phase, from + phase * sums.phase, sums.width);
-      }
-    }
-  }
-
- private:
-  AIGC_INLINE V finish(V sum, V gain, V shift) const {
-    return settled(activate(multiply_add(sum, gain, shift), activation, V(p_.slope)));
   }
 
   // One row of a result that lies plane by plane.
@@ -128,7 +133,8 @@ class Result {
     const int64_t y_width = p_.width * rate, plane = p_.height * shape_.row_rate * y_width;
     const int64_t y_row = (unit_.row + row) * shape_.row_rate + row_phase;
     const int64_t pixel = y_row * y_width + unit_.column * rate;
-    const int64_t first = (unit_.image * p_.outputs + channel_) * plane + pixel;
+    const int64_t first = (image_ * p_.outputs + channel_) * plane + pixel;
+    const int64_t column = unit_.images * sums.width;  // numbers from one column to the next
     const int64_t rest = p_.outputs - channel_, channels = rest < sums.width ? rest : sums.width;
     const T* const residual = static_cast<const T*>(p_.residual);
     T* const y = static_cast<T*>(p_.y);
@@ -137,7 +143,7 @@ class Result {
       const int64_t some = count - j < n ? count - j : n;
       V add(0.0);
       if (p_.noise.data != nullptr) {
-        const int64_t at = unit_.image * p_.noise.batch_stride + pixel + j;
+        const int64_t at = image_ * p_.noise.batch_stride + pixel + j;
         for (int64_t k = 0; k < n; ++k)
           noise[k] = value_at<F, T>(p_.noise, at + (k < some ? k : 0));
         add = V::load(noise);
@@ -146,8 +152,8 @@ class Result {
         V square[n];
         for (int64_t k = 0; k < n; ++k) {
           const int64_t at = k < some ? j + k : j;
-          const F* const sum = rate == 2 ? from + (at & 1) * sums.phase + (at >> 1) * sums.width
-                                         : from + at * sums.width;
+          const F* const sum =
+              rate == 2 ? from + (at & 1) * sums.phase + (at >> 1) * column : from + at * column;
           square[k] = V::load(sum + c);
         }
         transpose(square);
@@ -165,7 +171,7 @@ class Result {
   const Problem& p_;
   const Unit& unit_;
   const Shape shape_;
-  const int64_t channel_;  // of the whole result
+  const int64_t image_, channel_;  // of the whole result
   const F *gain_, *bias_;
 };
 
@@ -190,7 +196,9 @@ template <class V, class T>
 void finish(const Problem& problem, const Unit& unit, const Room& room, int64_t channel,
             int row_phase, const Sums<typename V::value_type>& sums) {
   with_activation(problem.activation, [&](auto activation) {
-    Result<V, T, activation.value>(problem, unit, room, channel).run(row_phase, sums);
+    for (int64_t b = 0; b < unit.images; ++b) {
+      Result<V, T, activation.value>(problem, unit, room, b, channel).run(row_phase, sums);
+    }
   });
 }
 

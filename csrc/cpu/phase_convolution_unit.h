@@ -1,11 +1,13 @@
 // Work items of the phase convolutions on the CPU, and the table of functions that run them.
 //
-// A unit is a block of rows and columns of one image and a range of output channels. It is computed
-// in three steps: its input, with a ring of neighbours, is copied to a scratch image that lies
-// pixel by pixel; products of pixels and weights are summed up there, tap by tap, where a tap is
-// nothing but another first pixel; and the sums are finished (gain, bias, noise, activation,
-// residual) on their way to the result. Every output is the same sum in the same order whatever the
-// unit, so the bytes depend neither on the cut nor on the number of threads.
+// A unit is a block of rows and columns of one image, or several whole small images, and a range of
+// output channels. It is computed in three steps: its input, with a ring of neighbours, is copied
+// to a scratch image that lies pixel by pixel; products of pixels and weights are summed up there,
+// tap by tap, where a tap is nothing but another first pixel; and the sums are finished (gain,
+// bias, noise, activation, residual) on their way to the result. The pixels that several images
+// have at one place lie side by side, which makes one image of them, as wide as all together: short
+// rows would not fill the blocks of pixels. Every output is the same sum in the same order whatever
+// the unit, so the bytes depend neither on the cut nor on the number of threads.
 #pragma once
 
 #include <cstdint>
@@ -48,7 +50,7 @@ struct Problem {
 };
 
 struct Unit {
-  int64_t image;
+  int64_t image, images;      // more than one only with all rows and columns
   int64_t row, rows;          // of the input
   int64_t column, columns;    // of the input
   int64_t channel, channels;  // of the output; multiples of kLanes, may end beyond `outputs`
@@ -56,36 +58,41 @@ struct Unit {
 
 // Where the pixels of a unit lie in its scratch image.
 struct Scratch {
+  int64_t column;  // pixels from one column to the next
+  int64_t row;     // pixels of a row of the unit
   int64_t pitch;   // pixels from one row to the next
   int64_t pixels;  // in all, with what is read past the end
+  int64_t span;    // of the pixels in the rows of the unit
 
   Scratch(const Problem& problem, const Unit& unit) {
     const int64_t margin = problem.margin();
     // Zeros at the end of a row serve as those before the next one.
     const bool shared = !problem.circular && unit.columns == problem.width;
-    pitch = unit.columns + (shared ? margin : 2 * margin);
-    pixels = (unit.rows + 2 * problem.row_margin()) * pitch + 2 * margin + kSlack;
+    column = unit.images;
+    row = unit.columns * column;
+    pitch = row + (shared ? margin : 2 * margin) * column;
+    pixels = (unit.rows + 2 * problem.row_margin()) * pitch + 2 * margin * column + kSlack;
+    // With the margins between the rows.
+    span = (unit.rows - 1) * pitch + row;
   }
-  // Of the pixels in the rows of the unit, with the margins between them.
-  int64_t span(const Unit& unit) const { return (unit.rows - 1) * pitch + unit.columns; }
 };
 
 // Memory of one thread, aligned to 64 bytes.
 struct Room {
   void* input;    // the scratch image
   void* sums;     // [column phases, pixels, channels of a chunk]
-  void* weights;  // half-width weights of one phase and chunk, widened
+  void* weights;  // those of a phase and a chunk, or a part of them, in an order of the kernel
   void* style;    // one number per input channel
-  void* gain;     // one number per output channel of the unit
+  void* gain;     // one number per image and output channel of the unit
   void* bias;     // likewise
-  void* pixels;   // where each pixel of the unit lies in the result
+  void* places;   // where each pixel of the unit lies in the result
 };
 
 // Bytes of a Room for a unit.
 struct RoomSize {
   int64_t input, sums, weights, style;
   int64_t affine;  // of gain, and of bias
-  int64_t pixels = 0;
+  int64_t places = 0;
 };
 
 struct Kernels {

@@ -164,7 +164,7 @@ class Images(Convolution):
     shapes = ((2, 20, 24, 5, 9), (1, 40, 33, 3, 16))
     edge_shapes = (
         (0, 3, 5, 4, 4), (1, 1, 1, 1, 1), (1, 2, 3, 1, 2), (2, 3, 17, 2, 1), (1, 33, 16, 1, 17),
-        (1, 31, 48, 3, 15), (2, 65, 65, 2, 33), (1, 5, 80, 17, 3),
+        (1, 31, 48, 3, 15), (2, 65, 65, 2, 33), (1, 5, 80, 17, 3), (7, 33, 17, 4, 3),
     )  # fmt: skip
     large_shape = (2, 40, 48, 24, 33)
     gradient_shapes = ((1, 1, 1, 1, 1), (2, 2, 3, 2, 3))
@@ -174,7 +174,7 @@ class Signals(Convolution):
     shapes = ((2, 20, 24, 33), (1, 40, 33, 100))
     edge_shapes = (
         (0, 3, 5, 4), (1, 1, 1, 1), (1, 2, 3, 2), (2, 3, 17, 3), (1, 33, 16, 17), (1, 31, 48, 15),
-        (2, 65, 65, 33), (1, 5, 80, 300),
+        (2, 65, 65, 33), (1, 5, 80, 300), (7, 33, 17, 5),
     )  # fmt: skip
     large_shape = (2, 40, 48, 700)
     gradient_shapes = ((1, 1, 1, 1), (2, 2, 3, 4))
@@ -281,6 +281,26 @@ def test_keeps_the_layout(capability: str, dtype: torch.dtype) -> None:
         again = call(source)(channels_last(inputs[0]), *inputs[1:])
         assert again.is_contiguous(memory_format=torch.channels_last)
         torch.testing.assert_close(again, found)
+
+
+@pytest.mark.native
+@pytest.mark.parametrize("dtype", (torch.float32, torch.bfloat16), ids=str)
+@pytest.mark.parametrize("source", SOURCES)
+def test_small_images_share_a_unit(capability: str, source: Source, dtype: torch.dtype) -> None:
+    """Images that are computed together have the bytes that each has alone."""
+    if ops.report()["phase_convolution"]["cpu"]["backend"] == "reference":
+        pytest.skip("the bytes of plain torch depend on the batch")
+    for size, arrange in (((4, 4), channels_last), ((3, 5), torch.clone)):
+        shape = (7, 170, 34, *size)[: 3 + source.spatial]
+        inputs = draw(source, shape, dtype)
+        together = call(source)(arrange(inputs[0]), *inputs[1:])
+        for b in (0, 6):
+            one = [
+                value[b : b + 1] if isinstance(value, Tensor) and i != 1 else value
+                for i, value in enumerate(inputs)
+            ]
+            alone = call(source)(arrange(one[0]), *one[1:])
+            assert_same_bytes(together[b : b + 1].contiguous(), alone.contiguous())
 
 
 @pytest.mark.parametrize("activation", ACTIVATIONS)
