@@ -46,7 +46,9 @@ def compare(variants: Mapping[str, Callable[[], object]], options: Options) -> d
     """Time variants in turn until ``options.seconds`` per variant are spent.
 
     A sample is a batch of calls that lasts at least 200 µs, so that the clock does not matter. The
-    order of the variants rotates, so that none always runs after the same other.
+    order of the variants rotates, so that none always runs after the same other, and every sample
+    follows one call that is not timed: what another variant left in the caches and in the memory
+    allocator is not what is compared.
     """
     batches = {}
     for name, run in variants.items():
@@ -63,6 +65,7 @@ def compare(variants: Mapping[str, Callable[[], object]], options: Options) -> d
         while time.perf_counter() < deadline or len(samples[names[0]]) < 5:
             for name in names:
                 calls = batches[name]
+                variants[name]()
                 samples[name].append(_seconds(variants[name], calls, options) / calls)
             names.append(names.pop(0))
     finally:
