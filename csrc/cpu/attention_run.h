@@ -74,8 +74,8 @@ struct Worker {
   std::vector<float> bias{};
   std::vector<double> wide_bias{};
   char* scratch = nullptr;
-  std::int64_t place = -1;                       // on a grid, that the offsets are for
-  std::vector<std::int64_t> next{}, next_out{};  // offsets for the place after it
+  std::int64_t place = -1;    // on a grid, that the offsets are for
+  std::vector<Span> ahead{};  // what is read for the place after it
 
   template <class F>
   std::vector<F>& own_bias() {

@@ -126,6 +126,20 @@ void pack_values(const Unit& unit, const Room& room) {
   for (int pair = 0; pair < room.key_pairs; ++pair) {
     char* const tiles = room.values + std::size_t(pair) * columns * kTileBytes;
     const bool whole = unit.complete && 32 * pair + 32 <= unit.keys && unit.depth % 32 == 0;
+    if (whole && unit.depth == 32) {
+      const std::int64_t* const offsets = unit.v.offsets + 32 * pair;
+#pragma GCC unroll 16
+      for (int row = 0; row < 16; ++row) {
+        const int j = 4 * (row / 4) + 2 * (row % 2) + (row % 4 < 2 ? 0 : 16);
+        __m512i a = _mm512_loadu_si512(unit.v.base + offsets[j]);
+        __m512i b = _mm512_loadu_si512(unit.v.base + offsets[j + 1]);
+        a = _mm512_permutexvar_epi64(order, a);
+        b = _mm512_permutexvar_epi64(order, b);
+        _mm512_store_si512(tiles + 64 * row, _mm512_unpacklo_epi16(a, b));
+        _mm512_store_si512(tiles + kTileBytes + 64 * row, _mm512_unpackhi_epi16(a, b));
+      }
+      continue;
+    }
 #pragma GCC unroll 4
     for (int row = 0; row < 16; ++row) {
       const int j = 32 * pair + 4 * (row / 4) + 2 * (row % 2) + (row % 4 < 2 ? 0 : 16);
@@ -238,7 +252,7 @@ AIGC_INLINE Mantissas load_mantissas() {
 AIGC_INLINE __m512i exponentials(__m512 first, __m512 second, const Mantissas& mantissas) {
   const __m512i whole = _mm512_packus_epi32(_mm512_cvtps_epi32(first), _mm512_cvtps_epi32(second));
   const __m512i mantissa = _mm512_permutex2var_epi8(mantissas.low, whole, mantissas.high);
-  return _mm512_ternarylogic_epi32(_mm512_set1_epi16(0x7f), mantissa, whole, 0xca);
+  return _mm512_ternarylogic_epi32(mantissa, whole, _mm512_set1_epi16(0x7f), 0xe4);
 }
 
 // Lanes that are keys, of 16 from `first` on.
@@ -354,17 +368,36 @@ AIGC_INLINE void multiply_values(const Room& room, const char* weights, int pair
   }
 }
 
+// One over the sums of sixteen rows' weights comes from an estimate and one step of Newton's, which
+// leave an error far below that of bfloat16; a row without weights becomes NaN.
+AIGC_INLINE __m512 reciprocal(float sum) {
+  const __m512 x = _mm512_set1_ps(sum), estimate = _mm512_rcp14_ps(x);
+  const __m512 error = _mm512_fnmadd_ps(x, estimate, _mm512_set1_ps(1.0f));
+  return _mm512_fmadd_ps(estimate, error, estimate);
+}
+
 // Divides by the sums of the weights, rounds, and writes sixteen rows.
 AIGC_INLINE void write_rows(const Unit& unit, const Room& room, const char* sums, int first,
                             unsigned broken) {
   const int stride = 16 * room.columns;
   const int count = unit.queries - first < 16 ? unit.queries - first : 16;
   const float* row = reinterpret_cast<const float*>(sums);
+  if (unit.complete && count == 16 && unit.depth == 32 && broken == 0) {
+    const std::int64_t* const offsets = unit.out.offsets + first;
+#pragma GCC unroll 4
+    for (int r = 0; r < 16; ++r, row += 48) {
+      const __m512 share = reciprocal(row[32]);
+      const __m512 low = _mm512_mul_ps(_mm512_load_ps(row), share);
+      const __m512 high = _mm512_mul_ps(_mm512_load_ps(row + 16), share);
+      _mm512_storeu_si512(unit.out.base + offsets[r], (__m512i)_mm512_cvtne2ps_pbh(high, low));
+    }
+    return;
+  }
   for (int r = 0; r < count; ++r, row += stride) {
     const std::int64_t offset = unit.out.offsets[first + r];
     if (offset == kNoRow) continue;
     char* const to = unit.out.base + offset;
-    __m512 share = _mm512_set1_ps(1.0f / row[unit.depth]);
+    __m512 share = reciprocal(row[unit.depth]);
     if (broken >> r & 1) share = _mm512_set1_ps(std::numeric_limits<float>::quiet_NaN());
     for (int d = 0; d < unit.depth; d += 32) {
       const int rest = unit.depth - d;
@@ -461,15 +494,12 @@ struct Runner {
                                 32 * set->end_pair, unit.keys, set->weights);
   }
 
-  AIGC_INLINE void fetch_next(int first) const {
-    if (unit.next_offsets == nullptr) return;
-    const int last = first + 16 < unit.keys ? first + 16 : unit.keys;
-    for (int i = first; i < last; ++i) {
-      for (const char* const base : unit.next_base) {
-        for (int byte = 0; byte < 2 * unit.depth; byte += 64) {
-          _mm_prefetch(base + unit.next_offsets[i] + byte, _MM_HINT_T1);
-        }
-      }
+  // One part in `count` of what comes next.
+  AIGC_INLINE void fetch_ahead(int number) const {
+    for (const Span* span = unit.ahead; span != unit.ahead_end; ++span) {
+      const std::int64_t part = (span->bytes / count + 63) / 64 * 64, begin = number * part;
+      const std::int64_t end = begin + part < span->bytes ? begin + part : span->bytes;
+      for (std::int64_t i = begin; i < end; i += 64) _mm_prefetch(span->begin + i, _MM_HINT_T1);
     }
   }
 
@@ -488,7 +518,7 @@ struct Runner {
     score(set, set.pair, scores(0));
     for (int number = 0; number < count; ++number) {
       Sixteen next{};
-      fetch_next(16 * number);
+      fetch_ahead(number);
       if (!set.safe) weigh_safely(&set);
       for (int pair = set.pair; pair < set.end_pair; pair += 2, ++chunk) {
         if (pair + 2 < set.end_pair) {

@@ -26,6 +26,12 @@ struct Rows {
   const std::int64_t* offsets;
 };
 
+// Bytes that lie together.
+struct Span {
+  const char* begin;
+  std::int64_t bytes;
+};
+
 struct Unit {
   Rows q, k, v, out;
   int queries, keys, depth;
@@ -42,10 +48,9 @@ struct Unit {
   // Query i sees no key outside band_begin <= j - i < band_end, so that these need no work.
   int band_begin, band_end;
 
-  // What the thread runs next, where memory does not lie in an order that a processor foresees:
-  // rows to be fetched meanwhile, as many as this unit has keys. No offsets: nothing is known.
-  const char* next_base[3];  // of queries, keys, values
-  const std::int64_t* next_offsets;
+  // What the thread reads next, where memory does not lie in an order that a processor foresees: to
+  // be fetched meanwhile.
+  const Span *ahead, *ahead_end;
 };
 
 struct Kernels {

@@ -25,7 +25,7 @@ struct Grid {
         depth(qkv.size(5)),
         in(static_cast<char*>(const_cast<void*>(qkv.const_data_ptr()))),
         out(static_cast<char*>(y.mutable_data_ptr())) {
-    for (int i = 0; i < 5; ++i) in_stride[i] = byte_stride(qkv, i);
+    for (int i = 0; i < 6; ++i) in_stride[i] = byte_stride(qkv, i);
     for (int i = 0; i < 4; ++i) out_stride[i] = byte_stride(y, i);
   }
 
@@ -43,7 +43,7 @@ struct Grid {
 
   int64_t batch, height, width, heads, depth;
   char *in, *out;
-  int64_t in_stride[5], out_stride[4];  // bytes
+  int64_t in_stride[6], out_stride[4];  // bytes
 };
 
 // The bias tables of all heads as kernels want them, [heads, side, side]; all alike if there is
@@ -172,56 +172,63 @@ void run_windows(const Grid& grid, const std::optional<Tensor>& table, const Win
       }
     }
   };
-  for_each_unit(
-      plan, grid.batch * down * across * grid.heads * parts, [&](Worker& worker, int64_t number) {
-        const int first = static_cast<int>(number % parts) * part;
-        const int last = std::min(first + part, tokens);
-        const int64_t head = number / parts % grid.heads, place = number / parts / grid.heads;
-        const int64_t across_at = place % across, down_at = place / across % down;
-        if (place != worker.place) {
-          if (place == worker.place + 1 && !worker.next.empty()) {
-            worker.keys.swap(worker.next);
-            worker.out.swap(worker.next_out);
-          } else {
-            find_rows(place, &worker.keys, &worker.out);
-          }
-          worker.place = place;
-          const bool more = parts == 1 && place + 1 < grid.batch * down * across;
-          if (more) find_rows(place + 1, &worker.next, &worker.next_out);
-          if (!more) worker.next.clear();
-        }
-        int kind = 0;
-        if (of.shift > 0) kind = 2 * (down_at == down - 1) + (across_at == across - 1);
-        Unit unit{};
-        unit.q = {grid.part(0, head), worker.keys.data() + first};
-        unit.k = {grid.part(1, head), worker.keys.data()};
-        unit.v = {grid.part(2, head), worker.keys.data()};
-        unit.out = {grid.result(head), worker.out.data() + first};
-        unit.queries = last - first;
-        unit.keys = tokens;
-        unit.depth = plan.depth;
-        unit.complete = true;
-        unit.scale = scale;
-        unit.bias_stride = stride;
-        unit.bias_limit = tables.limit;
-        unit.band_begin = -kEverything;
-        unit.band_end = kEverything;
-        const bool same_place = head + 1 < grid.heads;
-        if (parts == 1 && (same_place || !worker.next.empty())) {
-          const int64_t next_head = same_place ? head + 1 : 0;
-          for (int i = 0; i < 3; ++i) unit.next_base[i] = grid.part(i, next_head);
-          unit.next_offsets = (same_place ? worker.keys : worker.next).data();
-        }
-        if (parts == 1) {
-          unit.bias = &expanded[(head * kinds + kind) * room];
-        } else {
-          std::vector<F>& own = worker.own_bias<F>();
-          own.resize(room);
-          expand_window(of, tables, head, kind, first, last, stride, own.data());
-          unit.bias = own.data();
-        }
-        plan.kernels.run(format, unit, worker.scratch);
-      });
+  // The rows of a window as they lie in memory, with all heads: a processor foresees how they go on
+  // once they have begun. Only where nothing else lies between.
+  const int64_t places = grid.batch * down * across;
+  const bool together = grid.in_stride[2] == 3 * grid.heads * grid.depth * grid.in_stride[5];
+  const auto find_spans = [&](int64_t place, std::vector<Span>* spans) {
+    if (!together) return;
+    const int64_t left = place % across * of.window + of.shift;
+    const int64_t top = place / across % down * of.window + of.shift, b = place / across / down;
+    const int64_t before = std::min<int64_t>(of.window, grid.width - left);  // the edge
+    for (int i = 0; i < of.window; ++i) {
+      char* const row = grid.in + grid.in_offset(b, wrapped(top + i, grid.height), 0);
+      spans->push_back({row + left * grid.in_stride[2], before * grid.in_stride[2]});
+      if (before == of.window) continue;
+      spans->push_back({row, (of.window - before) * grid.in_stride[2]});
+    }
+  };
+  for_each_unit(plan, places * grid.heads * parts, [&](Worker& worker, int64_t number) {
+    const int first = static_cast<int>(number % parts) * part;
+    const int last = std::min(first + part, tokens);
+    const int64_t head = number / parts % grid.heads, place = number / parts / grid.heads;
+    const int64_t across_at = place % across, down_at = place / across % down;
+    if (place != worker.place) {
+      worker.place = place;
+      find_rows(place, &worker.keys, &worker.out);
+      worker.ahead.clear();
+      if (parts == 1 && place + 1 < places) find_spans(place + 1, &worker.ahead);
+    }
+    int kind = 0;
+    if (of.shift > 0) kind = 2 * (down_at == down - 1) + (across_at == across - 1);
+    Unit unit{};
+    unit.q = {grid.part(0, head), worker.keys.data() + first};
+    unit.k = {grid.part(1, head), worker.keys.data()};
+    unit.v = {grid.part(2, head), worker.keys.data()};
+    unit.out = {grid.result(head), worker.out.data() + first};
+    unit.queries = last - first;
+    unit.keys = tokens;
+    unit.depth = plan.depth;
+    unit.complete = true;
+    unit.scale = scale;
+    unit.bias_stride = stride;
+    unit.bias_limit = tables.limit;
+    unit.band_begin = -kEverything;
+    unit.band_end = kEverything;
+    // What the heads of this window read has come; each of them fetches its share of the next.
+    const int64_t spans = worker.ahead.size();
+    unit.ahead = worker.ahead.data() + head * spans / grid.heads;
+    unit.ahead_end = worker.ahead.data() + (head + 1) * spans / grid.heads;
+    if (parts == 1) {
+      unit.bias = &expanded[(head * kinds + kind) * room];
+    } else {
+      std::vector<F>& own = worker.own_bias<F>();
+      own.resize(room);
+      expand_window(of, tables, head, kind, first, last, stride, own.data());
+      unit.bias = own.data();
+    }
+    plan.kernels.run(format, unit, worker.scratch);
+  });
 }
 
 constexpr int kSide = 4;  // a unit of a neighbourhood has kSide x kSide queries
