@@ -129,10 +129,25 @@ def records_gradients(*values: Any) -> bool:
     computes on the way, where the op would have to compute it again for the gradients. Within
     `plain_torch` the answer is always yes.
     """
-    return _plain or (
-        torch.is_grad_enabled()
-        and any(isinstance(value, Tensor) and value.requires_grad for value in values)
-    )
+    if _plain:
+        return True
+    if torch.is_grad_enabled():
+        for value in values:  # a loop: calls of microseconds ask this
+            if isinstance(value, Tensor) and value.requires_grad:
+                return True
+    return False
+
+
+def call_unrecorded(op: Callable[..., Any], *arguments: Any) -> Any:
+    """``op(*arguments)`` where `records_gradients` says no.
+
+    Spares the formula that `define` registers from asking again, which takes longer than the rest
+    of the dispatch.
+    """
+    if torch.compiler.is_compiling():
+        return op(*arguments)
+    with torch._C._AutoDispatchBelowAutograd():
+        return op(*arguments)
 
 
 def is_plain_torch() -> bool:

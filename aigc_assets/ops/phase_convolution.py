@@ -13,14 +13,15 @@ import torch
 from torch import Tensor
 
 from aigc_assets.ops.activation import activation_index
-from aigc_assets.ops.arguments import check_alike, check_floating, check_shape
-from aigc_assets.ops.declare import records_gradients, under_autocast
+from aigc_assets.ops.arguments import FLOATING, check_alike, check_floating, check_shape
+from aigc_assets.ops.declare import call_unrecorded, records_gradients, under_autocast
 from aigc_assets.ops.packing import packed
 from aigc_assets.ops.phase_convolution_phases import (
     CONV1D3,
     CONV3X3,
     CONV_TRANSPOSE1D4S2,
     CONV_TRANSPOSE4X4S2,
+    SOURCES,
     UP2_CONV3X3,
     Source,
     pack,
@@ -29,6 +30,11 @@ from aigc_assets.ops.phase_convolution_phases import (
 )
 
 PADDING_MODES = ("zeros", "circular")
+_ORDERS = {
+    source: {dtype: f"phase_convolution {source.number} {dtype}" for dtype in FLOATING}
+    for source in SOURCES
+}
+"""Names of what `packed` keeps."""
 
 
 def up2_conv3x3_act(
@@ -284,10 +290,9 @@ def _run(
             index, slope, circular, dilation,
         )  # fmt: skip
     dtype = x.dtype
-    name = f"phase_convolution {source.number} {dtype}"
-    folded = packed(weight, name, lambda w: pack(w.to(dtype), source.number))
-    return phase_convolution(
-        x, folded, bias, style, gain, noise, residual,
+    folded = packed(weight, _ORDERS[source][dtype], lambda w: pack(w.to(dtype), source.number))
+    return call_unrecorded(
+        phase_convolution, x, folded, bias, style, gain, noise, residual,
         source.kind, channels, dilation, circular, index, slope,
     )  # fmt: skip
 
@@ -322,14 +327,18 @@ def check_convolution(
     channels = weight.shape[1 if source.transposed else 0]
     if inputs < 1 or channels < 1:
         raise ValueError(f"weight: expected at least one channel, got shape {tuple(weight.shape)}")
-    out = [n * source.rate for n in size]
     if bias is not None:
         check_shape("bias", bias, (channels,) if bias.dim() == 1 else (batch, channels))
         check_alike("bias", bias, x, torch.float32)
-    for name, value, count in (("style", style, inputs), ("gain", gain, channels)):
-        if value is not None:
-            check_shape(name, value, (batch, count))
-            check_alike(name, value, x, torch.float32)
+    if style is not None:
+        check_shape("style", style, (batch, inputs))
+        check_alike("style", style, x, torch.float32)
+    if gain is not None:
+        check_shape("gain", gain, (batch, channels))
+        check_alike("gain", gain, x, torch.float32)
+    if noise is None and residual is None:
+        return channels
+    out = [n * source.rate for n in size]
     if noise is not None:
         first = 1 if noise.dim() > 0 and noise.shape[0] == 1 else batch
         check_shape("noise", noise, (first, 1, *out))

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from aigc_assets.ops.activation import activation_index
+from aigc_assets.ops.declare import call_unrecorded, records_gradients
 from aigc_assets.ops.phase_convolution import PADDING_MODES, check_convolution
 from aigc_assets.ops.phase_convolution_phases import (
     CONV1D3,
@@ -164,10 +165,13 @@ class PhaseConvolution(nn.Module):
         channels = check_convolution(
             self.source, x, self.weight, bias, style, gain, noise, residual
         )
-        return phase_convolution(
+        arguments = (
             x, self.packed, bias, style, gain, noise, residual, self.source.kind, channels,
             self.dilation, self.circular, self.activation, self.slope,
         )  # fmt: skip
+        if records_gradients(x, bias, style, gain, noise, residual):
+            return phase_convolution(*arguments)
+        return call_unrecorded(phase_convolution, *arguments)
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> PhaseConvolution:
         super()._apply(fn, recurse)
