@@ -128,7 +128,12 @@ int64_t scratch_width(const Problem& problem) {
 
 constexpr int64_t kMostInputs = 160;  // of a panel
 constexpr int64_t kMostBlock = 8;     // pixels
-constexpr int64_t kGatherBlocks = 4;  // of pixels, for which to gather weights first
+
+// Whether so many blocks of pixels are worth gathering the weights of a panel first.
+AIGC_INLINE bool pays_to_gather(int64_t outputs, int64_t blocks) {
+  // Rows of weights that are a multiple of 512 bytes apart push each other out of the cache.
+  return blocks >= (outputs % 128 == 0 ? 4 : 24);
+}
 
 // Input channels of a panel: nearly equal parts of all.
 AIGC_INLINE int64_t panel_inputs(int64_t inputs) {
@@ -195,7 +200,7 @@ void run_unit(const Problem& problem, const Unit& unit, const Room& room) {
     const int64_t width = unit.channels - done < step ? unit.channels - done : step;
     const int64_t phase_sums = sums_of(unit, scratch) * width;
     const bool gather =
-        sizeof(T) == 2 || (outputs > width && rows.total() >= kGatherBlocks * block);
+        sizeof(T) == 2 || (outputs > width && pays_to_gather(outputs, rows.total() / block));
     for (int py = 0; py < shape.row_rate; ++py) {
       for (int px = 0; px < shape.column_rate; ++px) {
         for (int t = 0; t < taps; ++t) {
