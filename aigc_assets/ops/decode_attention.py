@@ -214,9 +214,9 @@ def run_in_place(
         with torch.no_grad():
             return run_in_place(op, reference, caches, *arguments)
     if not torch.compiler.is_compiling():
-        for cache in caches:
-            if not cache.is_inference():
-                torch.autograd.graph.increment_version(cache)
+        counted = [cache for cache in caches if not cache.is_inference()]
+        if counted:
+            torch.autograd.graph.increment_version(counted)
     return run(op, reference, is_autocast(arguments[0]), *arguments)
 
 

@@ -68,11 +68,11 @@ void prepare_heads(const Heads& heads, F* scratch) {
 }
 
 // o[q, d] = sum_t p[q, t] v[t, d] for Q rows of p and D vectors of v, in P sums that are added
-// last.
+// last. `ahead` as for `sum_lanes`.
 template <class V, class T, int Q, int D, int P>
 AIGC_INLINE void weigh_tile(const typename V::value_type* p, int64_t p_stride, const T* v,
-                            int64_t v_stride, int64_t keys, int lanes, typename V::value_type* o,
-                            int64_t o_stride) {
+                            int64_t v_stride, int64_t keys, int lanes, int64_t ahead,
+                            typename V::value_type* o, int64_t o_stride) {
   V sums[P][Q][D];
 #pragma GCC unroll 16
   for (int i = 0; i < P * Q * D; ++i) sums[i / (Q * D)][i / D % Q][i % D] = V(0.0);
@@ -96,10 +96,10 @@ AIGC_INLINE void weigh_tile(const typename V::value_type* p, int64_t p_stride, c
   for (; t + P <= keys; t += P) {
 #pragma GCC unroll 4
     for (int part = 0; part < P; ++part) {
-      const char* const next = reinterpret_cast<const char*>(v + (t + part) * v_stride) + kAhead;
+      const char* const next = reinterpret_cast<const char*>(v + (t + part) * v_stride) + ahead;
 #pragma GCC unroll 4
       for (int i = 0; i < D * V::width * static_cast<int>(sizeof(T)); i += kLine) {
-        __builtin_prefetch(next + i, 0, 3);
+        __builtin_prefetch(next + i, 0, 2);
       }
     }
 #pragma GCC unroll 4
@@ -119,7 +119,8 @@ AIGC_INLINE void weigh_tile(const typename V::value_type* p, int64_t p_stride, c
 
 template <class V, class T, int Q>
 void weigh_rows(const typename V::value_type* p, int64_t p_stride, const T* v, int64_t v_stride,
-                int64_t keys, int64_t dim, typename V::value_type* o, int64_t o_stride) {
+                int64_t keys, int64_t dim, int64_t ahead, typename V::value_type* o,
+                int64_t o_stride) {
   constexpr int kSums = V::width == 16 ? 16 : 8;
   constexpr int P4 = kSums / (4 * Q) > 4 ? 4 : kSums / (4 * Q) > 0 ? kSums / (4 * Q) : 1;
   constexpr int P2 = kSums / (2 * Q) > 4 ? 4 : kSums / (2 * Q);
@@ -127,14 +128,14 @@ void weigh_rows(const typename V::value_type* p, int64_t p_stride, const T* v, i
   int64_t d = 0;
   constexpr int64_t w = V::width;
   for (; d + 4 * w <= dim && 4 * Q <= kSums; d += 4 * w) {
-    weigh_tile<V, T, Q, 4, P4>(p, p_stride, v + d, v_stride, keys, w, o + d, o_stride);
+    weigh_tile<V, T, Q, 4, P4>(p, p_stride, v + d, v_stride, keys, w, ahead, o + d, o_stride);
   }
   for (; d + 2 * w <= dim; d += 2 * w) {
-    weigh_tile<V, T, Q, 2, P2>(p, p_stride, v + d, v_stride, keys, w, o + d, o_stride);
+    weigh_tile<V, T, Q, 2, P2>(p, p_stride, v + d, v_stride, keys, w, ahead, o + d, o_stride);
   }
   for (; d < dim; d += w) {
     const int lanes = static_cast<int>(dim - d < w ? dim - d : w);
-    weigh_tile<V, T, Q, 1, P1>(p, p_stride, v + d, v_stride, keys, lanes, o + d, o_stride);
+    weigh_tile<V, T, Q, 1, P1>(p, p_stride, v + d, v_stride, keys, lanes, ahead, o + d, o_stride);
   }
 }
 
@@ -197,10 +198,20 @@ void attend_chunk(const Attention& a, int64_t unit, F* scratch) {
   const F* const query = static_cast<const F*>(a.query) + head * group * room;
   const T* const k = static_cast<const T*>(a.keys) + b * a.key_batch + s * a.key_head;
   const T* const v = static_cast<const T*>(a.values) + b * a.value_batch + s * a.value_head;
+  // While the keys are read, the values are fetched, and with these the keys of the next unit.
+  const auto place = [](const T* from, int64_t elements) {
+    return reinterpret_cast<std::intptr_t>(from) + elements * static_cast<int64_t>(sizeof(T));
+  };
+  const bool is_last = (unit + 1) % a.chunks == 0;
+  const int64_t next =
+      is_last ? range.begin * a.key_stride + a.key_head : (first + kChunk) * a.key_stride;
+  const int64_t at_keys = place(k, first * a.key_stride),
+                at_values = place(v, first * a.value_stride);
+  const int64_t to_values = at_values - at_keys, to_keys = place(k, next) - at_values;
   for (int64_t t = 0; t < keys; t += kUnit) {
     const int rows = static_cast<int>(keys - t < kUnit ? keys - t : kUnit);
     product_block<V, T>(k + (first + t) * a.key_stride, a.key_stride, rows, query, group, dim,
-                        scores + t, score_room);
+                        to_values, scores + t, score_room);
   }
   F* const partial = static_cast<F*>(a.partial) + unit * group * (2 + room);
   double total[4];
@@ -218,13 +229,13 @@ void attend_chunk(const Attention& a, int64_t unit, F* scratch) {
     F* const o = sums + g * room;
     switch (at_once) {
       case 4:
-        weigh_rows<V, T, 4>(p, score_room, from, a.value_stride, keys, dim, o, room);
+        weigh_rows<V, T, 4>(p, score_room, from, a.value_stride, keys, dim, to_keys, o, room);
         break;
       case 2:
-        weigh_rows<V, T, 2>(p, score_room, from, a.value_stride, keys, dim, o, room);
+        weigh_rows<V, T, 2>(p, score_room, from, a.value_stride, keys, dim, to_keys, o, room);
         break;
       default:
-        weigh_rows<V, T, 1>(p, score_room, from, a.value_stride, keys, dim, o, room);
+        weigh_rows<V, T, 1>(p, score_room, from, a.value_stride, keys, dim, to_keys, o, room);
     }
     for (int i = 0; i < at_once; ++i, ++g) {
       F* const found = sums + g * room;

@@ -1,8 +1,9 @@
 // Products of a few rows with a large weight: y[q, r] = sum_k w[r, k] x[q, k].
 //
-// The weight is what costs: every row of it is read once for all rows of x, several rows of it at
-// a time, while those that come next are fetched. Every result is one sum in the lanes of one
-// vector, in order, so that it does not depend on what is computed beside it.
+// Every row of the weight is read once for as many rows of x as registers have room for, while
+// the rows that come next are fetched. Every result is one sum in the lanes of one vector, in
+// order, so that it does not depend on what is computed beside it; the lanes of a unit of results
+// are added up together.
 #pragma once
 
 #include "decode_lanes.h"
@@ -13,50 +14,44 @@ namespace {
 
 constexpr int kLine = 64;            // bytes that memory hands out at once
 constexpr int64_t kAhead = 8 << 10;  // bytes between what is fetched and what is computed
-constexpr int kTogether = 4;         // rows read side by side; more of them are no one stream
+constexpr int kMostRows = kVectors ? Wide<float>::width * 5 / 8 : 4;  // of x, read at once
 
-// R rows of the weight times Q rows of x; as many sums as a vector has lanes.
-template <class V, class T, int R, int Q>
-AIGC_INLINE void product_tile(const T* w, int64_t stride, int rows, const typename V::value_type* x,
-                              int64_t x_stride, int64_t width, int64_t ahead,
-                              typename V::value_type* y, int64_t y_stride) {
-  static_assert(R * Q == V::width);
-  using F = typename V::value_type;
-  constexpr int S = R < kTogether ? R : kTogether;
-  V sums[R * Q];
-#pragma GCC unroll 16
-  for (int first = 0; first < R; first += S) {
-    const T* row[S];
-#pragma GCC unroll 8
-    for (int r = 0; r < S; ++r) row[r] = w + (first + r < rows ? first + r : rows - 1) * stride;
-#pragma GCC unroll 16
-    for (int q = 0; q < Q; ++q) {
-#pragma GCC unroll 8
-      for (int r = 0; r < S; ++r) sums[q * R + first + r] = V(0.0);
-    }
+// Rows of the weight that are read side by side: with Q rows of x, their sums stay in registers.
+// More than four of them would be no one stream.
+constexpr int rows_beside(int q) { return q <= kMostRows / 2 && kMostRows > 5 ? 4 : 2; }
+
+// A unit of rows of the weight times Q rows of x, lane by lane: sums [Q, kUnit]. `ahead` is how far
+// behind what is read that lies which is fetched, in bytes.
+template <class V, class T, int Q>
+AIGC_INLINE void sum_lanes(const T* w, int64_t stride, int rows, const typename V::value_type* x,
+                           int64_t x_stride, int64_t width, int64_t ahead, V* sums) {
+  constexpr int R = rows_beside(Q);
+  for (int first = 0; first < rows; first += R) {
+    const T* row[R];
+    V sum[Q][R];
+#pragma GCC unroll 4
+    for (int r = 0; r < R; ++r) row[r] = w + (first + r < rows ? first + r : rows - 1) * stride;
+#pragma GCC unroll 20
+    for (int i = 0; i < Q * R; ++i) sum[i / R][i % R] = V(0.0);
     const auto add = [&](int64_t k, auto load) {
-      V factor[Q];
-#pragma GCC unroll 8
+      V weight[R];
+#pragma GCC unroll 4
+      for (int r = 0; r < R; ++r) weight[r] = hold(load(row[r] + k));
+#pragma GCC unroll 10
       for (int q = 0; q < Q; ++q) {
-        const V value = V::load(x + q * x_stride + k);
-        factor[q] = S > 1 ? hold(value) : value;
-      }
-#pragma GCC unroll 8
-      for (int r = 0; r < S; ++r) {
-        const V weight = load(row[r] + k);
-#pragma GCC unroll 8
-        for (int q = 0; q < Q; ++q) {
-          V& sum = sums[q * R + first + r];
-          sum = multiply_add(weight, factor[q], sum);
-        }
+        const V factor = hold(V::load(x + q * x_stride + k));
+#pragma GCC unroll 4
+        for (int r = 0; r < R; ++r) sum[q][r] = multiply_add(weight[r], factor, sum[q][r]);
       }
     };
     constexpr int kInLine = kLine / static_cast<int>(sizeof(T)) / V::width;
     constexpr int kStep = (kVectors && kInLine > 1 ? kInLine : 1) * V::width;
     int64_t k = 0;
     for (; k + kStep <= width; k += kStep) {
-#pragma GCC unroll 8
-      for (int r = 0; r < S; ++r) __builtin_prefetch(row[r] + k + ahead, 0, 2);
+#pragma GCC unroll 4
+      for (int r = 0; r < R; ++r) {
+        __builtin_prefetch(reinterpret_cast<const char*>(row[r] + k) + ahead, 0, 2);
+      }
 #pragma GCC unroll 8
       for (int i = 0; i < kStep; i += V::width) {
         add(k + i, [](const T* from) { return load_lanes<V>(from); });
@@ -69,48 +64,77 @@ AIGC_INLINE void product_tile(const T* w, int64_t stride, int rows, const typena
       const int rest = static_cast<int>(width - k);
       add(k, [rest](const T* from) { return load_first<V>(from, rest); });
     }
-  }
-  alignas(64) F found[V::width];
-  sum_each(sums).store(found);
-  if (rows >= R) {
-    for (int q = 0; q < Q; ++q) {
-      for (int r = 0; r < R; ++r) y[q * y_stride + r] = found[q * R + r];
-    }
-  } else {
-    for (int q = 0; q < Q; ++q) {
-      for (int r = 0; r < rows; ++r) y[q * y_stride + r] = found[q * R + r];
-    }
+#pragma GCC unroll 20
+    for (int i = 0; i < Q * R; ++i) sums[i / R * kUnit + first + i % R] = sum[i / R][i % R];
   }
 }
 
+// y [Q, kUnit] of at most kUnit rows of the weight; what lies beyond `rows` is undefined.
 template <class V, class T, int Q>
 void product_rows(const T* w, int64_t stride, int rows, const typename V::value_type* x,
-                  int64_t x_stride, int64_t width, typename V::value_type* y, int64_t y_stride) {
-  constexpr int R = V::width / Q;
-  const int64_t tile = R * stride * static_cast<int64_t>(sizeof(T));
-  const int64_t ahead = (kAhead / (tile > 0 ? tile : 1) + 1) * R * stride;
-  for (int r = 0; r < rows; r += R) {
-    product_tile<V, T, R, Q>(w + r * stride, stride, rows - r, x, x_stride, width, ahead, y + r,
-                             y_stride);
+                  int64_t x_stride, int64_t width, int64_t ahead, typename V::value_type* y,
+                  int64_t y_stride) {
+  V sums[Q * kUnit];
+  for (int r = rows; r < kUnit; ++r) {
+    for (int q = 0; q < Q; ++q) sums[q * kUnit + r] = V(0.0);
+  }
+  sum_lanes<V, T, Q>(w, stride, rows, x, x_stride, width, ahead, sums);
+  for (int q = 0; q < Q; ++q) {
+    for (int r = 0; r < kUnit; r += V::width) {
+      sum_each(sums + q * kUnit + r).store(y + q * y_stride + r);
+    }
   }
 }
 
-// y [batch, rows] of x [batch, padded(width)] and w [rows, width].
+// y [batch, kUnit] of x [batch, padded(width)] and w [rows <= kUnit, width].
 template <class V, class T>
 void product_block(const T* w, int64_t stride, int rows, const typename V::value_type* x,
-                   int64_t batch, int64_t width, typename V::value_type* y, int64_t y_stride) {
+                   int64_t batch, int64_t width, int64_t ahead, typename V::value_type* y,
+                   int64_t y_stride) {
   const int64_t x_stride = padded(width);
-  int64_t b = 0;
-  const auto run = [&](auto rows_at_once) {
-    constexpr int Q = decltype(rows_at_once)::value;
-    product_rows<V, T, Q>(w, stride, rows, x + b * x_stride, x_stride, width, y + b * y_stride,
-                          y_stride);
-    b += Q;
-  };
-  while (batch - b >= 8) run(std::integral_constant<int, 8>());
-  if (batch - b >= 4) run(std::integral_constant<int, 4>());
-  if (batch - b >= 2) run(std::integral_constant<int, 2>());
-  if (batch - b >= 1) run(std::integral_constant<int, 1>());
+  for (int64_t b = 0; b < batch;) {
+    const int64_t left = batch - b, parts = (left + kMostRows - 1) / kMostRows;
+    const int64_t count = (left + parts - 1) / parts;
+    const auto run = [&](auto rows_at_once) {
+      constexpr int Q = decltype(rows_at_once)::value;
+      if constexpr (Q <= kMostRows) {
+        product_rows<V, T, Q>(w, stride, rows, x + b * x_stride, x_stride, width,
+                              b == 0 ? ahead : 0, y + b * y_stride, y_stride);
+      }
+    };
+    switch (count) {
+      case 1:
+        run(std::integral_constant<int, 1>());
+        break;
+      case 2:
+        run(std::integral_constant<int, 2>());
+        break;
+      case 3:
+        run(std::integral_constant<int, 3>());
+        break;
+      case 4:
+        run(std::integral_constant<int, 4>());
+        break;
+      case 5:
+        run(std::integral_constant<int, 5>());
+        break;
+      case 6:
+        run(std::integral_constant<int, 6>());
+        break;
+      case 7:
+        run(std::integral_constant<int, 7>());
+        break;
+      case 8:
+        run(std::integral_constant<int, 8>());
+        break;
+      case 9:
+        run(std::integral_constant<int, 9>());
+        break;
+      default:
+        run(std::integral_constant<int, 10>());
+    }
+    b += count;
+  }
 }
 
 // Numbers of any format to and from numbers that are computed with.
@@ -218,21 +242,50 @@ void end_row(const Product& product, int64_t b, int64_t first, int count, F* fou
   narrow_some(product.y_format, found, count, static_cast<char*>(product.y) + at);
 }
 
+// The same of all rows where nothing is rounded, scaled or cut off.
+template <class F>
+void end_rows(const Product& product, int64_t first, const F* found) {
+  using V = Wide<F>;
+  F* const y = static_cast<F*>(product.y) + first;
+  const F* const residual = static_cast<const F*>(product.residual);
+  for (int64_t b = 0; b < product.batch; ++b, found += 2 * kUnit) {
+    for (int i = 0; i < kUnit; i += V::width) {
+      V value = V::load(found + i);
+      if (product.ending == Ending::kGated) {
+        value = gate_by(value, V::load(found + kUnit + i));
+      } else if (product.ending == Ending::kResidual) {
+        value = value + V::load(residual + b * product.residual_stride + first + i);
+      }
+      value.store(y + b * product.y_stride + i);
+    }
+  }
+}
+
 template <class F, class T>
 void product_units(const Product& product, int64_t first_unit, int64_t last_unit, F* scratch) {
   const T* const weight = static_cast<const T*>(product.weight);
   const F* const x = static_cast<const F*>(product.x);
   const int64_t room = 2 * kUnit;
   const bool gated = product.ending == Ending::kGated;
-  for (int64_t i = 0; i < product_scratch(product.batch); ++i) scratch[i] = 0;
+  // Whole rows, so that what is fetched is what is read a little later.
+  const int64_t row = product.stride * static_cast<int64_t>(sizeof(T));
+  const int64_t ahead = row > 0 ? (kAhead + row - 1) / row * row : 0;
+  const bool as_it_is =
+      product.weight_scale == nullptr && product.y_format == product.compute &&
+      (product.ending != Ending::kResidual || product.residual_format == product.compute);
   for (int64_t unit = first_unit; unit < last_unit; ++unit) {
     const int64_t first = unit * kUnit, left = product.count - first;
     const int count = static_cast<int>(left < kUnit ? left : kUnit);
     product_block<Wide<F>, T>(weight + first * product.stride, product.stride, count, x,
-                              product.batch, product.width, scratch, room);
+                              product.batch, product.width, ahead, scratch, room);
     if (gated) {
       product_block<Wide<F>, T>(weight + (product.count + first) * product.stride, product.stride,
-                                count, x, product.batch, product.width, scratch + kUnit, room);
+                                count, x, product.batch, product.width, ahead, scratch + kUnit,
+                                room);
+    }
+    if (as_it_is && count == kUnit) {
+      end_rows(product, first, scratch);
+      continue;
     }
     for (int64_t b = 0; b < product.batch; ++b) {
       end_row(product, b, first, count, scratch + b * room);
