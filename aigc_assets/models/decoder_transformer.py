@@ -17,7 +17,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from aigc_assets.ops import DecodeWeights, decode_block, rms_norm_linear
+from aigc_assets.ops import NATIVE, DecodeWeights, declare, decode_block, rms_norm_linear
+from aigc_assets.ops.packing import packed
 
 
 @dataclass(frozen=True)
@@ -103,6 +104,30 @@ def rotate(x: Tensor, table: Tensor) -> Tensor:
     cos, sin = table[0].to(x.dtype), table[1].to(x.dtype)
     first, second = x.chunk(2, -1)
     return torch.cat((first * cos - second * sin, first * sin + second * cos), -1)
+
+
+def _narrowest(weight: Tensor) -> Tensor:
+    """The same numbers in float16 where that loses nothing, as in weights that were stored so.
+
+    A product with few rows is bound by reading the weight. Training, GPUs and plain torch use it
+    as it is.
+    """
+    if (
+        NATIVE.state != "loaded"
+        or weight.dtype != torch.float32
+        or weight.device.type != "cpu"
+        or weight.is_inference()
+        or torch.is_grad_enabled()
+        or torch.compiler.is_compiling()
+        or declare.is_plain_torch()
+    ):
+        return weight
+    return packed(weight, "narrowest", _as_float16_if_exact)
+
+
+def _as_float16_if_exact(weight: Tensor) -> Tensor:
+    narrow = weight.half()
+    return narrow if torch.equal(narrow.float(), weight) else weight
 
 
 class RootMeanSquareNorm(nn.Module):
@@ -216,6 +241,8 @@ class DecoderTransformer(nn.Module):
             raise ValueError(
                 f"{start + length} tokens are more than max_length {self.config.max_length}"
             )
+        if cache is not None and start > 0 and length == 1 and not torch.is_grad_enabled():
+            return self._step(tokens[:, 0], cache)[:, None]
         mask = None
         if documents is not None:
             hidden = (documents[:, None, :, None] != documents[:, None, None, :]).float()
@@ -224,8 +251,6 @@ class DecoderTransformer(nn.Module):
             if torch.is_autocast_enabled(tokens.device.type):
                 mask = mask.to(torch.get_autocast_dtype(tokens.device.type))
         x = self.embedding(tokens) * math.sqrt(self.config.dim)
-        if cache is not None and start > 0 and length == 1 and not torch.is_grad_enabled():
-            return self._step(x[:, 0], cache)[:, None]
         table = self.table[:, start : start + length]
         for layer, block in enumerate(self.blocks):
             x = block(x, table, mask, cache, layer)
@@ -233,18 +258,21 @@ class DecoderTransformer(nn.Module):
             cache.length += length
         return x
 
-    def _step(self, x: Tensor, cache: Cache) -> Tensor:
-        positions = torch.full((len(x),), cache.length, device=x.device)
+    def _step(self, tokens: Tensor, cache: Cache) -> Tensor:
+        """Features [B, D] of one new token of each row, [B]."""
+        x = F.embedding(tokens, self.embedding.weight) * math.sqrt(self.config.dim)
+        table, positions = self.table, torch.full((len(x),), cache.length, device=x.device)
         for layer, block in enumerate(self.blocks):
             assert isinstance(block, Block)
-            x = block.step(x, self.table, cache, layer, positions)
+            x = block.step(x, table, cache, layer, positions)
         cache.length += 1
         return x
 
     def head(self, features: Tensor) -> Tensor:
         """Logits [..., V] float32 of features [..., D]."""
         if features.dim() == 3 and features.shape[1] == 1:
-            rows = rms_norm_linear(features[:, 0], self.norm.scale, self.embedding.weight)
+            weight = _narrowest(self.embedding.weight)
+            rows = rms_norm_linear(features[:, 0], self.norm.scale, weight)
             logits = rows[:, None].float()
         else:
             logits = F.linear(self.norm(features), self.embedding.weight).float()

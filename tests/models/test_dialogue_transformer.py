@@ -16,6 +16,7 @@ from aigc_assets.models.decoder_transformer import (
     DecoderTransformerConfig,
 )
 from aigc_assets.models.dialogue_tags import ACTS, FOLLOWS, SLOTS, Vocabulary, special_tokens
+from aigc_assets.ops import rms_norm_linear
 
 CONFIG = DecoderTransformerConfig.tiny()
 
@@ -66,6 +67,16 @@ def test_cache_gives_what_the_whole_row_gives(network):
     torch.testing.assert_close(
         torch.cat(parts, 1), network(row).repeat(3, 1, 1), atol=1e-4, rtol=1e-4
     )
+
+
+@torch.no_grad()
+def test_narrow_weights_change_no_byte_and_follow_the_parameters(network):
+    weight = network.embedding.weight
+    features = torch.randn(3, 1, CONFIG.dim, generator=torch.Generator().manual_seed(0))
+    for change in (lambda: None, lambda: weight.copy_(weight.half()), lambda: weight.mul_(1.1)):
+        change()
+        expected = rms_norm_linear(features[:, 0], network.norm.scale, weight)
+        assert torch.equal(network.head(features)[:, 0], expected)
 
 
 def test_starts_as_the_identity_and_stays_below_the_soft_cap():
