@@ -22,6 +22,7 @@ from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
+from torch.autograd import forward_ad
 
 from aigc_assets.errors import MissingPartError
 
@@ -126,10 +127,10 @@ def records_gradients(*values: Any) -> bool:
     """Whether a call with these arguments must be plain torch: autograd would record it.
 
     A family whose kernels have no backward runs its reference then: torch keeps what the reference
-    computes on the way, where the op would have to compute it again for the gradients. Within
-    `plain_torch` the answer is always yes.
+    computes on the way, where the op would have to compute it again for the gradients. Where
+    `is_plain_torch` says so the answer is always yes.
     """
-    if _plain:
+    if is_plain_torch():
         return True
     if torch.is_grad_enabled():
         for value in values:  # a loop: calls of microseconds ask this
@@ -151,8 +152,17 @@ def call_unrecorded(op: Callable[..., Any], *arguments: Any) -> Any:
 
 
 def is_plain_torch() -> bool:
-    """Whether this runs within `plain_torch`."""
-    return _plain
+    """Whether a call must be plain torch: within `plain_torch`, or while torch transforms it.
+
+    The ops have no rules for forward-mode derivatives, which would be lost without a word, nor for
+    the transforms of `torch.func`; what their references are made of has them all.
+    """
+    return _plain or forward_ad._current_level >= 0 or is_transformed()
+
+
+def is_transformed() -> bool:
+    """Whether this runs within a transform of `torch.func`: vmap, grad, jvp and what they make."""
+    return torch._C._functorch.maybe_current_level() is not None
 
 
 @contextlib.contextmanager
@@ -166,12 +176,21 @@ def plain_torch() -> Iterator[None]:
         _plain = before
 
 
+def is_autocast(x: Tensor) -> bool:
+    """Whether autocast is on where ``x`` lies; it does not know the meta device."""
+    device = x.device.type
+    return device != "meta" and torch.is_autocast_enabled(device)
+
+
 def under_autocast(*values: Any) -> tuple[Any, ...]:
-    """The arguments as autocast wants them for products: float32 becomes its dtype."""
-    device = next(value.device.type for value in values if isinstance(value, Tensor))
-    if not torch.is_autocast_enabled(device):
+    """The arguments as autocast wants them for products: float32 becomes its dtype.
+
+    Where the first tensor is float64 nothing changes: autocast leaves that alone.
+    """
+    first = next(value for value in values if isinstance(value, Tensor))
+    if not is_autocast(first) or first.dtype == torch.float64:
         return values
-    dtype = torch.get_autocast_dtype(device)
+    dtype = torch.get_autocast_dtype(first.device.type)
     return tuple(
         value.to(dtype)
         if isinstance(value, Tensor) and value.dtype in (torch.float32, torch.bfloat16, torch.half)

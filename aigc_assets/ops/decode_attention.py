@@ -49,7 +49,7 @@ def decode_attention(
     """
     _check_query(q, k_cache, v_cache, window, slopes)
     _check_counts("lengths", lengths, q)
-    autocast = is_autocast(q)
+    autocast = declare.is_autocast(q)
     if autocast:
         q, k_cache, v_cache = declare.under_autocast(q, k_cache, v_cache)
     arguments = (q, k_cache, v_cache, lengths, window or 0, slopes)
@@ -187,11 +187,6 @@ def check_counts(name: str, counts: Tensor, like: Tensor) -> None:
         raise TypeError(f"{name}: expected device {like.device}, got {counts.device}")
 
 
-def is_autocast(x: Tensor) -> bool:
-    """Whether autocast is on where ``x`` lies."""
-    return torch.is_autocast_enabled(x.device.type)
-
-
 def run(
     op: Callable[..., Tensor], reference: Callable[..., Tensor], autocast: bool, *arguments: Any
 ) -> Tensor:
@@ -217,7 +212,7 @@ def run_in_place(
         counted = [cache for cache in caches if not cache.is_inference()]
         if counted:
             torch.autograd.graph.increment_version(counted)
-    return run(op, reference, is_autocast(arguments[0]), *arguments)
+    return run(op, reference, declare.is_autocast(arguments[0]), *arguments)
 
 
 def decode_attention_reference(

@@ -24,7 +24,6 @@ from aigc_assets.ops.decode_attention import (
     check_window,
     compute_dtype,
     decode_attention_append_reference,
-    is_autocast,
     run,
     run_in_place,
 )
@@ -66,7 +65,7 @@ def rms_norm_linear(
     check_shape("x", x, ("B", "D"))
     _check_vector("scale", scale, x.shape[1], x)
     _check_weight("weight", weight, "weight_scale", weight_scale, x, ("N", x.shape[1]))
-    autocast = is_autocast(x)
+    autocast = declare.is_autocast(x)
     if autocast:
         x, scale, weight = declare.under_autocast(x, scale, weight)
     arguments = (x, scale, weight, weight_scale, eps)
@@ -96,7 +95,7 @@ def linear_residual(
     _check_weight("weight", weight, "weight_scale", weight_scale, x, ("N", x.shape[1]))
     check_shape("residual", residual, (x.shape[0], weight.shape[0]))
     check_alike("residual", residual, x)
-    autocast = is_autocast(x)
+    autocast = declare.is_autocast(x)
     if autocast:
         x, weight, residual = declare.under_autocast(x, weight, residual)
     arguments = (x, weight, weight_scale, residual)
@@ -136,7 +135,7 @@ def rms_norm_gated(
     _check_weight("weight", weight, "weight_scale", weight_scale, x, ("2H", x.shape[1]))
     if weight.shape[0] % 2:
         raise ValueError(f"weight: expected an even number of rows, got {tuple(weight.shape)}")
-    autocast = is_autocast(x)
+    autocast = declare.is_autocast(x)
     if autocast:
         x, scale, weight = declare.under_autocast(x, scale, weight)
     arguments = (x, scale, weight, weight_scale, eps)

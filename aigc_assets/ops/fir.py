@@ -10,7 +10,7 @@ from torch import Tensor
 
 from aigc_assets.ops.activation import activate, activation_index
 from aigc_assets.ops.arguments import check_alike, check_floating, check_shape
-from aigc_assets.ops.declare import define, vjp
+from aigc_assets.ops.declare import define, is_plain_torch, is_transformed, vjp
 
 MAX_TAPS = 8
 
@@ -132,7 +132,8 @@ def _checked(
     if clamp is not None and not clamp >= 0:
         raise ValueError(f"clamp: expected a bound >= 0 or None, got {clamp}")
     index = activation_index(activation)
-    return _fir_resample(x, fir, bias, noise, up, index, slope, gain, clamp)
+    run = fir_resample_reference if is_plain_torch() else _fir_resample
+    return run(x, fir, bias, noise, up, index, slope, gain, clamp)
 
 
 def fir_resample_reference(
@@ -215,8 +216,13 @@ def _compute_dtype(x: Tensor) -> torch.dtype:
 
 
 def _memory_format(x: Tensor) -> torch.memory_format:
-    """That of the result: channels_last where x is that and not NCHW as well."""
-    last = x.is_contiguous(memory_format=torch.channels_last) and not x.is_contiguous()
+    """That of the result: channels_last where x is that and not NCHW as well.
+
+    Within a transform of `torch.func`, which cannot always tell, it is NCHW.
+    """
+    if x.is_contiguous() or is_transformed():
+        return torch.contiguous_format
+    last = x.is_contiguous(memory_format=torch.channels_last)
     return torch.channels_last if last else torch.contiguous_format
 
 

@@ -14,7 +14,12 @@ from torch import Tensor
 
 from aigc_assets.ops.activation import activation_index
 from aigc_assets.ops.arguments import FLOATING, check_alike, check_floating, check_shape
-from aigc_assets.ops.declare import call_unrecorded, records_gradients, under_autocast
+from aigc_assets.ops.declare import (
+    call_unrecorded,
+    is_autocast,
+    records_gradients,
+    under_autocast,
+)
 from aigc_assets.ops.packing import packed
 from aigc_assets.ops.phase_convolution_phases import (
     CONV1D3,
@@ -276,7 +281,7 @@ def _run(
         wanted = " or ".join(PADDING_MODES)
         raise ValueError(f"padding_mode: expected {wanted}, got {padding_mode!r}")
     circular = padding_mode == "circular"
-    if torch.is_autocast_enabled(x.device.type):
+    if is_autocast(x):
         values = (x, bias, style, gain, noise, residual)
         x, bias, style, gain, noise, residual = under_autocast(*values)
         # The weight itself stays, so that what was packed from it is found again.

@@ -9,7 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from aigc_assets.ops.activation import activation_index
-from aigc_assets.ops.declare import call_unrecorded, records_gradients
+from aigc_assets.ops.arguments import check_alike
+from aigc_assets.ops.declare import call_unrecorded, is_plain_torch, records_gradients
 from aigc_assets.ops.phase_convolution import PADDING_MODES, check_convolution
 from aigc_assets.ops.phase_convolution_phases import (
     CONV1D3,
@@ -20,6 +21,7 @@ from aigc_assets.ops.phase_convolution_phases import (
     Source,
     pack,
     phase_convolution,
+    plain_convolution,
 )
 
 _Norm = nn.BatchNorm1d | nn.BatchNorm2d
@@ -160,11 +162,22 @@ class PhaseConvolution(nn.Module):
         noise: Tensor | None = None,
         residual: Tensor | None = None,
     ) -> Tensor:
-        """Apply to x; ``bias`` replaces that of the module, the rest is as for the functions."""
+        """Apply to x; ``bias`` replaces that of the module, the rest is as for the functions.
+
+        Raises:
+            ValueError: If a shape does not fit.
+            TypeError: If a dtype or device does not; x has those of the module's weight.
+        """
         bias = self.bias if bias is None else bias
         channels = check_convolution(
             self.source, x, self.weight, bias, style, gain, noise, residual
         )
+        check_alike("x", x, self.weight, other_name="the weight")
+        if is_plain_torch():
+            return plain_convolution(
+                self.source, x, self.weight, bias, style, gain, noise, residual,
+                self.activation, self.slope, self.circular, self.dilation,
+            )  # fmt: skip
         arguments = (
             x, self.packed, bias, style, gain, noise, residual, self.source.kind, channels,
             self.dilation, self.circular, self.activation, self.slope,

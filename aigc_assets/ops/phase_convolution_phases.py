@@ -23,7 +23,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from aigc_assets.ops.activation import activate
-from aigc_assets.ops.declare import define
+from aigc_assets.ops.declare import define, is_transformed
 
 LANES = 16
 """Output channels are rounded up to this."""
@@ -212,6 +212,8 @@ def _convolve(
     if source == CONV_TRANSPOSE1D4S2:
         return F.conv_transpose1d(x, weight, bias, stride=2, padding=1)
     if source == CONV1D3:
+        # From the length on, the outer taps see nothing but zeros; larger paddings overflow.
+        dilation = min(dilation, x.shape[2])
         return F.conv1d(x, weight, bias, padding=dilation, dilation=dilation)
     if source == CONV_TRANSPOSE4X4S2:
         if not circular:
@@ -234,11 +236,14 @@ def _wrap(x: Tensor) -> Tensor:
 
 
 def _memory_format(x: Tensor) -> torch.memory_format:
-    """That of the result: channels_last only for images that are in no other order."""
-    last = torch.channels_last
-    if x.dim() == 4 and x.is_contiguous(memory_format=last) and not x.is_contiguous():
-        return last
-    return torch.contiguous_format
+    """That of the result: channels_last only for images that are in no other order.
+
+    Within a transform of `torch.func`, which cannot always tell, it is NCHW.
+    """
+    if x.dim() != 4 or x.is_contiguous() or is_transformed():
+        return torch.contiguous_format
+    last = x.is_contiguous(memory_format=torch.channels_last)
+    return torch.channels_last if last else torch.contiguous_format
 
 
 def _phases_and_taps(kind: int) -> tuple[int, int]:

@@ -99,6 +99,12 @@ def neighborhood_attention(
         )
     (qkv,) = under_autocast(qkv)
     _check_table(bias_table, qkv, heads, 2 * reach + 1)
+    farthest = max(qkv.shape[1:3]) - 1
+    if reach > farthest:  # there is nothing that far
+        beyond = reach - farthest
+        if bias_table is not None:
+            bias_table = bias_table[:, beyond:-beyond, beyond:-beyond]
+        reach = farthest
     if records_gradients(qkv, bias_table):
         return neighborhood_attention_reference(qkv, bias_table, reach, circular)
     return _neighborhood_attention(qkv, bias_table, reach, circular)

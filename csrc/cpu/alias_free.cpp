@@ -59,7 +59,7 @@ Parameters check_arguments(const Tensor& x,      // [B, C, T]
   STD_TORCH_CHECK(alpha.scalar_type() == beta.scalar_type(),
                   "aa_snake1d: expected alpha and beta of one dtype");
   return {alpha.const_data_ptr(), beta.const_data_ptr(), alpha.stride(0), beta.stride(0),
-          format_of(alpha, "aa_snake1d")};
+          floating_format_of(alpha, "aa_snake1d")};
 }
 
 // Where the rows of a tensor begin; asking the tensor for every tile would cost more than the tile.
@@ -95,7 +95,7 @@ Tensor aa_snake1d_cpu(const Tensor& x,      // [B, C, T]
   const Parameters parameters = check_arguments(x, alpha, beta);
   const int64_t batch = x.size(0), channels = x.size(1), length = x.size(2);
   const int64_t tiles = (length + kTile - 1) / kTile;
-  const Format format = format_of(x, "aa_snake1d");
+  const Format format = floating_format_of(x, "aa_snake1d");
   const Tensor source = with_dense_rows(x);
   const Rows rows(source);
   Tensor y = torch::stable::new_empty(x, {batch, channels, length});
@@ -122,7 +122,7 @@ std::tuple<Tensor, Tensor, Tensor> aa_snake1d_backward_cpu(const Tensor& grad,  
                       grad.size(2) == length && grad.scalar_type() == x.scalar_type(),
                   "aa_snake1d_backward: expected grad of the shape and dtype of x");
   const int64_t tiles = (length + kTile - 1) / kTile;
-  const Format format = format_of(x, "aa_snake1d");
+  const Format format = floating_format_of(x, "aa_snake1d");
   const Tensor source = with_dense_rows(x), outer = with_dense_rows(grad);
   const Rows rows(source), outer_rows(outer);
   Tensor dx = torch::stable::new_empty(x, {batch, channels, length});

@@ -71,7 +71,7 @@ Tensor sliding_attention_cpu(const Tensor& q,  // [B, heads, L, D]
   STD_TORCH_CHECK(span < kEverything, "sliding_attention: the window is too large");
   const Tensor dense[] = {with_dense_rows(q), with_dense_rows(k), with_dense_rows(v)};
   const Sequence from_q(dense[0]), from_k(dense[1]), from_v(dense[2]), to(y);
-  const Format format = format_of(q, "sliding_attention");
+  const Format format = floating_format_of(q, "sliding_attention");
   const Plan plan{kernels_for(format), format, static_cast<int>(block), static_cast<int>(span),
                   static_cast<int>(depth)};
   const double scale = 1 / std::sqrt(static_cast<double>(depth)), one = plan.kernels.bias_offset;
@@ -125,7 +125,7 @@ Tensor cross_attention_small_cpu(const Tensor& q,  // [B, heads, L, D]
   const int64_t block = std::min(kMost, length), blocks = (length + block - 1) / block;
   const Tensor dense[] = {with_dense_rows(q), with_dense_rows(k), with_dense_rows(v)};
   const Sequence from_q(dense[0]), from_k(dense[1]), from_v(dense[2]), to(y);
-  const Format format = format_of(q, "cross_attention_small");
+  const Format format = floating_format_of(q, "cross_attention_small");
   const Plan plan{kernels_for(format), format, static_cast<int>(block), static_cast<int>(keys),
                   static_cast<int>(depth)};
   const double scale = 1 / std::sqrt(static_cast<double>(depth));

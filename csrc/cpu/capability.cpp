@@ -74,6 +74,8 @@ std::atomic<int>& limit() {
 
 // Sets the limit unless it is negative, and returns what is in effect.
 int64_t cpu_capability_op(int64_t new_limit) {
+  STD_TORCH_CHECK(new_limit <= static_cast<int64_t>(Capability::kAmx),
+                  "cpu_capability: expected at most 3, got ", new_limit);
   if (new_limit >= 0) limit() = static_cast<int>(new_limit);
   return static_cast<int64_t>(cpu_capability());
 }

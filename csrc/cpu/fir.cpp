@@ -54,7 +54,7 @@ Tensor make_result(const Tensor& like, int64_t batch, int64_t channels, int64_t 
 // The numbers of a vector as float64.
 std::vector<double> numbers(const Tensor& vector) {
   std::vector<double> values(static_cast<std::size_t>(vector.size(0)));
-  const Format format = format_of(vector, "fir_resample");
+  const Format format = floating_format_of(vector, "fir_resample");
   for (std::size_t i = 0; i < values.size(); ++i) {
     values[i] = read(vector.const_data_ptr(), format, static_cast<int64_t>(i) * vector.stride(0));
   }
@@ -70,6 +70,7 @@ Tensor fir_resample_cpu(const Tensor& x_,                     // [B, C, H, W]
   STD_TORCH_CHECK(x_.dim() == 4, "fir_resample: expected x of shape [B, C, H, W]");
   STD_TORCH_CHECK(fir.dim() == 1 && fir.size(0) >= 1 && fir.size(0) <= kMaxTaps,
                   "fir_resample: expected fir of 1 to 8 taps");
+  STD_TORCH_CHECK(activation >= 0 && activation <= 4, "fir_resample: expected activation 0 .. 4");
   const int64_t batch = x_.size(0), channels = x_.size(1), height = x_.size(2), width = x_.size(3);
   const int64_t out_height = up ? 2 * height : height / 2, out_width = up ? 2 * width : width / 2;
   STD_TORCH_CHECK(!bias || (bias->dim() == 1 && bias->size(0) == channels),
@@ -83,7 +84,7 @@ Tensor fir_resample_cpu(const Tensor& x_,                     // [B, C, H, W]
   const Tensor x = channels_last ? x_ : torch::stable::contiguous(x_);
   const std::optional<Tensor> noise =
       noise_ ? std::optional<Tensor>(torch::stable::contiguous(*noise_)) : std::nullopt;
-  const Format format = format_of(x, "fir_resample");
+  const Format format = floating_format_of(x, "fir_resample");
   Tensor y = make_result(x, batch, channels, out_height, out_width, channels_last);
 
   Task task;

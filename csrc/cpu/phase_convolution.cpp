@@ -247,7 +247,8 @@ Tensor phase_convolution_cpu(const Tensor& x,        // [B, Ci, H, W] or [B, Ci,
   problem.outputs = channels;
   problem.height = image ? x.size(2) : 1;
   problem.width = x.size(last);
-  problem.dilation = dilation;
+  // From the width on, the outer taps see nothing but zeros.
+  problem.dilation = std::min(dilation, problem.width);
   problem.circular = circular;
   problem.x = source.const_data_ptr();
   problem.x_batch = source.stride(0);

@@ -31,6 +31,14 @@ inline Format format_of(const torch::stable::Tensor& tensor, const char* op) {
   }
 }
 
+// The same without int8, which is for stored weights alone.
+inline Format floating_format_of(const torch::stable::Tensor& tensor, const char* op) {
+  const Format format = format_of(tensor, op);
+  STD_TORCH_CHECK(format != Format::kInt8, op,
+                  ": expected a floating dtype of 16, 32 or 64 bits, got int8");
+  return format;
+}
+
 // One number as float64; for parameters, not for inner loops.
 inline double read(const void* data, Format format, int64_t i) {
   switch (format) {

@@ -53,7 +53,7 @@ struct Tables {
   Tables(const std::optional<Tensor>& table, int64_t heads, int64_t side, const Kernels& kernels)
       : side(side), values(heads * side * side, static_cast<F>(kernels.bias_offset)) {
     if (!table) return;
-    const Format format = format_of(*table, "bias_table");
+    const Format format = floating_format_of(*table, "bias_table");
     const void* const data = table->const_data_ptr();
     const int64_t stride[] = {table->stride(0), table->stride(1), table->stride(2)};
     F* to = values.data();
@@ -233,6 +233,8 @@ void run_windows(const Grid& grid, const std::optional<Tensor>& table, const Win
 
 constexpr int kSide = 4;  // a unit of a neighbourhood has kSide x kSide queries
 
+constexpr int64_t kMostOfTorus = 1024;  // tokens; the biases of all pairs take 4 MB for each head
+
 // A torus so small that all of it has no more keys than the area around a block: all queries of a
 // head are one unit, whose keys are the grid as it lies.
 template <class F>
@@ -303,7 +305,8 @@ template <class F>
 void run_neighborhoods(const Grid& grid, const std::optional<Tensor>& table, int reach,
                        bool circular, Format format) {
   const int64_t area = kSide + 2 * reach;
-  if (circular && grid.height * grid.width <= area * area) {
+  const int64_t tokens = grid.height * grid.width;
+  if (circular && tokens <= area * area && tokens <= kMostOfTorus) {
     return run_torus<F>(grid, table, reach, format);
   }
   // Further than the grid is large there is nothing.
@@ -402,7 +405,7 @@ Tensor window_attention_cpu(const Tensor& qkv,                        // [B, H, 
   const Tensor dense = with_dense_rows(qkv);
   const Grid grid(dense, y);
   const Windows of{static_cast<int>(window), static_cast<int>(shift)};
-  const Format format = format_of(qkv, op);
+  const Format format = floating_format_of(qkv, op);
   if (format == Format::kFloat64) {
     run_windows<double>(grid, bias_table, of, format);
   } else {
@@ -422,7 +425,7 @@ Tensor neighborhood_attention_cpu(const Tensor& qkv,  // [B, H, W, 3, heads, D]
   if (y.numel() == 0) return y;
   const Tensor dense = with_dense_rows(qkv);
   const Grid grid(dense, y);
-  const Format format = format_of(qkv, op);
+  const Format format = floating_format_of(qkv, op);
   if (format == Format::kFloat64) {
     run_neighborhoods<double>(grid, bias_table, static_cast<int>(reach), circular, format);
   } else {

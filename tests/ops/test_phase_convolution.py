@@ -396,3 +396,14 @@ def test_more_than_31_bits() -> None:
     expected = ops.up2_conv3x3_act(x[:, :, -3:, -8:].clone(), weight, activation="none")
     assert torch.equal(found[:, :, -4:, -8:], expected[:, :, -4:, -8:])
     assert not found[:, :, : -4 : size // 2].any()
+
+
+@pytest.mark.parametrize("dilation", (9, 10, 2**31, 2**63 - 1))
+@pytest.mark.parametrize("dtype", (torch.float32, torch.bfloat16), ids=str)
+def test_dilation_beyond_the_signal(dtype: torch.dtype, dilation: int) -> None:
+    """The outer taps see zeros only, however far away: nothing is made of that size."""
+    x, weight = torch.randn(2, 3, 9).to(dtype), torch.randn(5, 3, 3).to(dtype)
+    expected = ops.conv1d3_act(x, F.pad(weight[:, :, 1:2], (1, 1)))
+    assert torch.equal(ops.conv1d3_act(x, weight, dilation=dilation), expected)
+    weight.requires_grad_()
+    torch.testing.assert_close(ops.conv1d3_act(x, weight, dilation=dilation).detach(), expected)

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 import torch
+import torch.nn.functional as F
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
@@ -322,3 +323,28 @@ def test_more_elements_than_32_bits_count() -> None:
     assert found.numel() > 2**31
     expected = window_attention(one, table, window=8, shift=3)
     assert torch.equal(found[-1:], expected) and torch.equal(found[batch // 2], expected[0])
+
+
+@pytest.mark.parametrize("reach", (5, 6, 2**40))
+def test_reach_beyond_the_grid(reach: int) -> None:
+    """Only what exists is attended to, and only that much of a table is read."""
+    qkv = torch.randn(1, 4, 6, 3, 2, 8)
+    assert torch.equal(
+        neighborhood_attention(qkv, None, reach=reach, circular=False),
+        neighborhood_attention(qkv, None, reach=5, circular=False),
+    )
+    table = torch.randn(2, 11, 11)
+    wide = F.pad(table, (2, 2, 2, 2), value=float("nan"))
+    assert torch.equal(
+        neighborhood_attention(qkv, wide, reach=7, circular=False),
+        neighborhood_attention(qkv, table, reach=5, circular=False),
+    )
+
+
+def test_wide_reach_on_a_torus() -> None:
+    """A torus larger than one unit may hold, all of which every token sees."""
+    qkv = torch.randn(1, 33, 33, 3, 1, 4)
+    table = torch.randn(1, 33, 33)
+    found = neighborhood_attention(qkv, table, reach=16)
+    expected = neighborhood_attention_reference(qkv, table, 16, True)
+    torch.testing.assert_close(found, expected)
