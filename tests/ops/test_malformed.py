@@ -78,7 +78,7 @@ def test_unknown_activations(capability: str, activation: int) -> None:
 
 
 @pytest.mark.native
-def test_limits_beyond_the_last_capability() -> None:
+def test_limits_beyond_the_last_capability(capability: str) -> None:
     before = declare.cpu_capability()
     for limit in (4, 2**31, 2**63 - 1):
         with pytest.raises(RuntimeError, match="at most 3"):
