@@ -111,12 +111,11 @@ void read_keys(const Unit& unit, const Room<F, V>& room) {
 }
 
 // out[r][j] = sum over i of a[r][i] · b[i][j], for a few rows r and `N` vectors of columns j.
-template <class V, int N, class F>
+template <class V, int N, int R, class F>
 AIGC_INLINE void multiply(const F* a, std::int64_t a_stride, const F* b, std::int64_t b_stride,
                           int count, F* out, std::int64_t out_stride) {
-  constexpr int R = Shape<V>::rows;
   V sum[R][N];
-#pragma GCC unroll 4
+#pragma GCC unroll 8
   for (int r = 0; r < R; ++r) {
 #pragma GCC unroll 4
     for (int n = 0; n < N; ++n) sum[r][n] = V(0.0);
@@ -125,18 +124,53 @@ AIGC_INLINE void multiply(const F* a, std::int64_t a_stride, const F* b, std::in
     V column[N];
 #pragma GCC unroll 4
     for (int n = 0; n < N; ++n) column[n] = V::load(b + i * b_stride + n * V::width);
-#pragma GCC unroll 4
+#pragma GCC unroll 8
     for (int r = 0; r < R; ++r) {
       const V one(a[r * a_stride + i]);
 #pragma GCC unroll 4
       for (int n = 0; n < N; ++n) sum[r][n] = multiply_add(one, column[n], sum[r][n]);
     }
   }
-#pragma GCC unroll 4
+#pragma GCC unroll 8
   for (int r = 0; r < R; ++r) {
 #pragma GCC unroll 4
     for (int n = 0; n < N; ++n) sum[r][n].store(out + r * out_stride + n * V::width);
   }
+}
+
+// The same for `rows` rows and 1 to 4 vectors of columns, with as many sums in registers as fit:
+// one that is added to again at once would be waited for.
+template <class V, int N, class F>
+AIGC_INLINE void multiply_rows(const F* a, std::int64_t a_stride, const F* b, std::int64_t b_stride,
+                               int count, F* out, std::int64_t out_stride, int rows) {
+  constexpr int few = Shape<V>::rows, many = V::width == 16 && N <= 3 || N == 1 ? 2 * few : few;
+  int r = 0;
+  for (; r + many <= rows; r += many) {
+    multiply<V, N, many>(a + r * a_stride, a_stride, b, b_stride, count, out + r * out_stride,
+                         out_stride);
+  }
+  for (; r < rows; r += few) {
+    multiply<V, N, few>(a + r * a_stride, a_stride, b, b_stride, count, out + r * out_stride,
+                        out_stride);
+  }
+}
+
+template <class V, class F>
+AIGC_INLINE void multiply_some(int vectors, const F* a, std::int64_t a_stride, const F* b,
+                               std::int64_t b_stride, int count, F* out, std::int64_t out_stride,
+                               int rows) {
+  if constexpr (Shape<V>::vectors == 4) {
+    if (vectors == 4) {
+      return multiply_rows<V, 4>(a, a_stride, b, b_stride, count, out, out_stride, rows);
+    }
+    if (vectors == 3) {
+      return multiply_rows<V, 3>(a, a_stride, b, b_stride, count, out, out_stride, rows);
+    }
+  }
+  if (vectors == 2) {
+    return multiply_rows<V, 2>(a, a_stride, b, b_stride, count, out, out_stride, rows);
+  }
+  multiply_rows<V, 1>(a, a_stride, b, b_stride, count, out, out_stride, rows);
 }
 
 // e^x, but zero below e^-87, which float32 holds only in a format that is slow to compute with.
@@ -196,35 +230,21 @@ void run_unit(const Unit& unit, char* scratch) {
     const int whole = round_up(end, V::width);
     for (int panel = begin / S::panel; panel * S::panel < end; ++panel) {
       const F* const keys = room.keys + std::size_t(panel) * S::panel * depth;
-      const int columns = whole - panel * S::panel;
-      for (int r = 0; r < rows; r += S::rows) {
-        const F* const queries = room.queries + r * wide;
-        F* const to = room.scores + r * stride + panel * S::panel;
-        if (2 * columns > S::panel) {
-          multiply<V, S::vectors>(queries, wide, keys, S::panel, depth, to, stride);
-        } else {  // the last panel, which is half empty
-          multiply<V, S::vectors / 2>(queries, wide, keys, S::panel, depth, to, stride);
-        }
-      }
+      const int rest = (whole - panel * S::panel) / V::width;
+      multiply_some<V>(rest < S::vectors ? rest : S::vectors, room.queries, wide, keys, S::panel,
+                       depth, room.scores + panel * S::panel, stride, rows);
     }
     F sums[S::block];
     for (int r = 0; r < count; ++r) {
       sums[r] = soften<V>(room.scores + r * stride, bias + (first + r) * unit.bias_stride, scale,
                           begin, whole, unit.keys);
     }
-    for (int r = 0; r < rows; r += S::rows) {
-      // The weighted sums go where the queries were.
-      F* const out = room.queries + r * wide;
-      const F *const weights = room.scores + r * stride + begin, *values = room.values;
-      values += std::int64_t(begin) * wide;
-      int d = 0;
-      for (; d + 4 * V::width <= wide && S::vectors == 4; d += 4 * V::width) {
-        multiply<V, S::vectors>(weights, stride, values + d, wide, end - begin, out + d, wide);
-      }
-      for (; d + 2 * V::width <= wide; d += 2 * V::width) {
-        multiply<V, 2>(weights, stride, values + d, wide, end - begin, out + d, wide);
-      }
-      if (d < wide) multiply<V, 1>(weights, stride, values + d, wide, end - begin, out + d, wide);
+    // The weighted sums go where the queries were.
+    for (int d = 0; d < wide; d += S::panel) {
+      const int rest = (wide - d) / V::width;
+      multiply_some<V>(rest < S::vectors ? rest : S::vectors, room.scores + begin, stride,
+                       room.values + std::int64_t(begin) * wide + d, wide, end - begin,
+                       room.queries + d, wide, rows);
     }
     for (int r = 0; r < count; ++r) {
       if (unit.out.offsets[first + r] == kNoRow) continue;
