@@ -181,16 +181,19 @@ AIGC_INLINE V weight_of(V x) {
 }
 
 // Turns the scores of keys [begin, end) into weights that do not yet sum to 1; returns their sum.
-// Both ends are multiples of the width, and keys from `keys` on are none.
+// Both ends are multiples of the width, and keys from `keys` on are none: `bounds` is infinite,
+// from there on in the last vector negative.
 template <class V, class F>
-AIGC_INLINE F soften(F* score, const F* bias, F scale, int begin, int end, int keys) {
+AIGC_INLINE F soften(F* score, const F* bias, F scale, int begin, int end, int keys,
+                     const F* bounds) {
   const V factor(scale);
   V most(-std::numeric_limits<F>::infinity());
   for (int j = begin; j < end; j += V::width) {
-    multiply_add(V::load(score + j), factor, V::load(bias + j)).store(score + j);
+    V x = multiply_add(V::load(score + j), factor, V::load(bias + j));
+    if (j + V::width > keys) x = minimum(x, V::load(bounds));  // not a NaN of what lies behind
+    x.store(score + j);
+    most = maximum(x, most);
   }
-  for (int j = keys; j < end; ++j) score[j] = -std::numeric_limits<F>::infinity();
-  for (int j = begin; j < end; j += V::width) most = maximum(V::load(score + j), most);
   const V largest(most.largest());
   V sum(0.0);
   for (int j = begin; j < end; j += V::width) {
@@ -211,6 +214,11 @@ void run_unit(const Unit& unit, char* scratch) {
   const std::int64_t stride = std::int64_t(room.panels) * S::panel;
   const F* const bias = static_cast<const F*>(unit.bias);
   const F scale = static_cast<F>(unit.scale);
+  F bounds[V::width];
+  for (int i = 0; i < V::width; ++i) {
+    const bool key = unit.keys / V::width * V::width + i < unit.keys;
+    bounds[i] = std::numeric_limits<F>::infinity() * (key ? 1 : -1);
+  }
 
   for (int first = 0; first < unit.queries; first += S::block) {
     const int count = unit.queries - first < S::block ? unit.queries - first : S::block;
@@ -237,7 +245,7 @@ void run_unit(const Unit& unit, char* scratch) {
     F sums[S::block];
     for (int r = 0; r < count; ++r) {
       sums[r] = soften<V>(room.scores + r * stride, bias + (first + r) * unit.bias_stride, scale,
-                          begin, whole, unit.keys);
+                          begin, whole, unit.keys, bounds);
     }
     // The weighted sums go where the queries were.
     for (int d = 0; d < wide; d += S::panel) {
