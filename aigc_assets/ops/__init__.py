@@ -14,8 +14,8 @@ import torch
 from aigc_assets.ops import declare
 from aigc_assets.ops.alias_free import aa_snake1d
 from aigc_assets.ops.attention import cross_attention_small, sliding_attention
-from aigc_assets.ops.decode_attention import decode_attention, decode_attention_append
-from aigc_assets.ops.decode_block import (
+from aigc_assets.ops.cached_attention import decode_attention, decode_attention_append
+from aigc_assets.ops.decode_layers import (
     DecodeWeights,
     decode_block,
     linear_residual,
@@ -32,7 +32,7 @@ from aigc_assets.ops.phase_convolution import (
     up2_conv3x3_act,
 )
 from aigc_assets.ops.phase_convolution_modules import PhaseConvolution, fold_batch_norm
-from aigc_assets.ops.window_attention import neighborhood_attention, window_attention
+from aigc_assets.ops.spatial_attention import neighborhood_attention, window_attention
 
 NATIVE = declare.load_native()
 """Whether the extension is loaded, and why not."""

@@ -1,4 +1,4 @@
-// What window_attention.cu and attention.cu share: checks of tensors, and the launch.
+// What spatial_attention.cu and attention.cu share: checks of tensors, and the launch.
 #pragma once
 
 #include <cmath>

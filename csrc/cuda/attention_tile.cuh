@@ -2,7 +2,7 @@
 // to shared memory.
 //
 // A block computes a tile of 64 queries, of one head or of a few heads with few queries each; 16 of
-// them, a group, look at the same range of the block's keys. A geometry (window_attention.cuh,
+// them, a group, look at the same range of the block's keys. A geometry (spatial_attention.cuh,
 // attention.cuh) says where queries and keys lie; its Place is what one block works on:
 //
 //   keys()           the keys of the block

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from aigc_assets.ops import neighborhood_attention, window_attention
-from aigc_assets.ops.window_attention import (
+from aigc_assets.ops.spatial_attention import (
     neighborhood_attention_reference,
     window_attention_reference,
 )

@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from aigc_assets.ops.decode_block import (
+from aigc_assets.ops.decode_layers import (
     linear_residual_reference,
     quantize_rows,
     rms_norm_gated_reference,
@@ -18,7 +18,7 @@ from aigc_assets.ops.decode_block import (
 )
 from tests.ops.cuda_kernels import FORMATS, Guarded, build_emulator, compile_kernels, pointer
 from tests.ops.numerics import ErrorBudget, exact_and_plain
-from tests.ops.test_decode_block import TestDecodeBlock as BlockTester
+from tests.ops.test_decode_layers import TestDecodeBlock as BlockTester
 
 KINDS = (*FORMATS, torch.int8)
 """Storage types of weights, in the order in which the C function counts them."""
@@ -57,7 +57,7 @@ ON_TENSOR_CORES = (
 
 @pytest.fixture(scope="module")
 def emulator(tmp_path_factory: pytest.TempPathFactory) -> ctypes.CDLL:
-    return build_emulator(tmp_path_factory, "decode_block_fiber")
+    return build_emulator(tmp_path_factory, "decode_layers_fiber")
 
 
 class Inputs(NamedTuple):
@@ -220,7 +220,7 @@ def test_graph_capture(dtype: torch.dtype) -> None:
 @pytest.mark.nvcc
 def test_compiles_for_all_architectures(tmp_path: Path) -> None:
     """Registers of a thread, no spills; no float64 where sums run in float32."""
-    compiled = compile_kernels(tmp_path, "csrc/cuda/decode_block.cu")
+    compiled = compile_kernels(tmp_path, "csrc/cuda/decode_layers.cu")
     single = (r"\w\.f64\b", r"\.local\b")  # of instructions
     wide_load = r"ld\.global(\.nc)?\.v4"
     names = ("f", "a", "NS_8bfloat16E", "NS_7float16E")

@@ -10,13 +10,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from aigc_assets.ops.decode_attention import (
+from aigc_assets.ops.cached_attention import (
     decode_attention_append_reference,
     decode_attention_reference,
 )
 from tests.ops.cuda_kernels import FORMATS, Guarded, build_emulator, compile_kernels, pointer
 from tests.ops.numerics import ErrorBudget, exact_and_plain
-from tests.ops.test_decode_attention import draw, draw_append
+from tests.ops.test_cached_attention import draw, draw_append
 
 Shape = tuple[int, ...]  # B, Hq, Hkv, T, D
 
@@ -37,7 +37,7 @@ ANY: tuple[Shape, ...] = ((2, 2, 1, 1, 2), (2, 4, 2, 131, 6), (1, 3, 3, 9, 258))
 
 @pytest.fixture(scope="module")
 def emulator(tmp_path_factory: pytest.TempPathFactory) -> ctypes.CDLL:
-    return build_emulator(tmp_path_factory, "decode_attention_fiber")
+    return build_emulator(tmp_path_factory, "cached_attention_fiber")
 
 
 def run(
@@ -157,7 +157,7 @@ def test_positions_outside_write_nothing(emulator: ctypes.CDLL, splits: int) -> 
 @pytest.mark.nvcc
 def test_compiles_for_all_architectures(tmp_path: Path) -> None:
     """Registers of a thread, no spills; no float64 where sums run in float32."""
-    compiled = compile_kernels(tmp_path, "csrc/cuda/decode_attention.cu")
+    compiled = compile_kernels(tmp_path, "csrc/cuda/cached_attention.cu")
     single = (r"\w\.f64\b", r"\.local\b")  # of instructions
     wide_load = r"ld\.global(\.nc)?\.v4"
     for dim, registers in ((32, 128), (64, 128), (128, 208), (256, 255)):

@@ -2,7 +2,7 @@
 // tensor cores. Both read every key and value once for a tile of query heads, 16 bytes at a time.
 #pragma once
 
-#include "decode_attention.cuh"
+#include "cached_attention.cuh"
 
 namespace aigc_assets::decode_gpu {
 

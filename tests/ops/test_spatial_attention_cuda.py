@@ -12,13 +12,13 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from aigc_assets.ops import window_attention
-from aigc_assets.ops.window_attention import (
+from aigc_assets.ops.spatial_attention import (
     neighborhood_attention_reference,
     window_attention_reference,
 )
 from tests.ops.cuda_kernels import FORMATS, Guarded, build_emulator, compile_kernels, pointer
 from tests.ops.numerics import ErrorBudget, exact_and_plain
-from tests.ops.test_window_attention import draw
+from tests.ops.test_spatial_attention import draw
 
 # (B, H, W, heads, D), window or reach, shift or whether the map is a torus.
 Case = tuple[tuple[int, ...], int, int]
@@ -47,7 +47,7 @@ NEIGHBORHOODS: tuple[Case, ...] = (
 
 @pytest.fixture(scope="module")
 def emulator(tmp_path_factory: pytest.TempPathFactory) -> ctypes.CDLL:
-    return build_emulator(tmp_path_factory, "window_attention_fiber")
+    return build_emulator(tmp_path_factory, "spatial_attention_fiber")
 
 
 def run(
@@ -150,7 +150,7 @@ def test_any_shape_under_fibers(
 @pytest.mark.nvcc
 def test_compiles_for_all_architectures(tmp_path: Path) -> None:
     """Registers for the blocks that have to fit a multiprocessor; tensor cores where they pay."""
-    compiled = compile_kernels(tmp_path, "csrc/cuda/window_attention.cu")
+    compiled = compile_kernels(tmp_path, "csrc/cuda/spatial_attention.cu")
     assert len(compiled.kernels) == 2 * (2 * 3 + 3 + 4 + 3)
     for head, registers in ((32, 128), (64, 168), (128, 255)):
         for dtype, name in (("bf16", "8bfloat16"), ("f16", "7float16")):

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from aigc_assets.models.decoder_transformer import rotary, rotate
 from aigc_assets.ops import decode_attention, decode_attention_append
-from aigc_assets.ops.decode_attention import (
+from aigc_assets.ops.cached_attention import (
     decode_attention_append_reference,
     decode_attention_reference,
 )

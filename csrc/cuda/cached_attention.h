@@ -1,7 +1,7 @@
 // How other families of kernels call the attention of one token: on tensors that they have checked.
 #pragma once
 
-#include "decode_attention.cuh"
+#include "cached_attention.cuh"
 #include "launch.h"
 
 namespace aigc_assets::decode_gpu {

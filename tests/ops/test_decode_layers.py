@@ -21,7 +21,7 @@ from aigc_assets.ops import (
     rms_norm_gated,
     rms_norm_linear,
 )
-from aigc_assets.ops.decode_block import (
+from aigc_assets.ops.decode_layers import (
     decode_block_reference,
     linear_residual_reference,
     rms_norm_gated_reference,

@@ -1,6 +1,6 @@
 // A C function that runs the CUDA kernels of decode_attention under fiber.h,
 // for tests/ops.
-#include "../../csrc/cuda/decode_attention_split.cuh"
+#include "../../csrc/cuda/cached_attention_split.cuh"
 
 namespace {
 

@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from aigc_assets import ops
-from aigc_assets.ops.window_attention import (
+from aigc_assets.ops.spatial_attention import (
     neighborhood_attention_reference,
     window_attention_reference,
 )

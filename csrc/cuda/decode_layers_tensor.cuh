@@ -7,7 +7,7 @@
 // rows of x are multiplied by a power of two that brings their numbers into range.
 #pragma once
 
-#include "decode_block.cuh"
+#include "decode_layers.cuh"
 
 namespace aigc_assets::decode_gpu {
 

@@ -13,7 +13,7 @@ from aigc_assets import ops
 from aigc_assets.models.decoder_transformer import rotary, rotate
 from aigc_assets.ops import DecodeWeights
 from benchmarks.cases import Case
-from benchmarks.cases.decode_attention import COLD
+from benchmarks.cases.cached_attention import COLD
 
 PRODUCTS = ((1536, 512), (4096, 1024), (32000, 512))
 Weights = tuple[Any, ...]

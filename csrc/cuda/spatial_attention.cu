@@ -1,5 +1,5 @@
 // window_attention and neighborhood_attention on the GPU: checks, launches, registration.
-#include "window_attention.cuh"
+#include "spatial_attention.cuh"
 
 #include <algorithm>
 #include <limits>

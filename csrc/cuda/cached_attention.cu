@@ -1,10 +1,10 @@
 // decode_attention and decode_attention_append on the GPU: checks, launches, registration.
-#include "decode_attention.h"
+#include "cached_attention.h"
 
 #include <cstdint>
 #include <optional>
 
-#include "decode_attention_split.cuh"
+#include "cached_attention_split.cuh"
 
 namespace aigc_assets::decode_gpu {
 

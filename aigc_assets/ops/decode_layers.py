@@ -17,7 +17,7 @@ from torch import Tensor
 
 from aigc_assets.ops import declare
 from aigc_assets.ops.arguments import check_alike, check_floating, check_shape
-from aigc_assets.ops.decode_attention import (
+from aigc_assets.ops.cached_attention import (
     check_caches,
     check_counts,
     check_rotary,

@@ -1,12 +1,12 @@
 // rms_norm_linear, linear_residual, rms_norm_gated and decode_block on the GPU: checks, launches,
 // registration.
-#include "decode_block_tensor.cuh"
+#include "decode_layers_tensor.cuh"
 
 #include <cstdint>
 #include <optional>
 #include <type_traits>
 
-#include "decode_attention.h"
+#include "cached_attention.h"
 
 namespace aigc_assets::decode_gpu {
 namespace {

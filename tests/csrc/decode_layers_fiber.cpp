@@ -1,6 +1,6 @@
 // A C function that runs the CUDA kernels of decode_block under fiber.h, for
 // tests/ops.
-#include "../../csrc/cuda/decode_block_tensor.cuh"
+#include "../../csrc/cuda/decode_layers_tensor.cuh"
 
 namespace {
 
