@@ -127,7 +127,7 @@ def _case(
     if not tolerance:
         tolerance = 1e-4 if dtype == torch.float32 else 0.1
     return Case(name, shape, dtype, eager, torch.inference_mode()(ours), {},
-                {"model": compiled_plain}, tolerance=tolerance, headline=True)  # fmt: skip
+                {"eager": compiled_plain}, tolerance=tolerance, headline=True)  # fmt: skip
 
 
 def run(options: timing.Options) -> dict[str, Any]:
@@ -135,7 +135,8 @@ def run(options: timing.Options) -> dict[str, Any]:
     rows = []
     for case in cases(options.device):
         if options.only in case.op:
-            rows.append(ops.row(case, {}, options)[: ops.COLUMNS.index("x rewrite")])
+            row = ops.row(case, ops.measure(case, options), {})
+            rows.append(row[: ops.COLUMNS.index("x rewrite")])
             print("  ".join(timing.text_of(c) for c in rows[-1]), file=sys.stderr, flush=True)
             torch._dynamo.reset()
     drop = ops.COLUMNS.index("rewrite")

@@ -2,9 +2,10 @@
 
 ``python -m benchmarks.ops [--device cuda] [--threads N] [--only up2_conv] [--json PATH]``
 
-Columns: ``eager`` is the op as a user of plain torch writes it, ``rewrite`` the fastest of the
-rewrites in plain torch, ``compile`` the fastest of all of these under `torch.compile`, ``ours`` the
-op of this package; µs per call at the tenth percentile. ``x`` columns are ratios of these.
+Columns: ``eager`` is the op as a user of plain torch writes it, ``compile`` what `torch.compile`
+makes of that, ``rewrite`` the fastest of all the rewrites that we know, be it eager or compiled,
+``ours`` the op of this package; µs per call at the tenth percentile. ``x`` columns are ratios of
+these. The results file has the time of every variant.
 ``% limit`` is how near ours comes to what the processor can do at most: multiply-adds (``fma``) or
 tile products (``amx``) that stay in registers, large reads (``read``) or copies (``copy``), all
 measured in the same run with the same threads.
@@ -26,7 +27,7 @@ from aigc_assets import ops
 from benchmarks import timing
 from benchmarks.cases import Case
 
-COLUMNS = ("op", "shape", "dtype", "eager", "rewrite", "compile", "ours", "ours median",
+COLUMNS = ("op", "shape", "dtype", "eager", "compile", "rewrite", "ours", "ours median",
            "x eager", "x compile", "x rewrite", "% limit", "limit")  # fmt: skip
 
 
@@ -81,24 +82,28 @@ def _tensors(found: Any) -> list[Tensor]:
     return [value.float() for value in ((found,) if isinstance(found, Tensor) else found)]
 
 
-def row(case: Case, limits: dict[str, float], options: timing.Options) -> list[Any]:
-    """Compare the variants of one case; see the head of this file for the columns."""
+def measure(case: Case, options: timing.Options) -> dict[str, timing.Timing]:
+    """Compare the variants of one case: ours, eager, the rewrites, and each of them compiled."""
     check(case)
-    groups = {"eager": {"eager": case.eager}, "rewrite": case.rewrites, "compile": case.compiled}
-    runs = {
-        f"{group}.{name}": run for group, named in groups.items() for name, run in named.items()
-    }
-    found = timing.compare({"ours": case.ours, **runs}, options)
+    compiled = {f"compiled {name}": run for name, run in case.compiled.items()}
+    runs = {"ours": case.ours, "eager": case.eager, **case.rewrites, **compiled}
+    return timing.compare(runs, options)
+
+
+def row(case: Case, found: dict[str, timing.Timing], limits: dict[str, float]) -> list[Any]:
+    """A row of the table from what `measure` found; see the head of this file for the columns."""
+    own = ("ours", "eager", "compiled eager")
     best = {
-        group: min((found[f"{group}.{name}"].p10 for name in named), default=None)
-        for group, named in groups.items()
+        "eager": found["eager"].p10,
+        "compile": found["compiled eager"].p10 if "compiled eager" in found else None,
+        "rewrite": min((t.p10 for name, t in found.items() if name not in own), default=None),
     }
     ours = found["ours"].p10
-    ratios = [None if best[g] is None else best[g] / ours for g in ("eager", "compile", "rewrite")]
+    ratios = [None if value is None else value / ours for value in best.values()]
     share = None
     if case.limit in limits:
         share = 100 * case.amount / limits[case.limit] / (ours * 1e-6)
-    times = [best["eager"], best["rewrite"], best["compile"], ours, found["ours"].median]
+    times = [*best.values(), ours, found["ours"].median]
     dtype = str(case.dtype).removeprefix("torch.")
     return [case.op, case.shape, dtype, *times, *ratios, share, case.limit if share else None]
 
@@ -106,18 +111,20 @@ def row(case: Case, limits: dict[str, float], options: timing.Options) -> list[A
 def run(options: timing.Options) -> dict[str, Any]:
     """Compare every case."""
     limits = measure_limits(options)
-    rows, headlines = [], []
+    rows, headlines, variants = [], [], []
     for case in all_cases(options):
         if case.headline:
             headlines.append(len(rows))
-        rows.append(row(case, limits, options))
+        found = measure(case, options)
+        variants.append({name: round(each.p10, 2) for name, each in found.items()})
+        rows.append(row(case, found, limits))
         print("  ".join(timing.text_of(cell) for cell in rows[-1]), file=sys.stderr, flush=True)
         torch._dynamo.reset()  # what one case compiled must not slow the guards of the next
     plural = "s" if options.threads > 1 else ""
     title = f"Ops on {options.device}, {options.threads} thread{plural}: µs per call"
     command = f"python -m benchmarks.ops --device {options.device} --threads {options.threads}"
     result = timing.result(title, command, options, COLUMNS, rows)
-    result["headlines"] = headlines
+    result["headlines"], result["variants"] = headlines, variants
     unit = {"fma": "FLOP/s of float32 multiply-adds", "amx": "FLOP/s of bfloat16 tile products",
             "read": "B/s read", "copy": "B/s copied (read + written)"}  # fmt: skip
     result["remarks"] = [

@@ -18,8 +18,9 @@ class Case(NamedTuple):
         eager: What a user of plain torch writes.
         ours: The op.
         rewrites: The best that plain torch can do, by name: other algorithms, other layouts, with
-            weights prepared outside. The fastest counts.
-        compiled: The same through `torch.compile`, by name; the fastest counts.
+            weights prepared outside.
+        compiled: What `torch.compile` makes of these: of ``eager`` under the name "eager", and of
+            rewrites under theirs.
         limit: What bounds the op: ``copy`` (bytes read + written), ``read`` (bytes read), ``fma``
             or ``amx`` (floating-point operations); "" for a case that only the overhead bounds.
         amount: Bytes or floating-point operations that must be done at the least.

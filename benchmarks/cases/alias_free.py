@@ -74,7 +74,7 @@ def _case(shape: tuple[int, ...], dtype: torch.dtype, trained: bool, device: str
         ours=timed(lambda: ops.aa_snake1d(x, alpha, beta)),
         rewrites={"shifted copies": timed(lambda: aa_snake1d_reference(x, alpha, beta))},
         compiled={
-            "convolutions": timed(lambda: compiled(x, alpha, beta, taps)),
+            "eager": timed(lambda: compiled(x, alpha, beta, taps)),
             "shifted copies": timed(lambda: compiled_reference(x, alpha, beta)),
         },
         limit="" if trained else "fma",

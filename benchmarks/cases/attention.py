@@ -57,7 +57,7 @@ def _sliding_case(
         ours=lambda: ops.sliding_attention(q, k, v, window=window),
         rewrites={"blocks": lambda: sliding_attention_reference(q, k, v, window, True)},
         compiled={
-            "sdpa": lambda: compiled(q, k, v, attn_mask=mask),
+            "eager": lambda: compiled(q, k, v, attn_mask=mask),
             "blocks": lambda: compiled_blocks(q, k, v, window, True),
         },
         limit="amx" if dtype == torch.bfloat16 else "fma",
@@ -85,7 +85,7 @@ def _cross_case(
         ours=lambda: ops.cross_attention_small(q, k, v),
         rewrites={"matmul": lambda: cross_attention_small_reference(q, k, v)},
         compiled={
-            "sdpa": lambda: compiled(q, k, v),
+            "eager": lambda: compiled(q, k, v),
             "matmul": lambda: compiled_matmul(q, k, v),
         },
         limit="amx" if dtype == torch.bfloat16 else "fma",

@@ -87,7 +87,7 @@ def _product(batch: int, rows: int, width: int, stored: torch.dtype, device: str
         ours=rotating(fused, ours),
         rewrites={"other width": rotating(normed, second, x, scale)},
         compiled={
-            "own width": rotating(compiled, first, x, scale),
+            "eager": rotating(compiled, first, x, scale),
             "other width": rotating(compiled, second, x, scale),
         },
         limit="read",

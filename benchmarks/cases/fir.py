@@ -90,7 +90,7 @@ def _case(
     compiled_literal = torch.compile(literal, dynamic=False)
     compiled_shifted = torch.compile(shifted, dynamic=False)
     compiled: dict[str, Callable[[], Any]] = {
-        "convolution": lambda: compiled_literal(x, kernel, bias, noise),
+        "eager": lambda: compiled_literal(x, kernel, bias, noise),
         "shifted copies": lambda: compiled_shifted(x, fir, bias, noise),
     }
     if up:

@@ -86,7 +86,7 @@ def _window_case(
         ours=lambda: ops.window_attention(qkv, table, window=WINDOW, shift=shift),
         rewrites={"matmul": lambda: window_attention_reference(qkv, table, WINDOW, shift)},
         compiled={
-            "sdpa": lambda: compiled(qkv, bias, shift),
+            "eager": lambda: compiled(qkv, bias, shift),
             "matmul": lambda: compiled_reference(qkv, table, WINDOW, shift),
         },
         limit="amx" if dtype == torch.bfloat16 else "fma",
@@ -126,7 +126,7 @@ def _neighborhood_case(device: str, side: int, dtype: torch.dtype) -> Case:
         rewrites={"sdpa": lambda: masked(qkv, bias)},
         compiled={
             "sdpa": lambda: compiled(qkv, bias),
-            "matmul": lambda: compiled_reference(qkv, table, REACH, True),
+            "eager": lambda: compiled_reference(qkv, table, REACH, True),
         },
         limit="amx" if dtype == torch.bfloat16 else "fma",
         amount=4.0 * side * side * reach * reach * heads * 32,

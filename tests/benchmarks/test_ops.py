@@ -16,13 +16,21 @@ def case(**changes) -> Case:
 
 
 def test_a_row_has_times_and_ratios() -> None:
-    row = ops.row(case(limit="read", amount=32.0), {"read": 1e9}, OPTIONS)
+    known = case(limit="read", amount=32.0)
+    row = ops.row(known, ops.measure(known, OPTIONS), {"read": 1e9})
     assert len(row) == len(ops.COLUMNS)
     found = dict(zip(ops.COLUMNS, row, strict=True))
     assert found["x eager"] == pytest.approx(found["eager"] / found["ours"])
     assert found["x rewrite"] == pytest.approx(found["rewrite"] / found["ours"])
     assert found["compile"] is None and found["x compile"] is None
     assert found["% limit"] == pytest.approx(100 * 0.032 / found["ours"])
+
+
+def test_a_compiled_rewrite_is_a_rewrite() -> None:
+    times = {"ours": 1, "eager": 9, "sum": 5, "compiled eager": 7, "compiled sum": 3}
+    found = {name: timing.Timing(value, value, 5) for name, value in times.items()}
+    row = dict(zip(ops.COLUMNS, ops.row(case(), found, {}), strict=True))
+    assert (row["eager"], row["compile"], row["rewrite"]) == (9, 7, 3)
 
 
 def test_a_wrong_answer_is_no_result() -> None:
