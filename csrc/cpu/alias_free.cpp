@@ -16,21 +16,6 @@ using torch::stable::Tensor;
 
 constexpr int64_t kGrain = 65536;  // samples below which a second thread costs more than it gives
 
-const Kernels& kernels() {
-#if defined(__x86_64__)
-  switch (cpu_capability()) {
-    case Capability::kAmx:
-    case Capability::kAvx512:
-      return kAvx512Kernels;
-    case Capability::kAvx2:
-      return kAvx2Kernels;
-    case Capability::kPortable:
-      break;
-  }
-#endif
-  return kPortableKernels;
-}
-
 // Rows without gaps inside; the gap between rows may be anything.
 Tensor with_dense_rows(const Tensor& tensor) {
   if (tensor.size(2) == 1 || tensor.stride(2) == 1) return tensor;
@@ -101,7 +86,7 @@ Tensor aa_snake1d_cpu(const Tensor& x,      // [B, C, T]
   Tensor y = torch::stable::new_empty(x, {batch, channels, length});
   char* const out = static_cast<char*>(y.mutable_data_ptr());
   const int64_t row_bytes = length * static_cast<int64_t>(x.element_size());
-  const Kernels& use = kernels();
+  const Kernels& use = best_of(kKernels);
   for_each_tile(batch, channels, length, tiles,
                 [&](int64_t, int64_t b, int64_t c, int64_t begin, int64_t end) {
                   use.forward(format,
@@ -131,7 +116,7 @@ std::tuple<Tensor, Tensor, Tensor> aa_snake1d_backward_cpu(const Tensor& grad,  
   char* const out = static_cast<char*>(dx.mutable_data_ptr());
   const int64_t row_bytes = length * static_cast<int64_t>(x.element_size());
   std::vector<double> alpha_sums(batch * channels * tiles), beta_sums(alpha_sums.size());
-  const Kernels& use = kernels();
+  const Kernels& use = best_of(kKernels);
   for_each_tile(batch, channels, length, tiles,
                 [&](int64_t unit, int64_t b, int64_t c, int64_t begin, int64_t end) {
                   use.backward(format,

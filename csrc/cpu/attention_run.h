@@ -16,21 +16,9 @@ namespace aigc_assets::attention {
 
 constexpr int kEverything = 1 << 29;  // a band that leaves nothing out
 
+// Tiles multiply bfloat16 alone; the other formats take the vectors.
 inline const Kernels& kernels_for(Format format) {
-#if defined(__x86_64__)
-  switch (cpu_capability()) {
-    case Capability::kAmx:
-      if (format == Format::kBfloat16) return kAmxKernels;
-      return kAvx512Kernels;
-    case Capability::kAvx512:
-      return kAvx512Kernels;
-    case Capability::kAvx2:
-      return kAvx2Kernels;
-    case Capability::kPortable:
-      break;
-  }
-#endif
-  return kPortableKernels;
+  return best_of(kKernels, format == Format::kBfloat16 ? Capability::kAmx : Capability::kAvx512);
 }
 
 // Memory that a thread keeps from one call to the next.

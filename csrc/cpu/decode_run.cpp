@@ -27,19 +27,7 @@ struct Room {
 }  // namespace
 
 const Kernels& kernels(Format compute) {
-#if defined(__x86_64__)
-  if (compute == Format::kFloat64) return kPortableKernels;
-  switch (cpu_capability()) {
-    case Capability::kAmx:
-    case Capability::kAvx512:
-      return kAvx512Kernels;
-    case Capability::kAvx2:
-      return kAvx2Kernels;
-    case Capability::kPortable:
-      break;
-  }
-#endif
-  return kPortableKernels;
+  return compute == Format::kFloat64 ? kPortableKernels : best_of(kKernels);
 }
 
 char* room_for(Place place, int64_t bytes) {

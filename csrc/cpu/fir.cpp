@@ -16,21 +16,6 @@ using torch::stable::Tensor;
 
 constexpr int64_t kGrain = 32768;  // results below which a second thread costs more than it gives
 
-const Kernels& kernels() {
-#if defined(__x86_64__)
-  switch (cpu_capability()) {
-    case Capability::kAmx:
-    case Capability::kAvx512:
-      return kAvx512Kernels;
-    case Capability::kAvx2:
-      return kAvx2Kernels;
-    case Capability::kPortable:
-      break;
-  }
-#endif
-  return kPortableKernels;
-}
-
 // Whether the tensor lies in the order of NHWC and not in that of NCHW as well.
 bool is_channels_last(const Tensor& x) {
   if (x.is_contiguous()) return false;
@@ -113,7 +98,7 @@ Tensor fir_resample_cpu(const Tensor& x_,                     // [B, C, H, W]
   const int64_t units = channels_last ? batch * rows : batch * channels * bands;
   if (y.numel() == 0) return y;
   const int64_t grain = std::max<int64_t>(1, kGrain / (y.numel() / units));
-  const Kernels& use = kernels();
+  const Kernels& use = best_of(kKernels);
   const auto run = channels_last ? (up ? use.up_pixels : use.down_pixels)
                                  : (up ? use.up_planes : use.down_planes);
   torch::stable::parallel_for(0, units, grain,

@@ -43,6 +43,9 @@ extern const Kernels kPortableKernels;
 #if defined(__x86_64__)
 extern const Kernels kAvx2Kernels;
 extern const Kernels kAvx512Kernels;
+inline constexpr const Kernels* kKernels[] = {&kPortableKernels, &kAvx2Kernels, &kAvx512Kernels};
+#else
+inline constexpr const Kernels* kKernels[] = {&kPortableKernels};
 #endif
 
 }  // namespace aigc_assets::fir

@@ -14,22 +14,6 @@
 namespace aigc_assets::limits {
 namespace {
 
-const Kernels& kernels() {
-#if defined(__x86_64__)
-  switch (cpu_capability()) {
-    case Capability::kAmx:
-      return kAmxKernels;
-    case Capability::kAvx512:
-      return kAvx512Kernels;
-    case Capability::kAvx2:
-      return kAvx2Kernels;
-    case Capability::kPortable:
-      break;
-  }
-#endif
-  return kPortableKernels;
-}
-
 // Operations (of "fma" and "amx", `rounds` on every thread) or bytes ("read": the buffer once) that
 // the call has done. 0 where the processor lacks the unit.
 double cpu_limit(std::string what, const torch::stable::Tensor& buffer, int64_t rounds) {
@@ -38,7 +22,7 @@ double cpu_limit(std::string what, const torch::stable::Tensor& buffer, int64_t 
   STD_TORCH_CHECK(
       buffer.is_contiguous() && buffer.scalar_type() == torch::headeronly::ScalarType::Float,
       "cpu_limit: expected a contiguous float32 buffer");
-  const Kernels& use = kernels();
+  const Kernels& use = best_of(kKernels);
   if (what == "amx" && use.tile_products == nullptr) return 0;
   const auto* const from = static_cast<const float*>(buffer.const_data_ptr());
   const int64_t parts = torch::stable::get_num_threads(), count = buffer.numel();

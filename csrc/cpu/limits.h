@@ -17,6 +17,10 @@ extern const Kernels kPortableKernels;
 extern const Kernels kAvx2Kernels;
 extern const Kernels kAvx512Kernels;
 extern const Kernels kAmxKernels;
+inline constexpr const Kernels* kKernels[] = {&kPortableKernels, &kAvx2Kernels, &kAvx512Kernels,
+                                              &kAmxKernels};
+#else
+inline constexpr const Kernels* kKernels[] = {&kPortableKernels};
 #endif
 
 }  // namespace aigc_assets::limits

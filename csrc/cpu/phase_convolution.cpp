@@ -16,22 +16,6 @@ namespace {
 using torch::stable::Tensor;
 using Optional = std::optional<Tensor>;
 
-const Kernels& kernels() {
-#if defined(__x86_64__)
-  switch (cpu_capability()) {
-    case Capability::kAmx:
-      return kAmxKernels;
-    case Capability::kAvx512:
-      return kAvx512Kernels;
-    case Capability::kAvx2:
-      return kAvx2Kernels;
-    case Capability::kPortable:
-      break;
-  }
-#endif
-  return kPortableKernels;
-}
-
 // Memory that a thread keeps from call to call.
 class Arena {
  public:
@@ -183,7 +167,7 @@ int64_t size_of(Format format) {
 }
 
 void run_all(Format format, const Problem& problem, int64_t batch) {
-  const Kernels& use = kernels();
+  const Kernels& use = best_of(kKernels);
   const bool tiles = &use != &kPortableKernels && format == Format::kBfloat16 &&
                      cpu_capability() == Capability::kAmx;
   // Without tiles, half-width numbers are widened first.
