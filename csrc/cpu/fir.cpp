@@ -5,6 +5,7 @@
 #include <optional>
 #include <vector>
 
+#include "../layout.h"
 #include "capability.h"
 #include "fir_task.h"
 #include "tensors.h"
@@ -15,18 +16,6 @@ namespace {
 using torch::stable::Tensor;
 
 constexpr int64_t kGrain = 32768;  // results below which a second thread costs more than it gives
-
-// Whether the tensor lies in the order of NHWC and not in that of NCHW as well.
-bool is_channels_last(const Tensor& x) {
-  if (x.is_contiguous()) return false;
-  const int order[4] = {1, 3, 2, 0};
-  int64_t step = 1;
-  for (int dim : order) {
-    if (x.size(dim) != 1 && x.stride(dim) != step) return false;
-    step *= x.size(dim);
-  }
-  return true;
-}
 
 // A new tensor in the order of NHWC where wanted.
 Tensor make_result(const Tensor& like, int64_t batch, int64_t channels, int64_t height,

@@ -3,6 +3,7 @@
 #include <limits>
 #include <optional>
 
+#include "../layout.h"
 #include "fir.cuh"
 #include "launch.h"
 
@@ -11,18 +12,6 @@ namespace {
 
 using torch::headeronly::ScalarType;
 using torch::stable::Tensor;
-
-// Whether the tensor lies in the order of NHWC and not in that of NCHW as well.
-bool is_channels_last(const Tensor& x) {
-  if (x.is_contiguous()) return false;
-  const int order[4] = {1, 3, 2, 0};
-  int64_t step = 1;
-  for (int dim : order) {
-    if (x.size(dim) != 1 && x.stride(dim) != step) return false;
-    step *= x.size(dim);
-  }
-  return true;
-}
 
 unsigned blocks_of(int64_t blocks) {
   STD_TORCH_CHECK(blocks <= 0x7fffffff, "fir_resample: x is too large for one launch");

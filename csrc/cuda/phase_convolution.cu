@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <optional>
 
+#include "../layout.h"
 #include "launch.h"
 
 namespace aigc_assets::phase_convolution {
@@ -17,24 +18,6 @@ using Maybe = std::optional<Tensor>;
 
 constexpr const char* kOp = "phase_convolution";
 constexpr int64_t kMostSize = 1 << 30;  // of an axis, so that coordinates fit an int with room
-
-// Whether the axes, from the innermost on, lie densely in memory; axes of size 1 may do anything.
-template <std::size_t n>
-bool is_dense(const Tensor& x, const std::array<int, n>& axes) {
-  int64_t expected = 1;
-  for (const int axis : axes) {
-    if (x.size(axis) == 1) continue;
-    if (x.stride(axis) != expected) return false;
-    expected *= x.size(axis);
-  }
-  return true;
-}
-
-// As torch sees it: an image in no other order than with its channels innermost.
-bool is_channels_last(const Tensor& x) {
-  return x.dim() == 4 && x.numel() > 0 && is_dense<4>(x, {1, 3, 2, 0}) &&
-         !is_dense<4>(x, {3, 2, 1, 0});
-}
 
 void check_shape(const Maybe& tensor, std::initializer_list<int64_t> shape, const Tensor& x,
                  bool may_be_float, const char* name) {
