@@ -17,7 +17,9 @@ import contextlib
 import importlib
 import importlib.util
 import os
+import threading
 from collections.abc import Callable, Iterator, Sequence
+from contextvars import ContextVar
 from typing import Any, NamedTuple
 
 import torch
@@ -33,8 +35,11 @@ CPU_CAPABILITIES = ("portable", "avx2", "avx512", "amx")
 _LIBRARY = torch.library.Library(NAMESPACE, "FRAGMENT")
 _DEFINED: dict[str, str] = {}  # name of the op -> the best of CPU_CAPABILITIES it has a path for
 
-
-_plain = False
+_plain_here: ContextVar[bool] = ContextVar("plain_torch", default=False)
+_plain_count = 0
+_plain_count_lock = threading.Lock()
+_plain_somewhere = False
+"""Whether any thread is within `plain_torch`: cheaper to read, and guarded by `torch.compile`."""
 
 
 class Native(NamedTuple):
@@ -157,7 +162,14 @@ def is_plain_torch() -> bool:
     The ops have no rules for forward-mode derivatives, which would be lost without a word, nor for
     the transforms of `torch.func`; what their references are made of has them all.
     """
-    return _plain or forward_ad._current_level >= 0 or is_transformed()
+    if _plain_somewhere and _is_plain_here():
+        return True
+    return forward_ad._current_level >= 0 or is_transformed()
+
+
+@torch.compiler.assume_constant_result
+def _is_plain_here() -> bool:
+    return _plain_here.get()
 
 
 def is_transformed() -> bool:
@@ -167,13 +179,27 @@ def is_transformed() -> bool:
 
 @contextlib.contextmanager
 def plain_torch() -> Iterator[None]:
-    """Within this context every op is what it would be in plain torch: to compare with."""
-    global _plain
-    before, _plain = _plain, True
+    """Within this context every op is what it would be in plain torch: to compare with.
+
+    It holds for this thread, or this task of asyncio, and for calls within it. What was compiled
+    outside is compiled again inside and the other way round; only while another thread is in such a
+    context may a compiled function keep what it was when it was compiled.
+    """
+    _count_plain(1)
+    before = _plain_here.get()
+    _plain_here.set(True)
     try:
         yield
     finally:
-        _plain = before
+        _plain_here.set(before)
+        _count_plain(-1)
+
+
+def _count_plain(step: int) -> None:
+    global _plain_count, _plain_somewhere
+    with _plain_count_lock:
+        _plain_count += step
+        _plain_somewhere = _plain_count > 0
 
 
 def is_autocast(x: Tensor) -> bool:

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import asyncio
 import importlib
 import importlib.util
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import torch
@@ -124,6 +126,51 @@ def test_plain_torch_runs_no_kernel() -> None:
     assert declare.records_gradients(x.requires_grad_())
     with torch.no_grad():
         assert not declare.records_gradients(x)
+
+
+def test_plain_torch_is_of_one_thread() -> None:
+    with ThreadPoolExecutor(1) as other, declare.plain_torch():
+        assert declare.is_plain_torch()
+        assert not other.submit(declare.is_plain_torch).result()
+        with declare.plain_torch():
+            assert declare.is_plain_torch()
+        assert declare.is_plain_torch()
+    assert not declare.is_plain_torch()
+
+
+def test_plain_torch_is_of_one_task() -> None:
+    async def compare(inside: asyncio.Event, asked: asyncio.Event) -> None:
+        with declare.plain_torch():
+            inside.set()
+            await asked.wait()
+            assert declare.is_plain_torch()
+
+    async def ask(inside: asyncio.Event, asked: asyncio.Event) -> None:
+        await inside.wait()
+        found = declare.is_plain_torch()
+        asked.set()
+        assert not found
+
+    async def both() -> None:
+        events = asyncio.Event(), asyncio.Event()
+        await asyncio.gather(compare(*events), ask(*events))
+
+    asyncio.run(both())
+    assert not declare.is_plain_torch()
+
+
+def test_plain_torch_reaches_compiled_code() -> None:
+    torch._dynamo.reset()
+
+    @torch.compile(fullgraph=True, backend="eager")
+    def which(x: Tensor) -> Tensor:
+        return x + 1 if declare.is_plain_torch() else x
+
+    x = torch.zeros(1)
+    assert which(x) == 0
+    with declare.plain_torch():
+        assert which(x) == 1
+    assert which(x) == 0
 
 
 @pytest.mark.native
