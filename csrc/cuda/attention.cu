@@ -12,6 +12,7 @@ namespace {
 constexpr int64_t kLongest = int64_t{1} << 30;  // so that positions in a band fit 32 bits
 
 void check_inputs(const char* op, const Tensor& q, const Tensor& k, const Tensor& v, int64_t keys) {
+  check_same_gpu(op, q, k, v);
   STD_TORCH_CHECK(q.dim() == 4, op, ": expected q of shape [B, heads, L, D]");
   STD_TORCH_CHECK(q.size(1) * q.size(3) <= std::numeric_limits<int>::max(), op,
                   ": q has too many heads");
@@ -19,9 +20,8 @@ void check_inputs(const char* op, const Tensor& q, const Tensor& k, const Tensor
     STD_TORCH_CHECK(part->dim() == 4 && part->size(0) == q.size(0) && part->size(1) == q.size(1) &&
                         part->size(2) == keys && part->size(3) == q.size(3),
                     op, ": expected k and v of shape [B, heads, ", keys, ", D]");
-    STD_TORCH_CHECK(
-        part->scalar_type() == q.scalar_type() && part->get_device_index() == q.get_device_index(),
-        op, ": expected k and v of the dtype and device of q");
+    STD_TORCH_CHECK(part->scalar_type() == q.scalar_type(), op,
+                    ": expected k and v of the dtype of q");
   }
 }
 

@@ -60,10 +60,10 @@ Tensor fir_resample_cuda(const Tensor& x_,                     // [B, C, H, W]
                          const std::optional<Tensor>& noise_,  // [B or 1, 1, H', W']
                          bool up, int64_t activation, double slope, double gain,
                          std::optional<double> clamp) {
+  check_same_gpu("fir_resample", x_, fir_, bias_, noise_);
   STD_TORCH_CHECK(x_.dim() == 4, "fir_resample: expected x of shape [B, C, H, W]");
   const auto fits = [&](const Tensor& t) {
-    return t.get_device_index() == x_.get_device_index() &&
-           (t.scalar_type() == x_.scalar_type() || t.scalar_type() == ScalarType::Float);
+    return t.scalar_type() == x_.scalar_type() || t.scalar_type() == ScalarType::Float;
   };
   STD_TORCH_CHECK(activation >= 0 && activation <= 4, "fir_resample: expected activation 0 .. 4");
   STD_TORCH_CHECK(fir_.dim() == 1 && fir_.size(0) >= 1 && fir_.size(0) <= kMaxTaps && fits(fir_),
@@ -73,10 +73,9 @@ Tensor fir_resample_cuda(const Tensor& x_,                     // [B, C, H, W]
   STD_TORCH_CHECK(!bias_ || (bias_->dim() == 1 && bias_->size(0) == channels && fits(*bias_)),
                   "fir_resample: expected bias of shape [C]");
   STD_TORCH_CHECK(
-      !noise_ ||
-          (noise_->dim() == 4 && (noise_->size(0) == batch || noise_->size(0) == 1) &&
-           noise_->size(1) == 1 && noise_->size(2) == out_height && noise_->size(3) == out_width &&
-           noise_->scalar_type() == x_.scalar_type() && fits(*noise_)),
+      !noise_ || (noise_->dim() == 4 && (noise_->size(0) == batch || noise_->size(0) == 1) &&
+                  noise_->size(1) == 1 && noise_->size(2) == out_height &&
+                  noise_->size(3) == out_width && noise_->scalar_type() == x_.scalar_type()),
       "fir_resample: expected noise of shape [B or 1, 1, H', W'] and the dtype of x");
   const torch::stable::accelerator::DeviceGuard guard(x_.get_device_index());
   const bool channels_last = is_channels_last(x_);

@@ -9,6 +9,7 @@
 #include <torch/headeronly/core/ScalarType.h>
 
 #include <cstdint>
+#include <optional>
 
 #include "../storage.h"
 #include "device.cuh"
@@ -36,6 +37,22 @@ inline cudaStream_t current_stream(const torch::stable::Tensor& tensor, const ch
   STABLE_TORCH_ERROR_CODE_CHECK(
       aoti_torch_get_current_cuda_stream(tensor.get_device_index(), &stream));
   return static_cast<cudaStream_t>(stream);
+}
+
+inline bool is_on_gpu_of(const torch::stable::Tensor& x, const torch::stable::Tensor& tensor) {
+  return tensor.is_cuda() && tensor.get_device_index() == x.get_device_index();
+}
+
+inline bool is_on_gpu_of(const torch::stable::Tensor& x,
+                         const std::optional<torch::stable::Tensor>& tensor) {
+  return !tensor.has_value() || is_on_gpu_of(x, *tensor);
+}
+
+// Torch calls a kernel of the GPU as soon as any tensor lies there, be it on another one.
+template <class... Tensors>
+void check_same_gpu(const char* op, const torch::stable::Tensor& x, const Tensors&... tensors) {
+  STD_TORCH_CHECK((is_on_gpu_of(x, x) && ... && is_on_gpu_of(x, tensors)), op,
+                  ": expected all tensors on the same GPU");
 }
 
 inline void check_launch(const char* op) {
