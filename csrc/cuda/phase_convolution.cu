@@ -1,6 +1,7 @@
 // phase_convolution on the GPU: checks, launches, registration.
 #include "phase_convolution.cuh"
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <optional>
@@ -83,8 +84,10 @@ Tensor phase_convolution_cuda(const Tensor& x,         // [B, Ci, H, W] or [B, C
   check_same_gpu(kOp, x, packed_, bias_, style_, gain_, noise_, residual_);
   STD_TORCH_CHECK(kind >= 0 && kind < 4, kOp, ": kind must be 0, 1, 2 or 3");
   STD_TORCH_CHECK(activation >= 0 && activation < 5, kOp, ": there is no such activation");
-  STD_TORCH_CHECK(dilation > 0 && dilation < kMostSize, kOp, ": dilation must be positive");
+  STD_TORCH_CHECK(dilation > 0, kOp, ": dilation must be positive");
   const bool image = kind < 2;
+  STD_TORCH_CHECK((image || !circular) && (kind == 3 || dilation == 1), kOp,
+                  ": only images wrap around, only signals are dilated");
   STD_TORCH_CHECK(x.dim() == (image ? 4 : 3), kOp, ": x has a wrong number of dimensions");
   const int64_t batch = x.size(0), inputs = x.size(1);
   const int64_t height = image ? x.size(2) : 1, width = x.size(image ? 3 : 2);
@@ -92,7 +95,8 @@ Tensor phase_convolution_cuda(const Tensor& x,         // [B, Ci, H, W] or [B, C
     STD_TORCH_CHECK(size > 0 && size < kMostSize, kOp, ": an axis is empty or too long");
   }
   Problem p{};
-  set_kind(&p, static_cast<int>(kind), static_cast<int>(dilation));
+  // From the length on, the outer taps see nothing but zeros.
+  set_kind(&p, static_cast<int>(kind), static_cast<int>(std::min(dilation, width)));
   const int64_t rows = height * p.rate_y, columns = width * p.rate_x;
   const int64_t padded_inputs = (inputs + 31) / 32 * 32, padded_outputs = (channels + 15) / 16 * 16;
   const bool half = x.scalar_type() == ScalarType::Half || x.scalar_type() == ScalarType::BFloat16;
