@@ -142,6 +142,22 @@ def compile_kernels(folder: Path, source: str) -> Compiled:
     return Compiled(list(_resources(done.stderr)), listings)
 
 
+def check_attention_budgets(compiled: Compiled) -> None:
+    """Registers for the blocks that have to fit a multiprocessor; tensor cores where they pay."""
+    for head, registers in ((32, 128), (64, 168), (128, 255)):
+        for dtype, name in (("bf16", "8bfloat16"), ("f16", "7float16")):
+            compiled.check_budget(
+                f"attention_mma_kernelINS_{name}ELi{head}E", registers,
+                rf"mma\.sync\S*m16n8k16\S*\.{dtype}\.", r"ldmatrix\S*x4\.trans",
+                r"cp\.async\.cg", r"st\.global\.v4", without=(r"\.f64", r"\.local"),
+            )  # fmt: skip
+        compiled.check_budget(
+            f"attention_fma_kernelILi{head}E", registers, r"cp\.async\.cg", r"st\.global\.v4",
+            without=(r"\.f64", r"\.local"),
+        )  # fmt: skip
+    compiled.check_budget("attention_plain_kernel", 128)
+
+
 def _resources(report: str) -> list[Kernel]:
     found = []
     for part in report.split("Compiling entry function ")[1:]:

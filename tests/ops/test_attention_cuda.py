@@ -16,7 +16,14 @@ from aigc_assets.ops.attention import (
     cross_attention_small_reference,
     sliding_attention_reference,
 )
-from tests.ops.cuda_kernels import FORMATS, Guarded, build_emulator, compile_kernels, pointer
+from tests.ops.cuda_kernels import (
+    FORMATS,
+    Guarded,
+    build_emulator,
+    check_attention_budgets,
+    compile_kernels,
+    pointer,
+)
 from tests.ops.numerics import ErrorBudget, exact_and_plain
 
 # (B, heads, L, D), window, causal
@@ -138,21 +145,9 @@ def test_any_shape_under_fibers(
 
 @pytest.mark.nvcc
 def test_compiles_for_all_architectures(tmp_path: Path) -> None:
-    """Registers for the blocks that have to fit a multiprocessor; tensor cores where they pay."""
     compiled = compile_kernels(tmp_path, "csrc/cuda/attention.cu")
     assert len(compiled.kernels) == 2 * (2 * 2 * 3 + 3 + 4)
-    for head, registers in ((32, 128), (64, 168), (128, 255)):
-        for dtype, name in (("bf16", "8bfloat16"), ("f16", "7float16")):
-            compiled.check_budget(
-                f"attention_mma_kernelINS_{name}ELi{head}E", registers,
-                rf"mma\.sync\S*m16n8k16\S*\.{dtype}\.", r"ldmatrix\S*x4\.trans",
-                r"cp\.async\.cg", r"st\.global\.v4", without=(r"\.f64", r"\.local"),
-            )  # fmt: skip
-        compiled.check_budget(
-            f"attention_fma_kernelILi{head}E", registers, r"cp\.async\.cg", r"st\.global\.v4",
-            without=(r"\.f64", r"\.local"),
-        )  # fmt: skip
-    compiled.check_budget("attention_plain_kernel", 128)
+    check_attention_budgets(compiled)
 
 
 @pytest.mark.cuda
