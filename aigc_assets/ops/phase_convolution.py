@@ -28,6 +28,7 @@ from aigc_assets.ops.phase_convolution_phases import (
     CONV_TRANSPOSE4X4S2,
     SOURCES,
     UP2_CONV3X3,
+    Operands,
     Source,
     pack,
     phase_convolution,
@@ -87,10 +88,8 @@ def up2_conv3x3_act(
         Aitken et al., "Checkerboard artifact free sub-pixel convolution", arXiv:1707.02937, for the
         equality of resizing and sub-pixel convolutions that the four phases rest on.
     """
-    return _run(
-        UP2_CONV3X3, x, weight, bias, style, gain, noise, residual,
-        activation, slope, padding_mode, 1,
-    )  # fmt: skip
+    operands = (bias, style, gain, noise, residual)
+    return _run(UP2_CONV3X3, x, weight, operands, activation, slope, padding_mode)
 
 
 def conv_transpose4x4s2_act(
@@ -134,10 +133,8 @@ def conv_transpose4x4s2_act(
         Radford et al., "Unsupervised Representation Learning with Deep Convolutional Generative
         Adversarial Networks", arXiv:1511.06434, whose generator is made of this block.
     """
-    return _run(
-        CONV_TRANSPOSE4X4S2, x, weight, bias, style, gain, noise, residual,
-        activation, slope, padding_mode, 1,
-    )  # fmt: skip
+    operands = (bias, style, gain, noise, residual)
+    return _run(CONV_TRANSPOSE4X4S2, x, weight, operands, activation, slope, padding_mode)
 
 
 def conv3x3_act(
@@ -176,10 +173,8 @@ def conv3x3_act(
         ValueError: As for `up2_conv3x3_act`.
         TypeError: As for `up2_conv3x3_act`.
     """
-    return _run(
-        CONV3X3, x, weight, bias, style, gain, noise, residual,
-        activation, slope, padding_mode, 1,
-    )  # fmt: skip
+    operands = (bias, style, gain, noise, residual)
+    return _run(CONV3X3, x, weight, operands, activation, slope, padding_mode)
 
 
 def conv_transpose1d4s2_act(
@@ -214,10 +209,8 @@ def conv_transpose1d4s2_act(
         ValueError: As for `up2_conv3x3_act`.
         TypeError: As for `up2_conv3x3_act`.
     """
-    return _run(
-        CONV_TRANSPOSE1D4S2, x, weight, bias, style, gain, None, residual,
-        activation, slope, "zeros", 1,
-    )  # fmt: skip
+    operands = (bias, style, gain, None, residual)
+    return _run(CONV_TRANSPOSE1D4S2, x, weight, operands, activation, slope, "zeros")
 
 
 def conv1d3_act(
@@ -256,25 +249,19 @@ def conv1d3_act(
     """
     if dilation < 1:
         raise ValueError(f"dilation: expected at least 1, got {dilation}")
-    return _run(
-        CONV1D3, x, weight, bias, style, gain, None, residual,
-        activation, slope, "zeros", dilation,
-    )  # fmt: skip
+    operands = (bias, style, gain, None, residual)
+    return _run(CONV1D3, x, weight, operands, activation, slope, "zeros", dilation)
 
 
 def _run(
     source: Source,
     x: Tensor,
     weight: Tensor,
-    bias: Tensor | None,
-    style: Tensor | None,
-    gain: Tensor | None,
-    noise: Tensor | None,
-    residual: Tensor | None,
+    operands: Operands,
     activation: str,
     slope: float,
     padding_mode: str,
-    dilation: int,
+    dilation: int = 1,
 ) -> Tensor:
     index = activation_index(activation)
     if padding_mode not in PADDING_MODES:
@@ -282,22 +269,18 @@ def _run(
         raise ValueError(f"padding_mode: expected {wanted}, got {padding_mode!r}")
     circular = padding_mode == "circular"
     if is_autocast(x):
-        values = (x, bias, style, gain, noise, residual)
-        x, bias, style, gain, noise, residual = under_autocast(*values)
+        x, *operands = under_autocast(x, *operands)
         # The weight itself stays, so that what was packed from it is found again.
         check_alike("weight", weight, x, torch.float32, torch.bfloat16, torch.float16)
     else:
         check_alike("weight", weight, x)
-    channels = check_convolution(source, x, weight, bias, style, gain, noise, residual)
-    if records_gradients(x, weight, bias, style, gain, noise, residual):
-        return plain_convolution(
-            source, x, weight, bias, style, gain, noise, residual,
-            index, slope, circular, dilation,
-        )  # fmt: skip
+    channels = check_convolution(source, x, weight, operands)
+    if records_gradients(x, weight, *operands):
+        return plain_convolution(source, x, weight, operands, index, slope, circular, dilation)
     dtype = x.dtype
     folded = packed(weight, _ORDERS[source][dtype], lambda w: pack(w.to(dtype), source.number))
     return call_unrecorded(
-        phase_convolution, x, folded, bias, style, gain, noise, residual,
+        phase_convolution, x, folded, *operands,
         source.kind, channels, dilation, circular, index, slope,
     )  # fmt: skip
 
@@ -306,11 +289,7 @@ def check_convolution(
     source: Source,
     x: Tensor,
     weight: Tensor,
-    bias: Tensor | None,
-    style: Tensor | None,
-    gain: Tensor | None,
-    noise: Tensor | None,
-    residual: Tensor | None,
+    operands: Operands,
 ) -> int:
     """Number of output channels.
 
@@ -318,6 +297,7 @@ def check_convolution(
         ValueError: If a shape does not fit.
         TypeError: If a dtype or device does not fit; that of the weight is the caller's to check.
     """
+    bias, style, gain, noise, residual = operands
     spatial = source.spatial
     if x.dim() != 2 + spatial:
         check_shape("x", x, ("B", "Ci", "H", "W") if spatial == 2 else ("B", "Ci", "T"))

@@ -169,20 +169,19 @@ class PhaseConvolution(nn.Module):
             TypeError: If a dtype or device does not; x has those of the module's weight.
         """
         bias = self.bias if bias is None else bias
-        channels = check_convolution(
-            self.source, x, self.weight, bias, style, gain, noise, residual
-        )
+        operands = (bias, style, gain, noise, residual)
+        channels = check_convolution(self.source, x, self.weight, operands)
         check_alike("x", x, self.weight, other_name="the weight")
         if is_plain_torch():
             return plain_convolution(
-                self.source, x, self.weight, bias, style, gain, noise, residual,
+                self.source, x, self.weight, operands,
                 self.activation, self.slope, self.circular, self.dilation,
             )  # fmt: skip
         arguments = (
-            x, self.packed, bias, style, gain, noise, residual, self.source.kind, channels,
+            x, self.packed, *operands, self.source.kind, channels,
             self.dilation, self.circular, self.activation, self.slope,
         )  # fmt: skip
-        if records_gradients(x, bias, style, gain, noise, residual):
+        if records_gradients(x, *operands):
             return phase_convolution(*arguments)
         return call_unrecorded(phase_convolution, *arguments)
 

@@ -16,6 +16,7 @@ Phase ``p`` (0 or 1, per axis) makes output ``2i + p`` from inputs ``i + p - 1``
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
@@ -29,6 +30,9 @@ LANES = 16
 """Output channels are rounded up to this."""
 PAIRED = 32
 """Input channels of half-width weights are rounded up to this; two neighbours lie side by side."""
+
+Operands = Sequence[Tensor | None]
+"""bias, style, gain, noise and residual: see `aigc_assets.ops.phase_convolution`."""
 
 _AXIS_ORDER = (3, 1, 2, 0)
 """Of a transposed 4-tap axis: (phase, tap) 00, 01, 10, 11 -> position; also the way back."""
@@ -157,27 +161,22 @@ def phase_convolution_reference(
     """
     source = SOURCES[kind + 1]
     weight = unpack(packed, kind, x.shape[1], channels)
-    return plain_convolution(
-        source, x, weight, bias, style, gain, noise, residual,
-        activation, slope, circular, dilation,
-    )  # fmt: skip
+    operands = (bias, style, gain, noise, residual)
+    return plain_convolution(source, x, weight, operands, activation, slope, circular, dilation)
 
 
 def plain_convolution(
     source: Source,
     x: Tensor,
     weight: Tensor,
-    bias: Tensor | None,
-    style: Tensor | None,
-    gain: Tensor | None,
-    noise: Tensor | None,
-    residual: Tensor | None,
+    operands: Operands,
     activation: int,
     slope: float,
     circular: bool,
     dilation: int,
 ) -> Tensor:
     """The public functions in plain torch, with the weight as their users have it."""
+    bias, style, gain, noise, residual = operands
     spatial, dtype = source.spatial, x.dtype
     memory = _memory_format(x)
     ones = (1,) * spatial
