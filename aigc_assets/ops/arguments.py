@@ -48,3 +48,9 @@ def check_alike(
         raise TypeError(
             f"{name}: expected device {other.device} like {other_name}, got {value.device}"
         )
+
+
+def check_eps(eps: float) -> None:
+    """ValueError unless ``eps``, which is added to a mean square, is at least 0."""
+    if not eps >= 0:
+        raise ValueError(f"eps: expected at least 0, got {eps}")

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from aigc_assets.ops import declare
-from aigc_assets.ops.arguments import check_alike, check_floating, check_shape
+from aigc_assets.ops.arguments import check_alike, check_eps, check_floating, check_shape
 
 
 def decode_attention(
@@ -88,7 +88,7 @@ def decode_attention_append(
         rope: Cosines and sines, [2, L, D / 2], dtype of q or float32.
         q_scale: Scale of the normalised query, [D], dtype of q or float32. None: not normalised.
         k_scale: The same for the key.
-        eps: Added to the mean square.
+        eps: Added to the mean square, >= 0.
         window: As for `decode_attention`.
         slopes: As for `decode_attention`.
 
@@ -97,7 +97,7 @@ def decode_attention_append(
         the number of threads.
 
     Raises:
-        ValueError: If a shape does not fit, or window < 1.
+        ValueError: If a shape does not fit, window < 1, or eps < 0.
         TypeError: If a dtype is not one of those above, or the devices differ.
         RuntimeError: If a position lies outside the cache or the table. On a GPU this is not
             checked, and such a row is undefined.
@@ -112,6 +112,7 @@ def decode_attention_append(
         check_alike(name, value, q, other_name="q")
     _check_counts("positions", positions, q)
     check_rotary(rope, q, q.shape[2])
+    check_eps(eps)
     for name, scale in (("q_scale", q_scale), ("k_scale", k_scale)):
         if scale is not None:
             check_shape(name, scale, (q.shape[2],))

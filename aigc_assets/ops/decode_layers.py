@@ -16,7 +16,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from aigc_assets.ops import declare
-from aigc_assets.ops.arguments import check_alike, check_floating, check_shape
+from aigc_assets.ops.arguments import check_alike, check_eps, check_floating, check_shape
 from aigc_assets.ops.cached_attention import (
     check_caches,
     check_counts,
@@ -50,7 +50,7 @@ def rms_norm_linear(
         scale: [D], dtype of x or float32.
         weight: [N, D], dtype of x, float16, bfloat16, or int8 with ``weight_scale``.
         weight_scale: What a row of the int8 weight is multiplied with, [N] float32.
-        eps: Added to the mean square.
+        eps: Added to the mean square, >= 0.
 
     Returns:
         [B, N], dtype of x, contiguous; normalised and summed in float32 (float64 for float64) and
@@ -58,12 +58,14 @@ def rms_norm_linear(
         on the number of threads nor on the other rows.
 
     Raises:
-        ValueError: If a shape does not fit, or an int8 weight comes without its scale.
+        ValueError: If a shape does not fit, an int8 weight comes without its scale, or eps is
+            negative.
         TypeError: If a dtype is not one of those above, or the devices differ.
     """
     check_floating("x", x)
     check_shape("x", x, ("B", "D"))
     _check_vector("scale", scale, x.shape[1], x)
+    check_eps(eps)
     _check_weight("weight", weight, "weight_scale", weight_scale, x, ("N", x.shape[1]))
     autocast = declare.is_autocast(x)
     if autocast:
@@ -117,13 +119,14 @@ def rms_norm_gated(
         scale: [D], dtype of x or float32.
         weight: [2H, D], the rows of up first, then those of the gate; as for `rms_norm_linear`.
         weight_scale: [2H], as for `rms_norm_linear`.
-        eps: Added to the mean square.
+        eps: Added to the mean square, >= 0.
 
     Returns:
         [B, H], dtype of x, as for `rms_norm_linear`.
 
     Raises:
-        ValueError: If a shape does not fit, or an int8 weight comes without its scale.
+        ValueError: If a shape does not fit, an int8 weight comes without its scale, or eps is
+            negative.
         TypeError: If a dtype is not one of those above, or the devices differ.
 
     References:
@@ -132,6 +135,7 @@ def rms_norm_gated(
     check_floating("x", x)
     check_shape("x", x, ("B", "D"))
     _check_vector("scale", scale, x.shape[1], x)
+    check_eps(eps)
     _check_weight("weight", weight, "weight_scale", weight_scale, x, ("2H", x.shape[1]))
     if weight.shape[0] % 2:
         raise ValueError(f"weight: expected an even number of rows, got {tuple(weight.shape)}")
@@ -186,10 +190,11 @@ class DecodeWeights:
         out_scale: Scales of the rows of an int8 ``out``, float32.
         gated_scale: Scales of the rows of an int8 ``gated``, float32.
         down_scale: Scales of the rows of an int8 ``down``, float32.
-        eps: Added to the mean square in all norms.
+        eps: Added to the mean square in all norms, >= 0.
 
     Raises:
-        ValueError: If a shape does not fit, or an int8 weight comes without its scale.
+        ValueError: If a shape does not fit, an int8 weight comes without its scale, or eps is
+            negative.
         TypeError: If ``norm_attention`` or a matrix has none of the dtypes of `rms_norm_linear`.
             `decode_block` checks them against those of its other arguments.
     """
@@ -213,6 +218,7 @@ class DecodeWeights:
     def __post_init__(self) -> None:
         values = (getattr(self, name) for name in (*_MATRICES, *_SCALES, *_VECTORS))
         object.__setattr__(self, "_tensors", tuple(v for v in values if v is not None))
+        check_eps(self.eps)
         like = self.norm_attention
         check_floating("norm_attention", like)
         check_shape("norm_attention", like, ("D",))

@@ -167,6 +167,7 @@ class TestDecodeAttentionAppend(AttentionShapes, InPlaceOpTester):
         yield but(6, rope[..., :2]), ValueError, "rope: expected"
         yield but(7, q_scale[:3]), ValueError, "q_scale: expected"
         yield but(8, k_scale[None]), ValueError, "k_scale: expected"
+        yield but(9, -1e-6), ValueError, "eps: expected"
         yield but(10, -2), ValueError, "window: expected"
         yield but(0, q.long()), TypeError, "q: expected"
         yield but(1, k.half()), TypeError, "k: expected"

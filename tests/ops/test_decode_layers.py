@@ -104,6 +104,8 @@ class TestRmsNormLinear(RowShapes, OpTester):
         yield (x, scale, weight.double(), None, eps), TypeError, "weight: expected"
         yield (x, scale, weight.short(), None, eps), TypeError, "weight: expected"
         yield (x, scale, rounded, factor.double(), eps), TypeError, "weight_scale: expected"
+        yield (x, scale, weight, None, -1e-6), ValueError, "eps: expected"
+        yield (x, scale, weight, None, float("nan")), ValueError, "eps: expected"
         yield (x, scale, weight.to("meta"), None, eps), TypeError, "device"
         yield (x, scale, rounded, factor.to("meta"), eps), TypeError, "device"
 
@@ -181,7 +183,7 @@ def gather(
 
 PLACES = {"x": 0, "k_cache": 1, "v_cache": 2, "positions": 3, "rope": 4, "norm_attention": 5,
           "qkv": 6, "qkv_scale": 7, "q_scale": 8, "out": 10, "norm_gated": 12, "gated": 13,
-          "down": 15, "window": 18}  # fmt: skip
+          "down": 15, "eps": 17, "window": 18}  # fmt: skip
 
 
 class TestDecodeBlock(InPlaceOpTester):
@@ -266,6 +268,7 @@ class TestDecodeBlock(InPlaceOpTester):
         yield but("norm_gated", lambda n: n[:3]), ValueError, "norm_gated: expected"
         yield but("gated", lambda w: w[1:]), ValueError, "gated: expected"
         yield but("down", lambda w: w[0]), ValueError, "down: expected"
+        yield but("eps", lambda _: -1.0), ValueError, "eps: expected"
         yield but("window", lambda _: -1), ValueError, "window: expected"
         yield but("x", lambda x: x.int()), TypeError, "x: expected"
         yield but("k_cache", lambda k: k.half()), TypeError, "k_cache: expected"
