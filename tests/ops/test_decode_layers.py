@@ -417,3 +417,68 @@ def test_zero_and_huge_rows(capability: str) -> None:
     expected = rms_norm_linear_reference(x, torch.ones(40), weight, None, 1e-6)
     assert (found[0] == 0).all()
     torch.testing.assert_close(found, expected)
+
+
+@pytest.mark.native
+@pytest.mark.slow
+def test_more_weights_than_32_bits_count() -> None:
+    """The last rows of an int8 weight of more than 2^31 elements."""
+    generator = torch.Generator().manual_seed(0)
+    width, half = 1024, 2**20 + 3
+    weight = torch.zeros(2 * half, width, dtype=torch.int8)
+    assert weight.numel() > 2**31
+    places = torch.tensor([half - 2, half - 1, 2 * half - 2, 2 * half - 1])
+    few = torch.randint(-127, 128, (4, width), dtype=torch.int8, generator=generator)
+    weight[places] = few
+    factor = torch.rand(2 * half, generator=generator)
+    x, scale = torch.randn(3, width, generator=generator), torch.ones(width)
+    found = rms_norm_linear(x, scale, weight, weight_scale=factor)
+    expected = rms_norm_linear_reference(x, scale, few, factor[places], 1e-6)
+    torch.testing.assert_close(found[:, places], expected, rtol=1e-4, atol=1e-2)
+    assert (found[:, half : 2 * half - 2] == 0).all()
+    residual = torch.randn(3, 2 * half, generator=generator)
+    found = linear_residual(x, weight, residual, weight_scale=factor)
+    expected = linear_residual_reference(x, few, factor[places], residual[:, places])
+    torch.testing.assert_close(found[:, places], expected, rtol=1e-4, atol=1e-2)
+    assert torch.equal(found[:, half : 2 * half - 2], residual[:, half : 2 * half - 2])
+    found = rms_norm_gated(x, scale, weight, weight_scale=factor)
+    expected = rms_norm_gated_reference(x, scale, few, factor[places], 1e-6)
+    torch.testing.assert_close(found[:, -2:], expected, rtol=1e-4, atol=1e-2)
+    assert (found[:, :-2] == 0).all()
+
+
+@pytest.mark.native
+@pytest.mark.slow
+def test_more_rows_than_32_bits_count() -> None:
+    """The last rows of an x and of a result of more than 2^31 elements."""
+    generator = torch.Generator().manual_seed(0)
+    for width, results in ((1024, 1), (1, 1024)):
+        x, residual = (torch.zeros(2**21 + 3, n, dtype=torch.bfloat16) for n in (width, results))
+        assert max(x.numel(), residual.numel()) > 2**31
+        x[-2:] = torch.randn(2, width, generator=generator)
+        weight = torch.randn(results, width, generator=generator).bfloat16()
+        found = linear_residual(x, weight, residual)
+        assert torch.equal(found[-2:], linear_residual(x[-2:].clone(), weight, residual[-2:]))
+        assert found[-2:].any(1).all() and not found[:-2].any()
+        del found
+
+
+@pytest.mark.native
+@pytest.mark.slow
+def test_block_with_caches_of_more_than_32_bits() -> None:
+    generator = torch.Generator().manual_seed(0)
+    rows, room, dim = 65, 2**18 + 3, 64
+    tester = TestDecodeBlock()
+    x, _, _, _, _, *rest = tester.inputs((rows, 32, 2, 2, dim, 16, 4), torch.bfloat16)
+    caches = [torch.zeros(rows, 2, room, dim, dtype=torch.bfloat16) for _ in range(2)]
+    assert caches[0].numel() > 2**31
+    for cache in caches:
+        cache[-1] = torch.randn(2, room, dim, generator=generator)
+    positions = torch.tensor([0] * (rows - 1) + [room - 1])
+    rope = rotary(room, dim)
+    alone = [cache[-1:].clone() for cache in caches]
+    found = gather(x, *caches, positions, rope, *rest)
+    expected = gather(x[-1:], *alone, positions[-1:], rope, *rest)
+    assert torch.equal(found[-1:], expected)
+    for cache, one in zip(caches, alone, strict=True):
+        assert torch.equal(cache[-1:], one) and not cache[:-1, :, 1:].any()
