@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
-from tests.ops.tester import OpTester, assert_same_bytes
+from tests.ops.tester import OpTester, assert_same_bytes, on_tensors
 
 
 class InPlaceOpTester(OpTester):
@@ -67,8 +67,8 @@ class InPlaceOpTester(OpTester):
             caches = [values[i] for i in self.written]
             return (type(self).bare(*values), *caches)
 
-        def copied() -> list[Any]:
-            return [v.clone() if isinstance(v, Tensor) else v for v in inputs]
+        def copied() -> tuple[Any, ...]:
+            return on_tensors(torch.clone, inputs)
 
         torch._dynamo.reset()
         compiled = torch.compile(run, fullgraph=True, backend="aot_eager")

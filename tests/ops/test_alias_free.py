@@ -21,12 +21,7 @@ from aigc_assets.ops.alias_free import (
     half_band_filter,
 )
 from tests.ops.numerics import ErrorBudget, exact_and_plain
-from tests.ops.tester import (
-    DTYPES,
-    OpTester,
-    surrounded_by_nan,
-    transposed,
-)
+from tests.ops.tester import ARRANGEMENTS, DTYPES, OpTester
 
 backward = torch.ops.aigc_assets.aa_snake1d_backward.default
 
@@ -155,7 +150,7 @@ DRAWS = 16
     shape=st.tuples(st.integers(0, 3), st.integers(1, 5), st.integers(1, 80)),
     dtype=st.sampled_from(DTYPES),
     float_parameters=st.booleans(),
-    arrange=st.sampled_from((torch.clone, surrounded_by_nan, transposed)),
+    arrange=st.sampled_from(ARRANGEMENTS),
     seed=st.integers(0, 2**31),
 )
 def test_any_shape_and_layout(shape, dtype, float_parameters, arrange, seed) -> None:

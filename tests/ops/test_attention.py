@@ -17,7 +17,7 @@ from aigc_assets.ops.attention import (
     sliding_attention_reference,
 )
 from tests.ops.numerics import ErrorBudget, exact_and_plain
-from tests.ops.tester import DTYPES, OpTester, surrounded_by_nan, transposed
+from tests.ops.tester import ARRANGEMENTS, DTYPES, OpTester
 
 
 def draw(
@@ -141,9 +141,6 @@ def test_cross_is_attention() -> None:
         torch.testing.assert_close(function(q, k, v), expected, rtol=1e-12, atol=1e-12)
 
 
-ARRANGE = (torch.clone, surrounded_by_nan, transposed)
-
-
 @pytest.mark.native
 @settings(max_examples=40, deadline=None)
 @given(
@@ -153,7 +150,7 @@ ARRANGE = (torch.clone, surrounded_by_nan, transposed)
     window=st.integers(1, 150),
     causal=st.booleans(),
     dtype=st.sampled_from(DTYPES),
-    arrange=st.sampled_from(ARRANGE),
+    arrange=st.sampled_from(ARRANGEMENTS),
     seed=st.integers(0, 2**31),
 )
 def test_any_band(heads, length, depth, window, causal, dtype, arrange, seed) -> None:
@@ -175,7 +172,7 @@ def test_any_band(heads, length, depth, window, causal, dtype, arrange, seed) ->
     keys=st.integers(1, 128),
     depth=st.integers(1, 70),
     dtype=st.sampled_from(DTYPES),
-    arrange=st.sampled_from(ARRANGE),
+    arrange=st.sampled_from(ARRANGEMENTS),
     seed=st.integers(0, 2**31),
 )
 def test_any_few_keys(batch, heads, length, keys, depth, dtype, arrange, seed) -> None:

@@ -18,7 +18,7 @@ from aigc_assets.ops.cached_attention import (
 )
 from tests.ops.in_place import InPlaceOpTester
 from tests.ops.numerics import ErrorBudget, exact_and_plain
-from tests.ops.tester import DTYPES, OpTester, surrounded_by_nan, transposed
+from tests.ops.tester import ARRANGEMENTS, DTYPES, OpTester, on_tensors
 
 Shape = tuple[int, ...]  # B, Hq, Hkv, T, D
 
@@ -274,7 +274,7 @@ def test_more_than_the_cache_holds_counts_as_full(capability: str) -> None:
     room=st.integers(1, 300),
     half=st.integers(1, 40),
     dtype=st.sampled_from(DTYPES),
-    arrange=st.sampled_from((torch.clone, surrounded_by_nan, transposed)),
+    arrange=st.sampled_from(ARRANGEMENTS),
     seed=st.integers(0, 2**31),
 )
 def test_any_shape_and_layout(batch, shared, group, room, half, dtype, arrange, seed) -> None:
@@ -283,11 +283,11 @@ def test_any_shape_and_layout(batch, shared, group, room, half, dtype, arrange, 
     for number in range(seed, seed + 4):
         shape = (batch, shared * group, shared, room, 2 * half)
         inputs = draw(shape, dtype, number)
-        arranged = tuple(arrange(v) if isinstance(v, Tensor) else v for v in inputs)
+        arranged = on_tensors(arrange, inputs)
         expected = exact_and_plain(decode_attention_reference, inputs)
         budgets[0].add(attend(*arranged), *expected)
         inputs = draw_append(shape, dtype, number)
-        arranged = tuple(arrange(v) if isinstance(v, Tensor) else v for v in inputs)
+        arranged = on_tensors(arrange, inputs)
         expected = exact_and_plain(tester.reference, inputs)
         budgets[1].add(tester.op(*arranged), *expected)
     for budget in budgets:

@@ -29,13 +29,7 @@ from aigc_assets.ops.decode_layers import (
 )
 from tests.ops.in_place import InPlaceOpTester
 from tests.ops.numerics import ErrorBudget, exact_and_plain
-from tests.ops.tester import (
-    DTYPES,
-    OpTester,
-    assert_same_bytes,
-    surrounded_by_nan,
-    transposed,
-)
+from tests.ops.tester import ARRANGEMENTS, DTYPES, OpTester, assert_same_bytes, on_tensors
 
 Shape = tuple[int, ...]
 KINDS = (None, torch.bfloat16, torch.float16, torch.int8)
@@ -367,7 +361,7 @@ def test_weights_change_their_storage() -> None:
 @given(
     shape=st.tuples(st.integers(0, 12), st.integers(1, 90), st.integers(0, 12)),
     dtype=st.sampled_from(DTYPES),
-    arrange=st.sampled_from((torch.clone, surrounded_by_nan, transposed)),
+    arrange=st.sampled_from(ARRANGEMENTS),
     seed=st.integers(0, 2**31),
 )
 def test_any_shape_and_layout(shape, dtype, arrange, seed) -> None:
@@ -376,7 +370,7 @@ def test_any_shape_and_layout(shape, dtype, arrange, seed) -> None:
         budget = ErrorBudget()
         for number in range(seed, seed + 4):
             inputs = tester().inputs((batch, width, 2 * half), dtype, number)
-            arranged = tuple(arrange(v) if isinstance(v, Tensor) else v for v in inputs)
+            arranged = on_tensors(arrange, inputs)
             budget.add(tester.op(*arranged), *exact_and_plain(tester.reference, inputs))
         budget.check()
 
@@ -392,7 +386,7 @@ def test_any_shape_and_layout(shape, dtype, arrange, seed) -> None:
     hidden=st.integers(1, 40),
     room=st.integers(1, 40),
     dtype=st.sampled_from(DTYPES),
-    arrange=st.sampled_from((torch.clone, surrounded_by_nan, transposed)),
+    arrange=st.sampled_from(ARRANGEMENTS),
     seed=st.integers(0, 2**31),
 )
 def test_any_block(batch, width, shared, group, half, hidden, room, dtype, arrange, seed) -> None:
@@ -400,7 +394,7 @@ def test_any_block(batch, width, shared, group, half, hidden, room, dtype, arran
     budget = ErrorBudget()
     for number in range(seed, seed + 4):
         inputs = TestDecodeBlock().inputs(shape, dtype, number)
-        arranged = tuple(arrange(v) if isinstance(v, Tensor) else v for v in inputs)
+        arranged = on_tensors(arrange, inputs)
         expected = exact_and_plain(TestDecodeBlock.reference, inputs)
         budget.add(TestDecodeBlock.op(*arranged), *expected)
     budget.check()

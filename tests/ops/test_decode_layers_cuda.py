@@ -19,6 +19,7 @@ from aigc_assets.ops.decode_layers import (
 from tests.ops.cuda_kernels import FORMATS, Guarded, build_emulator, compile_kernels, pointer
 from tests.ops.numerics import ErrorBudget, exact_and_plain
 from tests.ops.test_decode_layers import TestDecodeBlock as BlockTester
+from tests.ops.tester import on_tensors
 
 KINDS = (*FORMATS, torch.int8)
 """Storage types of weights, in the order in which the C function counts them."""
@@ -200,7 +201,7 @@ def test_graph_capture(dtype: torch.dtype) -> None:
         pytest.skip("there is no CUDA device")
     block = torch.ops.aigc_assets.decode_block.default
     inputs = BlockTester().inputs((8, 160, 5, 5, 32, 512, 600), dtype, 0)
-    arguments = [v.cuda() if isinstance(v, Tensor) else v for v in inputs]
+    arguments = on_tensors(Tensor.cuda, inputs)
     x, k_cache, v_cache, positions = arguments[:4]
     for cache in (k_cache, v_cache):
         cache.nan_to_num_(0.5)

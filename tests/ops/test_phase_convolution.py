@@ -25,7 +25,13 @@ from aigc_assets.ops.phase_convolution_phases import (
     unpack,
 )
 from tests.ops.numerics import ErrorBudget, exact_and_plain
-from tests.ops.tester import DTYPES, OpTester, assert_same_bytes, surrounded_by_nan, transposed
+from tests.ops.tester import (
+    ARRANGEMENTS,
+    DTYPES,
+    OpTester,
+    assert_same_bytes,
+    on_tensors,
+)
 
 Inputs = tuple[Any, ...]
 
@@ -252,7 +258,7 @@ def test_packed_layout(dtype: torch.dtype) -> None:
     dtype=st.sampled_from(DTYPES),
     present=st.tuples(*(st.booleans(),) * 5),
     float_parameters=st.booleans(),
-    arrange=st.sampled_from((torch.clone, surrounded_by_nan, transposed, channels_last)),
+    arrange=st.sampled_from((*ARRANGEMENTS, channels_last)),
     seed=st.integers(0, 2**31),
 )  # fmt: skip
 def test_any_shape_and_layout(
@@ -266,8 +272,8 @@ def test_any_shape_and_layout(
                 inputs[i] = None
             elif float_parameters and i < 6 and dtype != torch.float64 and inputs[i] is not None:
                 inputs[i] = inputs[i].float()
-        narrow = [v.to(dtype) if isinstance(v, Tensor) else v for v in inputs]
-        arranged = (arrange(v) if isinstance(v, Tensor) else v for v in inputs)
+        narrow = on_tensors(lambda v: v.to(dtype), inputs)
+        arranged = on_tensors(arrange, inputs)
         budget.add(call(source)(*arranged), *exact_and_plain(by_torch(source), narrow))
     budget.check()
 

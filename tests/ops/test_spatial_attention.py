@@ -17,7 +17,7 @@ from aigc_assets.ops.spatial_attention import (
     window_attention_reference,
 )
 from tests.ops.numerics import ErrorBudget, exact_and_plain
-from tests.ops.tester import DTYPES, OpTester, surrounded_by_nan, transposed
+from tests.ops.tester import ARRANGEMENTS, DTYPES, OpTester
 
 # Shapes are (B, H, W, heads, D, window or reach, shift or circular, whether there is a table).
 Shape = tuple[int, ...]
@@ -213,9 +213,6 @@ def test_table_is_relative() -> None:
     torch.testing.assert_close(found[..., 0, :], qkv[:, :, :, 2, 0].roll((-1, 2), (1, 2)))
 
 
-ARRANGE = (torch.clone, surrounded_by_nan, transposed)
-
-
 @pytest.mark.native
 @settings(max_examples=40, deadline=None)
 @given(
@@ -226,7 +223,7 @@ ARRANGE = (torch.clone, surrounded_by_nan, transposed)
     data=st.data(),
     dtype=st.sampled_from(DTYPES),
     table_kind=st.sampled_from((None, "same", torch.float32)),
-    arrange=st.sampled_from(ARRANGE),
+    arrange=st.sampled_from(ARRANGEMENTS),
     seed=st.integers(0, 2**31),
 )
 def test_any_window(windows, window, heads, depth, data, dtype, table_kind, arrange, seed) -> None:
@@ -254,7 +251,7 @@ def test_any_window(windows, window, heads, depth, data, dtype, table_kind, arra
     depth=st.integers(1, 70),
     dtype=st.sampled_from(DTYPES),
     table_kind=st.sampled_from((None, "same", torch.float32)),
-    arrange=st.sampled_from(ARRANGE),
+    arrange=st.sampled_from(ARRANGEMENTS),
     seed=st.integers(0, 2**31),
 )
 def test_any_neighborhood(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, ClassVar
 
 import pytest
@@ -31,8 +31,13 @@ def transposed(tensor: Tensor) -> Tensor:
     return tensor.permute(dims).contiguous().permute(dims)
 
 
-def _if_tensor(function: Callable[[Tensor], Tensor], value: Any) -> Any:
-    return function(value) if isinstance(value, Tensor) else value
+ARRANGEMENTS = (torch.clone, surrounded_by_nan, transposed)
+"""The same values, differently in memory."""
+
+
+def on_tensors(function: Callable[[Tensor], Tensor], values: Iterable[Any]) -> tuple[Any, ...]:
+    """The values, with ``function`` applied to those that are tensors."""
+    return tuple(function(value) if isinstance(value, Tensor) else value for value in values)
 
 
 def _wanting_gradients(inputs: tuple[Any, ...]) -> list[Tensor]:
@@ -92,8 +97,8 @@ class OpTester:
             inputs = self.inputs(shape, dtype, seed)
             found = type(self).op(*inputs)
             budget.add(found, *self.expected(shape, dtype, seed))
-            for rearrange in (surrounded_by_nan, transposed):
-                again = type(self).op(*(_if_tensor(rearrange, value) for value in inputs))
+            for rearrange in ARRANGEMENTS[1:]:
+                again = type(self).op(*on_tensors(rearrange, inputs))
                 assert_same_bytes(found, again)
         budget.check()
 
@@ -156,13 +161,11 @@ class OpTester:
         assert ops.report()[type(self).raw._opname]["cuda"]["backend"] == "cuda"
         budget = ErrorBudget()
         for seed, shape in enumerate((*self.shapes, *self.edge_shapes, self.large_shape)):
-            inputs = [_if_tensor(Tensor.cuda, value) for value in self.inputs(shape, dtype, seed)]
+            inputs = on_tensors(Tensor.cuda, self.inputs(shape, dtype, seed))
             found = type(self).op(*inputs)
             budget.add(found, *self.expected(shape, dtype, seed))
             assert_same_bytes(found, type(self).op(*inputs))
-            assert_same_bytes(
-                found, type(self).op(*(_if_tensor(surrounded_by_nan, v) for v in inputs))
-            )
+            assert_same_bytes(found, type(self).op(*on_tensors(surrounded_by_nan, inputs)))
         budget.check()
 
 
