@@ -17,6 +17,16 @@ using torch::stable::Tensor;
 
 constexpr int64_t kGrain = 32768;  // results below which a second thread costs more than it gives
 
+// Whether the result is written past the caches: then no line of it is read before, and none is
+// evicted. Smaller ones are better kept for whoever reads them next. Every row of so many numbers
+// has to begin with a line.
+bool goes_past_caches(const Tensor& y, int64_t row) {
+  constexpr int64_t kLine = 64, kLarge = int64_t{1} << 24;
+  const int64_t size = static_cast<int64_t>(y.element_size());
+  return y.numel() * size >= kLarge && row * size % kLine == 0 &&
+         reinterpret_cast<std::uintptr_t>(y.const_data_ptr()) % kLine == 0;
+}
+
 // A new tensor in the order of NHWC where wanted.
 Tensor make_result(const Tensor& like, int64_t batch, int64_t channels, int64_t height,
                    int64_t width, bool channels_last) {
@@ -55,9 +65,9 @@ Tensor fir_resample_cpu(const Tensor& x_,                     // [B, C, H, W]
                   noise_->size(3) == out_width && noise_->scalar_type() == x_.scalar_type()),
       "fir_resample: expected noise of shape [B or 1, 1, H', W'] and the dtype of x");
   const bool channels_last = is_channels_last(x_);
-  const Tensor x = channels_last ? x_ : torch::stable::contiguous(x_);
-  const std::optional<Tensor> noise =
-      noise_ ? std::optional<Tensor>(torch::stable::contiguous(*noise_)) : std::nullopt;
+  const Tensor x = channels_last || x_.is_contiguous() ? x_ : torch::stable::contiguous(x_);
+  std::optional<Tensor> noise = noise_;
+  if (noise && !noise->is_contiguous()) noise = torch::stable::contiguous(*noise);
   const Format format = floating_format_of(x, "fir_resample");
   Tensor y = make_result(x, batch, channels, out_height, out_width, channels_last);
 
@@ -74,13 +84,20 @@ Tensor fir_resample_cpu(const Tensor& x_,                     // [B, C, H, W]
   task.activation = static_cast<int>(activation);
   task.slope = slope;
   task.gain = gain;
+  task.past_caches = up && goes_past_caches(y, channels_last ? channels : out_width);
   task.bound = clamp.value_or(std::numeric_limits<double>::infinity());
 
-  const std::vector<double> wide =
-      bias ? numbers(*bias) : std::vector<double>(static_cast<std::size_t>(channels));
-  const std::vector<float> narrow_bias(wide.begin(), wide.end());
-  task.bias = format == Format::kFloat64 ? static_cast<const void*>(wide.data())
-                                         : static_cast<const void*>(narrow_bias.data());
+  const Format computed = format == Format::kFloat64 ? Format::kFloat64 : Format::kFloat32;
+  std::vector<double> wide;
+  std::vector<float> narrow_bias;
+  if (bias && bias->is_contiguous() && floating_format_of(*bias, "fir_resample") == computed) {
+    task.bias = bias->const_data_ptr();
+  } else {
+    wide = bias ? numbers(*bias) : std::vector<double>(static_cast<std::size_t>(channels));
+    narrow_bias.assign(wide.begin(), wide.end());
+    task.bias = computed == Format::kFloat64 ? static_cast<const void*>(wide.data())
+                                             : static_cast<const void*>(narrow_bias.data());
+  }
 
   const int64_t rows = up ? height : out_height;  // of the smaller image
   const int64_t bands = (rows + kBand - 1) / kBand;

@@ -28,6 +28,7 @@ struct Task {
   int half;        // n of fir.h
   int activation;  // of activation.h
   double slope, gain, bound;
+  bool past_caches;  // whether whole lines of y, which then begin its rows, go to memory directly
 };
 
 struct Kernels {
