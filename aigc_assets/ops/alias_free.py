@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from aigc_assets.ops.declare import define, is_plain_torch
+from aigc_assets.ops.declare import call_unrecorded, define, is_plain_torch, records_gradients
 
 TAPS = 12
 """Length of the half-band filter, both ways."""
@@ -58,7 +58,9 @@ def aa_snake1d(x: Tensor, alpha: Tensor, beta: Tensor) -> Tensor:
         raise TypeError(f"beta: expected the dtype of alpha, {alpha.dtype}, got {beta.dtype}")
     if is_plain_torch():
         return aa_snake1d_reference(x, alpha, beta)
-    return _aa_snake1d(x, alpha, beta)
+    if records_gradients(x, alpha, beta):
+        return _aa_snake1d(x, alpha, beta)
+    return call_unrecorded(_aa_snake1d, x, alpha, beta)
 
 
 @functools.cache
