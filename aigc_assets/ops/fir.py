@@ -10,7 +10,14 @@ from torch import Tensor
 
 from aigc_assets.ops.activation import activate, activation_index
 from aigc_assets.ops.arguments import check_alike, check_floating, check_shape
-from aigc_assets.ops.declare import define, is_plain_torch, is_transformed, vjp
+from aigc_assets.ops.declare import (
+    call_unrecorded,
+    define,
+    is_plain_torch,
+    is_transformed,
+    records_gradients,
+    vjp,
+)
 
 MAX_TAPS = 8
 
@@ -37,7 +44,8 @@ def fir_up2_bias_act(
             or ``channels_last``, anything else is copied first.
         fir: The filter of one axis, [taps] with 1 to 8 taps, dtype of x or float32.
         bias: Per channel, [C], dtype of x or float32.
-        noise: Added to all channels alike, [B or 1, 1, 2H, 2W], dtype of x.
+        noise: Added to all channels alike, [B or 1, 1, 2H, 2W], dtype of x; or float32, at the cost
+            of copies of x and of the result in float32.
         activation: ``none``, ``relu``, ``leaky_relu``, ``silu`` or ``tanh``.
         slope: Of the leaky ReLU below zero.
         gain: Factor after the activation.
@@ -78,7 +86,7 @@ def fir_down2_bias_act(
         x: Images, [B, C, H, W] with H, W >= 2; otherwise as for `fir_up2_bias_act`.
         fir: As for `fir_up2_bias_act`.
         bias: As for `fir_up2_bias_act`.
-        noise: Added to all channels alike, [B or 1, 1, H//2, W//2], dtype of x.
+        noise: Added to all channels alike, [B or 1, 1, H//2, W//2], dtype as there.
         activation: As for `fir_up2_bias_act`.
         slope: As for `fir_up2_bias_act`.
         gain: As for `fir_up2_bias_act`.
@@ -110,30 +118,41 @@ def _checked(
 ) -> Tensor:
     check_shape("x", x, ("B", "C", "H", "W"))
     check_floating("x", x)
-    height, width = x.shape[2:]
-    if min(height, width) < (1 if up else 2):
-        least = "one pixel" if up else "two pixels in each direction"
-        raise ValueError(f"x: expected at least {least}, got shape {tuple(x.shape)}")
+    batch, channels, height, width = x.shape
+    if height < (least := 1 if up else 2) or width < least:
+        wanted = "one pixel" if up else "two pixels in each direction"
+        raise ValueError(f"x: expected at least {wanted}, got shape {tuple(x.shape)}")
     check_shape("fir", fir, ("taps",))
     if not 1 <= fir.shape[0] <= MAX_TAPS:
         raise ValueError(f"fir: expected 1 to {MAX_TAPS} taps, got {fir.shape[0]}")
     check_alike("fir", fir, x, torch.float32)
     if bias is not None:
-        check_shape("bias", bias, (x.shape[1],))
+        check_shape("bias", bias, (channels,))
         check_alike("bias", bias, x, torch.float32)
     if noise is not None:
         size = (2 * height, 2 * width) if up else (height // 2, width // 2)
         check_shape("noise", noise, ("B or 1", 1, *size))
-        if noise.shape[0] not in (1, x.shape[0]):
+        if noise.shape[0] not in (1, batch):
             raise ValueError(
-                f"noise: expected a batch of {x.shape[0]} or 1, got shape {tuple(noise.shape)}"
+                f"noise: expected a batch of {batch} or 1, got shape {tuple(noise.shape)}"
             )
-        check_alike("noise", noise, x)
+        check_alike("noise", noise, x, torch.float32)
     if clamp is not None and not clamp >= 0:
         raise ValueError(f"clamp: expected a bound >= 0 or None, got {clamp}")
     index = activation_index(activation)
-    run = fir_resample_reference if is_plain_torch() else _fir_resample
-    return run(x, fir, bias, noise, up, index, slope, gain, clamp)
+    if noise is not None and noise.dtype != x.dtype:
+        # Kernels know noise of the dtype of x alone; it is added before anything is rounded.
+        wide = [t if t is None else t.to(_compute_dtype(x)) for t in (x, fir, bias, noise)]
+        return _run(*wide, up, index, slope, gain, clamp).to(x.dtype)
+    return _run(x, fir, bias, noise, up, index, slope, gain, clamp)
+
+
+def _run(*arguments: Any) -> Tensor:
+    if is_plain_torch():
+        return fir_resample_reference(*arguments)
+    if records_gradients(*arguments[:4]):
+        return _fir_resample(*arguments)
+    return call_unrecorded(_fir_resample, *arguments)
 
 
 def fir_resample_reference(

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from aigc_assets.ops import fir_down2_bias_act, fir_up2_bias_act
 from aigc_assets.ops.activation import ACTIVATIONS, activate
+from aigc_assets.ops.declare import plain_torch
 from aigc_assets.ops.fir import fir_resample_reference
 from tests.ops.numerics import ErrorBudget, exact_and_plain
 from tests.ops.tester import ARRANGEMENTS, DTYPES, OpTester, assert_same_bytes, surrounded_by_nan
@@ -97,6 +98,8 @@ class TestUp(FirTester):
         (2, 3, 1, 2),
         (1, 2, 3, 1),
         *((1, 2, 2, n) for n in (7, 8, 9, 15, 16, 17, 31, 32, 33, 130)),
+        *((1, 1, n, 16) for n in (15, 16, 17, 33, 65)),  # around the rows done at once
+        *((1, 1, 3, n) for n in (255, 256, 257, 273, 530)),  # and the columns
     )
     large_shape = (2, 12, 70, 40)
     gradient_shapes = ((1, 1, 1, 1), (2, 2, 3, 2))
@@ -182,6 +185,28 @@ def test_gradients_through_the_op(up: bool, taps: int) -> None:
             assert torch.autograd.gradgradcheck(raw, arguments)
 
 
+@pytest.mark.parametrize("function", (fir_up2_bias_act, fir_down2_bias_act))
+def test_autocast(function: Callable[..., Tensor]) -> None:
+    """It changes nothing: an image that a product made narrow meets filter, bias, noise as are."""
+    x, fir, bias, noise = draw((2, 3, 6, 8), torch.float32, function is fir_up2_bias_act)
+    expected = function(x, fir, bias, noise=noise)
+    narrow = x.bfloat16()
+    mixed = function(narrow.float(), fir, bias, noise=noise).bfloat16()
+    with torch.autocast("cpu", torch.bfloat16):
+        assert_same_bytes(function(x, fir, bias, noise=noise), expected)
+        found = function(narrow, fir, bias, noise=noise)
+        assert_same_bytes(found, mixed)
+        with plain_torch():
+            plain = function(narrow, fir, bias, noise=noise)
+    assert plain.dtype == torch.bfloat16
+    torch.testing.assert_close(found, plain)
+    grad = torch.ones_like(found)
+    wanted = tuple(value.requires_grad_() for value in (narrow, bias, noise))
+    found = torch.autograd.grad(function(narrow, fir, bias, noise=noise), wanted, grad)
+    for value, gradient in zip(wanted, found, strict=True):
+        assert gradient.dtype == value.dtype and gradient.shape == value.shape
+
+
 def test_keeps_brightness_and_place() -> None:
     """A filter that sums to 1 keeps a constant image; a symmetric one moves nothing."""
     fir = torch.tensor([1.0, 3.0, 3.0, 1.0]) / 8
@@ -247,7 +272,7 @@ def test_channels_last(capability: str, poisoned_memory: None, up: bool) -> None
     """In the memory format of x, the same numbers, whatever the number of channels."""
     for dtype in (torch.float32, torch.bfloat16):
         budget = ErrorBudget()
-        for channels in (2, 3, 8, 15, 16, 17, 33, 64):
+        for channels in (2, 3, 8, 15, 16, 17, 31, 32, 33, 64, 255, 257, 300):
             x, fir, bias, noise = draw((2, channels, 5, 6), dtype, up, 4, channels)
             arguments = (fir, bias, noise, up, *FirTester.finish)
             found = raw(channels_last(x), *arguments)
@@ -273,6 +298,19 @@ def test_same_bytes_for_any_threads(capability: str, layout: Callable[[Tensor], 
                 assert_same_bytes(results[0], result)
     finally:
         torch.set_num_threads(before)
+
+
+@pytest.mark.native
+@pytest.mark.parametrize("layout", (torch.clone, channels_last))
+def test_results_past_the_caches(capability: str, layout: Callable[[Tensor], Tensor]) -> None:
+    """The same bytes as of the same images one by one, which are small enough for the caches."""
+    for dtype in (torch.float32, torch.bfloat16):
+        x, fir, bias, noise = draw((5, 64, 130, 64), dtype, True)
+        found = raw(layout(x), fir, bias, noise, True, *FirTester.finish)
+        for image in range(x.shape[0]):
+            one = slice(image, image + 1)
+            alone = raw(layout(x[one]), fir, bias, noise[one], True, *FirTester.finish)
+            assert_same_bytes(found[one], alone)
 
 
 @pytest.mark.slow
