@@ -2,63 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
-
 import pytest
 import torch
 from torch import Tensor
 from torch.autograd import forward_ad
 
 from aigc_assets import ops
-from aigc_assets.ops.phase_convolution_phases import CONV3X3
+from tests.ops.calls import Call, calls, draw
+
+CALLS = calls(torch.float64)
 
 
-def _draw(*shape: int) -> Tensor:
-    numbers = torch.Generator().manual_seed(sum(shape))
-    return torch.randn(shape, generator=numbers, dtype=torch.float64)
+@pytest.fixture(params=CALLS)
+def case(request: pytest.FixtureRequest) -> Call:
+    return CALLS[request.param]
 
 
-def _partial(function: Callable[..., Tensor], *rest: Any, **more: Any) -> Callable[..., Tensor]:
-    return lambda x: function(x, *rest, **more)
-
-
-_image, _heads = (2, 3, 4, 4), (2, 2, 7, 4)
-_table = _draw(2, 3, 3)
-_cache, _counts = _draw(*_heads), torch.tensor([3, 7])
-_module = ops.PhaseConvolution(CONV3X3, _draw(5, 3, 3, 3))
-
-CASES: dict[str, tuple[Callable[[Tensor], Tensor], tuple[int, ...]]] = {
-    "aa_snake1d": (_partial(ops.aa_snake1d, _draw(3), 1 + _draw(3).square()), (2, 3, 9)),
-    "fir_up2": (_partial(ops.fir_up2_bias_act, _draw(4)), _image),
-    "fir_down2": (_partial(ops.fir_down2_bias_act, _draw(4)), _image),
-    "up2_conv3x3": (_partial(ops.up2_conv3x3_act, _draw(5, 3, 3, 3)), _image),
-    "conv_transpose4x4s2": (_partial(ops.conv_transpose4x4s2_act, _draw(3, 5, 4, 4)), _image),
-    "conv3x3": (_partial(ops.conv3x3_act, _draw(5, 3, 3, 3)), _image),
-    "conv_transpose1d4s2": (_partial(ops.conv_transpose1d4s2_act, _draw(3, 5, 4)), (2, 3, 6)),
-    "conv1d3": (_partial(ops.conv1d3_act, _draw(5, 3, 3), dilation=2), (2, 3, 6)),
-    "PhaseConvolution": (_module, _image),
-    "window": (_partial(ops.window_attention, _table, window=2, shift=1), (1, 4, 4, 3, 2, 4)),
-    "neighborhood": (_partial(ops.neighborhood_attention, _table, reach=1), (1, 4, 4, 3, 2, 4)),
-    "sliding": (_partial(ops.sliding_attention, _cache, _cache, window=3), _heads),
-    "cross": (_partial(ops.cross_attention_small, _cache, _cache), (2, 2, 5, 4)),
-    "decode": (_partial(ops.decode_attention, _cache, _cache, _counts), (2, 4, 4)),
-    "rms_norm_linear": (_partial(ops.rms_norm_linear, _draw(6), _draw(8, 6)), (2, 6)),
-    "rms_norm_gated": (_partial(ops.rms_norm_gated, _draw(6), _draw(8, 6)), (2, 6)),
-    "linear_residual": (_partial(ops.linear_residual, _draw(8, 6), _draw(2, 8)), (2, 6)),
-}
-
-
-@pytest.fixture(params=CASES)
-def case(request: pytest.FixtureRequest) -> tuple[Callable[[Tensor], Tensor], Tensor]:
-    function, shape = CASES[request.param]
-    return function, _draw(*shape)
-
-
-def test_forward_mode(case: tuple[Callable[[Tensor], Tensor], Tensor]) -> None:
+def test_forward_mode(case: Call) -> None:
     """Both ways in; a kernel that knows nothing of tangents would drop them."""
     function, x = case
-    direction = _draw(*x.shape[::-1]).reshape(x.shape)
+    direction = draw(*x.shape[::-1]).reshape(x.shape)
     step = 1e-6
     expected = (function(x + step * direction) - function(x - step * direction)) / (2 * step)
     found = torch.func.jvp(function, (x,), (direction,))[1]
@@ -68,7 +31,7 @@ def test_forward_mode(case: tuple[Callable[[Tensor], Tensor], Tensor]) -> None:
     torch.testing.assert_close(tangent, found)
 
 
-def test_vmap(case: tuple[Callable[[Tensor], Tensor], Tensor]) -> None:
+def test_vmap(case: Call) -> None:
     function, x = case
     several = torch.stack((x, -x, 2 * x))
     torch.testing.assert_close(
@@ -76,7 +39,7 @@ def test_vmap(case: tuple[Callable[[Tensor], Tensor], Tensor]) -> None:
     )
 
 
-def test_func_grad(case: tuple[Callable[[Tensor], Tensor], Tensor]) -> None:
+def test_func_grad(case: Call) -> None:
     function, x = case
 
     def loss(x: Tensor) -> Tensor:
