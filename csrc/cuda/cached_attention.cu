@@ -202,6 +202,7 @@ Tensor decode_attention_cuda(const Tensor& q_,        // [B, Hq, D]
                              const std::optional<Tensor>& slopes_  // [Hq]
 ) {
   constexpr const char* op = "decode_attention";
+  check_devices(op, q_, k_cache_, v_cache_, lengths_, slopes_);
   check_arguments(q_, k_cache_, v_cache_, lengths_, slopes_, op);
   const torch::stable::accelerator::DeviceGuard guard(q_.get_device_index());
   const Tensor q = torch::stable::contiguous(q_), lengths = torch::stable::contiguous(lengths_);
@@ -232,6 +233,7 @@ Tensor decode_attention_append_cuda(const Tensor& q_,          // [B, Hq, D]
                                     const std::optional<Tensor>& slopes_  // [Hq]
 ) {
   constexpr const char* op = "decode_attention_append";
+  check_devices(op, q_, k_, v_, k_cache_, v_cache_, positions_, rope_, q_scale_, k_scale_, slopes_);
   check_arguments(q_, k_cache_, v_cache_, positions_, slopes_, op);
   const int64_t dim = q_.size(2);
   for (const Tensor& fresh : {k_, v_}) {

@@ -149,6 +149,7 @@ void run_residual(const Tensor& x, const Weight& weight, const Tensor& residual,
 
 Tensor normed(const Tensor& x_, const Tensor& scale_, const Tensor& weight_,
               const OptionalTensor& weight_scale_, double eps, bool gated, const char* op) {
+  check_devices(op, x_, scale_, weight_, weight_scale_);
   const torch::stable::accelerator::DeviceGuard guard(x_.get_device_index());
   const Weight weight(weight_, weight_scale_, op);
   check_rows(x_, weight, op);
@@ -184,6 +185,7 @@ Tensor linear_residual_cuda(const Tensor& x_,                     // [B, K]
                             const Tensor& residual_               // [B, N]
 ) {
   constexpr const char* op = "linear_residual";
+  check_devices(op, x_, weight_, weight_scale_, residual_);
   const torch::stable::accelerator::DeviceGuard guard(x_.get_device_index());
   const Weight weight(weight_, weight_scale_, op);
   check_rows(x_, weight, op);
@@ -216,6 +218,9 @@ Tensor decode_block_cuda(const Tensor& x_,                    // [B, D]
                          const OptionalTensor& down_scale_,   //
                          double eps, int64_t window) {
   constexpr const char* op = "decode_block";
+  check_devices(op, x_, k_cache_, v_cache_, positions_, rope_, norm_attention_, qkv_, qkv_scale_,
+                q_scale_, k_scale_, out_, out_scale_, norm_gated_, gated_, gated_scale_, down_,
+                down_scale_);
   const torch::stable::accelerator::DeviceGuard guard(x_.get_device_index());
   const Weight qkv(qkv_, qkv_scale_, op), out(out_, out_scale_, op),
       gated(gated_, gated_scale_, op), down(down_, down_scale_, op);
