@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import functools
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -10,6 +11,8 @@ from torch import Tensor
 
 from aigc_assets.ops import declare
 from aigc_assets.ops.arguments import check_alike, check_eps, check_floating, check_shape
+
+_PLAIN = (Tensor, torch.nn.Parameter)
 
 
 def decode_attention(
@@ -47,8 +50,16 @@ def decode_attention(
     References:
         Grouped heads: Ainslie et al., arXiv:2305.13245; slopes: Press et al., arXiv:2108.12409.
     """
-    _check_query(q, k_cache, v_cache, window, slopes)
-    _check_counts("lengths", lengths, q)
+    if (window is None or window >= 1) and kernel_checks(
+        True, q, k_cache, v_cache, lengths, slopes
+    ):
+        try:
+            with torch._C._AutoDispatchBelowAutograd():
+                return _decode_attention(q, k_cache, v_cache, lengths, window or 0, slopes)
+        except RuntimeError:
+            _check_attention(q, k_cache, v_cache, lengths, window, slopes)
+            raise
+    _check_attention(q, k_cache, v_cache, lengths, window, slopes)
     autocast = declare.is_autocast(q)
     if autocast:
         q, k_cache, v_cache = declare.under_autocast(q, k_cache, v_cache)
@@ -82,8 +93,9 @@ def decode_attention_append(
         q: Queries, [B, Hq, D], D even, float16, bfloat16, float32 or float64.
         k: New keys, [B, Hkv, D], dtype of q.
         v: New values, [B, Hkv, D], dtype of q.
-        k_cache: Keys, [B, Hkv, T, D], dtype of q; written at ``positions``.
-        v_cache: Values, [B, Hkv, T, D], dtype of q; written at ``positions``.
+        k_cache: Keys, [B, Hkv, T, D], dtype of q; written at ``positions``, so no two of its
+            elements share a place in memory, as they would in an expanded tensor.
+        v_cache: Values, [B, Hkv, T, D], dtype of q; the same, in memory of its own.
         positions: Where each row continues, [B] int64, 0 <= position < T and < L.
         rope: Cosines and sines, [2, L, D / 2], dtype of q or float32.
         q_scale: Scale of the normalised query, [D], dtype of q or float32. None: not normalised.
@@ -97,7 +109,7 @@ def decode_attention_append(
         the number of threads.
 
     Raises:
-        ValueError: If a shape does not fit, window < 1, or eps < 0.
+        ValueError: If a shape does not fit, window < 1, eps < 0, or a cache cannot be written.
         TypeError: If a dtype is not one of those above, or the devices differ.
         RuntimeError: If a position lies outside the cache or the table. On a GPU this is not
             checked, and such a row is undefined.
@@ -106,6 +118,50 @@ def decode_attention_append(
         Su et al., arXiv:2104.09864 (halves instead of neighbouring pairs); query and key
         normalisation: Henry et al., arXiv:2010.04245.
     """
+    arguments = (
+        *(q, k, v, k_cache, v_cache, positions, rope, q_scale, k_scale),
+        *(eps, window or 0, slopes),
+    )
+    given = (q, k, v, k_cache, v_cache, positions, rope, q_scale, k_scale, slopes)
+    caches = (k_cache, v_cache)
+    if (window is None or window >= 1) and eps >= 0 and kernel_checks(False, *given):
+        try:
+            return run_straight(_decode_attention_append, caches, arguments)
+        except RuntimeError:
+            _check_append(*given, eps, window)
+            raise
+    _check_append(*given, eps, window)
+    return run_in_place(
+        _decode_attention_append, decode_attention_append_reference, caches, *arguments
+    )
+
+
+def _check_attention(
+    q: Tensor,
+    k_cache: Tensor,
+    v_cache: Tensor,
+    lengths: Tensor,
+    window: int | None,
+    slopes: Tensor | None,
+) -> None:
+    _check_query(q, k_cache, v_cache, window, slopes)
+    _check_counts("lengths", lengths, q)
+
+
+def _check_append(
+    q: Tensor,
+    k: Tensor,
+    v: Tensor,
+    k_cache: Tensor,
+    v_cache: Tensor,
+    positions: Tensor,
+    rope: Tensor,
+    q_scale: Tensor | None,
+    k_scale: Tensor | None,
+    slopes: Tensor | None,
+    eps: float,
+    window: int | None,
+) -> None:
     _check_query(q, k_cache, v_cache, window, slopes)
     for name, value in (("k", k), ("v", v)):
         check_shape(name, value, (q.shape[0], k_cache.shape[1], q.shape[2]))
@@ -117,23 +173,7 @@ def decode_attention_append(
         if scale is not None:
             check_shape(name, scale, (q.shape[2],))
             check_alike(name, scale, q, torch.float32, other_name="q")
-    return run_in_place(
-        _decode_attention_append,
-        decode_attention_append_reference,
-        (k_cache, v_cache),
-        q,
-        k,
-        v,
-        k_cache,
-        v_cache,
-        positions,
-        rope,
-        q_scale,
-        k_scale,
-        eps,
-        window or 0,
-        slopes,
-    )
+    check_written(k_cache, v_cache)
 
 
 def _check_query(
@@ -159,6 +199,41 @@ def check_caches(k_cache: Tensor, v_cache: Tensor, like: Tensor, dim: int, like_
         raise ValueError(f"k_cache: expected T >= 1 and D >= 1, got shape {tuple(k_cache.shape)}")
     check_alike("k_cache", k_cache, like, other_name=like_name)
     check_alike("v_cache", v_cache, like, other_name=like_name)
+
+
+def check_written(k_cache: Tensor, v_cache: Tensor) -> None:
+    """Caches that are written: every element has a place in memory of its own."""
+    if torch.compiler.is_compiling() or k_cache.is_meta:
+        return  # the kernels look for themselves
+    for name, cache in (("k_cache", k_cache), ("v_cache", v_cache)):
+        if _overlaps(cache.shape, cache.stride()):
+            raise ValueError(
+                f"{name}: expected no two elements in one place, got strides {cache.stride()}"
+            )
+    size, strides = k_cache.element_size(), k_cache.stride()
+    starts = k_cache.data_ptr(), v_cache.data_ptr()
+    extents = [
+        size * (1 + sum((n - 1) * step for n, step in zip(c.shape, c.stride(), strict=True)))
+        for c in (k_cache, v_cache)
+    ]
+    if k_cache.numel() == 0 or starts[0] + extents[0] <= starts[1]:
+        return
+    if starts[1] + extents[1] <= starts[0]:
+        return
+    # Side by side in one tensor, as in [B, H, T, 2, D]: one more dimension, of size 2.
+    apart, rest = divmod(abs(starts[1] - starts[0]), size)
+    if rest or strides != v_cache.stride() or _overlaps((*k_cache.shape, 2), (*strides, apart)):
+        raise ValueError("v_cache: expected memory of its own, got some of k_cache")
+
+
+def _overlaps(shape: Sequence[int], strides: Sequence[int]) -> bool:
+    """Whether two elements may share a place: no for all layouts whose dimensions nest."""
+    reach = 0
+    for stride, size in sorted(zip(strides, shape, strict=True)):
+        if size > 1 and stride <= reach:
+            return 0 not in shape
+        reach += (size - 1) * stride
+    return False
 
 
 def check_window(window: int | None) -> None:
@@ -188,6 +263,52 @@ def check_counts(name: str, counts: Tensor, like: Tensor) -> None:
         raise TypeError(f"{name}: expected device {like.device}, got {counts.device}")
 
 
+@functools.cache
+def _has_kernel() -> bool:
+    return bool(
+        torch._C._dispatch_has_kernel_for_dispatch_key("aigc_assets::decode_attention", "CPU")
+    )
+
+
+def kernel_checks(differentiable: bool, *values: Tensor | None) -> bool:
+    """Whether a call with these tensors is one of the kernels of the CPU and nothing around it.
+
+    These look at all of their arguments themselves, so that calls of microseconds need not do it
+    twice: what they refuse is checked afterwards, for an error that names the argument.
+    """
+    if (
+        torch.compiler.is_compiling()
+        or declare.is_plain_torch()
+        or torch.is_autocast_enabled("cpu")
+        or not _has_kernel()
+    ):
+        return False
+    recording = differentiable and torch.is_grad_enabled()
+    for value in values:
+        if value is None:
+            continue
+        if type(value) not in _PLAIN or not value.is_cpu or (recording and value.requires_grad):
+            return False
+    return True
+
+
+def run_straight(
+    op: Callable[..., Tensor], caches: tuple[Tensor, Tensor], arguments: tuple[Any, ...]
+) -> Tensor:
+    """An op that writes to the caches, after `kernel_checks`."""
+    with torch._C._AutoDispatchBelowAutograd():
+        found = op(*arguments)
+    _count_write(caches)
+    return found
+
+
+def _count_write(caches: tuple[Tensor, Tensor]) -> None:
+    """Autograd learns that the caches are not what they were."""
+    counted = [cache for cache in caches if not cache.is_inference()]
+    if counted:
+        torch.autograd.graph.increment_version(counted)
+
+
 def run(
     op: Callable[..., Tensor], reference: Callable[..., Tensor], autocast: bool, *arguments: Any
 ) -> Tensor:
@@ -205,14 +326,12 @@ def run_in_place(
     caches: tuple[Tensor, Tensor],
     *arguments: Any,
 ) -> Tensor:
-    """The same without gradients; autograd learns that the caches are not what they were."""
+    """The same without gradients, for an op that writes to the caches."""
     if torch.is_grad_enabled():
         with torch.no_grad():
             return run_in_place(op, reference, caches, *arguments)
     if not torch.compiler.is_compiling():
-        counted = [cache for cache in caches if not cache.is_inference()]
-        if counted:
-            torch.autograd.graph.increment_version(counted)
+        _count_write(caches)
     return run(op, reference, declare.is_autocast(arguments[0]), *arguments)
 
 

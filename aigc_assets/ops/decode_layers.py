@@ -22,15 +22,22 @@ from aigc_assets.ops.cached_attention import (
     check_counts,
     check_rotary,
     check_window,
+    check_written,
     compute_dtype,
     decode_attention_append_reference,
+    kernel_checks,
     run,
     run_in_place,
+    run_straight,
 )
 
 _MATRICES = ("qkv", "out", "gated", "down")
 _SCALES = tuple(f"{name}_scale" for name in _MATRICES)
 _VECTORS = ("norm_attention", "norm_gated", "q_scale", "k_scale")
+_ORDER = (
+    *("norm_attention", "qkv", "qkv_scale", "q_scale", "k_scale", "out", "out_scale"),
+    *("norm_gated", "gated", "gated_scale", "down", "down_scale", "eps"),
+)  # of the op's arguments
 _WIDE = (torch.float32,)
 _STORED = (torch.float16, torch.bfloat16, torch.int8)  # besides the dtype of x
 
@@ -62,11 +69,14 @@ def rms_norm_linear(
             negative.
         TypeError: If a dtype is not one of those above, or the devices differ.
     """
-    check_floating("x", x)
-    check_shape("x", x, ("B", "D"))
-    _check_vector("scale", scale, x.shape[1], x)
-    check_eps(eps)
-    _check_weight("weight", weight, "weight_scale", weight_scale, x, ("N", x.shape[1]))
+    if eps >= 0 and kernel_checks(True, x, scale, weight, weight_scale):
+        try:
+            with torch._C._AutoDispatchBelowAutograd():
+                return _rms_norm_linear(x, scale, weight, weight_scale, eps)
+        except RuntimeError:
+            _check_normed(x, scale, weight, weight_scale, eps, "N")
+            raise
+    _check_normed(x, scale, weight, weight_scale, eps, "N")
     autocast = declare.is_autocast(x)
     if autocast:
         x, scale, weight = declare.under_autocast(x, scale, weight)
@@ -92,11 +102,14 @@ def linear_residual(
         ValueError: If a shape does not fit, or an int8 weight comes without its scale.
         TypeError: If a dtype is not one of those above, or the devices differ.
     """
-    check_floating("x", x)
-    check_shape("x", x, ("B", "K"))
-    _check_weight("weight", weight, "weight_scale", weight_scale, x, ("N", x.shape[1]))
-    check_shape("residual", residual, (x.shape[0], weight.shape[0]))
-    check_alike("residual", residual, x)
+    if kernel_checks(True, x, weight, weight_scale, residual):
+        try:
+            with torch._C._AutoDispatchBelowAutograd():
+                return _linear_residual(x, weight, weight_scale, residual)
+        except RuntimeError:
+            _check_residual(x, weight, weight_scale, residual)
+            raise
+    _check_residual(x, weight, weight_scale, residual)
     autocast = declare.is_autocast(x)
     if autocast:
         x, weight, residual = declare.under_autocast(x, weight, residual)
@@ -132,13 +145,14 @@ def rms_norm_gated(
     References:
         Shazeer, "GLU Variants Improve Transformer", arXiv:2002.05202, section 2.
     """
-    check_floating("x", x)
-    check_shape("x", x, ("B", "D"))
-    _check_vector("scale", scale, x.shape[1], x)
-    check_eps(eps)
-    _check_weight("weight", weight, "weight_scale", weight_scale, x, ("2H", x.shape[1]))
-    if weight.shape[0] % 2:
-        raise ValueError(f"weight: expected an even number of rows, got {tuple(weight.shape)}")
+    if eps >= 0 and kernel_checks(True, x, scale, weight, weight_scale):
+        try:
+            with torch._C._AutoDispatchBelowAutograd():
+                return _rms_norm_gated(x, scale, weight, weight_scale, eps)
+        except RuntimeError:
+            _check_normed(x, scale, weight, weight_scale, eps, "2H")
+            raise
+    _check_normed(x, scale, weight, weight_scale, eps, "2H")
     autocast = declare.is_autocast(x)
     if autocast:
         x, scale, weight = declare.under_autocast(x, scale, weight)
@@ -213,12 +227,13 @@ class DecodeWeights:
     down_scale: Tensor | None = None
     eps: float = 1e-6
     _tensors: tuple[Tensor, ...] = field(init=False, repr=False, compare=False)
-    _checked: list[Any] = field(default_factory=list, init=False, repr=False, compare=False)
+    _arguments: tuple[Any, ...] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         values = (getattr(self, name) for name in (*_MATRICES, *_SCALES, *_VECTORS))
         object.__setattr__(self, "_tensors", tuple(v for v in values if v is not None))
         check_eps(self.eps)
+        object.__setattr__(self, "_arguments", tuple(getattr(self, name) for name in _ORDER))
         like = self.norm_attention
         check_floating("norm_attention", like)
         check_shape("norm_attention", like, ("D",))
@@ -277,8 +292,9 @@ def decode_block(
 
     Args:
         x: [B, D], float16, bfloat16, float32 or float64.
-        k_cache: Keys, [B, Hkv, T, F], dtype of x; written at ``positions``.
-        v_cache: Values, [B, Hkv, T, F], dtype of x; written at ``positions``.
+        k_cache: Keys, [B, Hkv, T, F], dtype of x; written at ``positions``, as for
+            `decode_attention_append`.
+        v_cache: Values, [B, Hkv, T, F], dtype of x; the same, in memory of its own.
         positions: Where each row continues, [B] int64, 0 <= position < T and < L.
         rope: Cosines and sines, [2, L, F / 2], dtype of x or float32.
         weights: Floating matrices have the dtype of x, float16 or bfloat16; vectors that of x or
@@ -290,44 +306,23 @@ def decode_block(
         number of threads nor on the other rows.
 
     Raises:
-        ValueError: If a shape does not fit, or window < 1.
+        ValueError: If a shape does not fit, window < 1, or a cache cannot be written.
         TypeError: If a dtype is not one of those above, or the devices differ.
         RuntimeError: If a position lies outside the cache or the table. On a GPU this is not
             checked, and such a row is undefined.
     """
-    plain = type(x) is Tensor and not torch.compiler.is_compiling()
-    if not plain:
-        _check_block(x, k_cache, v_cache, positions, rope, weights, window)
-    else:  # calls of microseconds: what was right once is not looked at again
-        tensors = (x, k_cache, v_cache, positions, rope, *weights._tensors)
-        found = [window, [(t.dtype, t.shape, t.device) for t in tensors]]
-        if found != weights._checked:
+    caches = (k_cache, v_cache)
+    arguments = (x, k_cache, v_cache, positions, rope, *weights._arguments, window or 0)
+    if (window is None or window >= 1) and kernel_checks(
+        False, x, k_cache, v_cache, positions, rope, *weights._tensors
+    ):
+        try:
+            return run_straight(_decode_block, caches, arguments)
+        except RuntimeError:
             _check_block(x, k_cache, v_cache, positions, rope, weights, window)
-            weights._checked[:] = found
-    return run_in_place(
-        _decode_block,
-        decode_block_reference,
-        (k_cache, v_cache),
-        x,
-        k_cache,
-        v_cache,
-        positions,
-        rope,
-        weights.norm_attention,
-        weights.qkv,
-        weights.qkv_scale,
-        weights.q_scale,
-        weights.k_scale,
-        weights.out,
-        weights.out_scale,
-        weights.norm_gated,
-        weights.gated,
-        weights.gated_scale,
-        weights.down,
-        weights.down_scale,
-        weights.eps,
-        window or 0,
-    )
+            raise
+    _check_block(x, k_cache, v_cache, positions, rope, weights, window)
+    return run_in_place(_decode_block, decode_block_reference, caches, *arguments)
 
 
 def _check_block(
@@ -356,12 +351,35 @@ def _check_block(
             f"weights.out: expected [D, a multiple of {dim * shared}] like k_cache, "
             f"got shape {tuple(weights.out.shape)}"
         )
+    check_written(k_cache, v_cache)
     check_shape("weights.qkv", weights.qkv, (inner + 2 * shared * dim, "D"))
     if weights.q_scale is not None:
         check_shape("weights.q_scale", weights.q_scale, (dim,))
     if weights.k_scale is not None:
         check_shape("weights.k_scale", weights.k_scale, (dim,))
     _check_dtypes(weights, x)
+
+
+def _check_normed(
+    x: Tensor, scale: Tensor, weight: Tensor, weight_scale: Tensor | None, eps: float, rows: str
+) -> None:
+    check_floating("x", x)
+    check_shape("x", x, ("B", "D"))
+    _check_vector("scale", scale, x.shape[1], x)
+    check_eps(eps)
+    _check_weight("weight", weight, "weight_scale", weight_scale, x, (rows, x.shape[1]))
+    if rows == "2H" and weight.shape[0] % 2:
+        raise ValueError(f"weight: expected an even number of rows, got {tuple(weight.shape)}")
+
+
+def _check_residual(
+    x: Tensor, weight: Tensor, weight_scale: Tensor | None, residual: Tensor
+) -> None:
+    check_floating("x", x)
+    check_shape("x", x, ("B", "K"))
+    _check_weight("weight", weight, "weight_scale", weight_scale, x, ("N", x.shape[1]))
+    check_shape("residual", residual, (x.shape[0], weight.shape[0]))
+    check_alike("residual", residual, x)
 
 
 def _check_vector(name: str, value: Tensor, size: int, x: Tensor) -> None:

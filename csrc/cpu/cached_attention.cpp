@@ -5,13 +5,15 @@
 namespace aigc_assets::decode {
 namespace {
 
-std::vector<double> read_slopes(const std::optional<Tensor>& slopes, int64_t heads,
+std::vector<double> read_slopes(const std::optional<Tensor>& slopes, int64_t heads, Format dtype,
                                 const char* op) {
   std::vector<double> found;
   if (!slopes.has_value()) return found;
   STD_TORCH_CHECK(slopes->dim() == 1 && slopes->size(0) == heads, op,
                   ": expected one slope for every head");
   const Format format = format_of(*slopes, op);
+  STD_TORCH_CHECK(format == dtype || format == Format::kFloat32, op,
+                  ": expected slopes in the dtype of q or float32");
   for (int64_t h = 0; h < heads; ++h) {
     found.push_back(read(slopes->const_data_ptr(), format, h * slopes->stride(0)));
   }
@@ -50,7 +52,7 @@ Tensor decode_attention_cpu(const Tensor& q,        // [B, Hq, D]
   const Caches caches(k_cache, v_cache, batch, dim, op);
   caches.check_heads(heads, op);
   const std::vector<int64_t> counts = read_counts(lengths, batch, op);
-  const std::vector<double> slope = read_slopes(slopes, heads, op);
+  const std::vector<double> slope = read_slopes(slopes, heads, caches.format(), op);
   STD_TORCH_CHECK(format_of(q, op) == caches.format(), op, ": expected one dtype");
   Tensor y = torch::stable::new_empty(q, {batch, heads, dim});
   Attention a = attention_of(caches, heads, dim, counts, window, slope, y);
@@ -93,12 +95,13 @@ Tensor decode_attention_append_cpu(const Tensor& q,                       // [B,
   const int64_t batch = q.size(0), heads = q.size(1), dim = q.size(2);
   Caches caches(k_cache, v_cache, batch, dim, op);
   caches.check_heads(heads, op);
-  const Rotation rotation(rope, q_scale, k_scale, dim, compute_format(caches.format()), op);
+  caches.check_written(op);
+  const Rotation rotation(rope, q_scale, k_scale, dim, caches.format(), op);
   const std::vector<int64_t> places =
       read_positions(positions, batch, caches.room(), rotation.length(), op);
   std::vector<int64_t> counts = places;
   for (int64_t& count : counts) ++count;
-  const std::vector<double> slope = read_slopes(slopes, heads, op);
+  const std::vector<double> slope = read_slopes(slopes, heads, caches.format(), op);
   for (const Tensor* const added : {&k, &v}) {
     STD_TORCH_CHECK(added->dim() == 3 && added->size(0) == batch &&
                         added->size(1) == caches.shared() && added->size(2) == dim,

@@ -2,6 +2,8 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
+#include <cstdlib>
 
 #include "decode_run.h"
 
@@ -51,6 +53,32 @@ class Caches {
     read_values_ = with_dense_rows(values);
   }
 
+  // Before they are written: every element has a place in memory of its own, as the public
+  // functions say it.
+  void check_written(const char* op) const {
+    int64_t extents[2], starts[2];
+    for (int i = 0; i < 2; ++i) {
+      const Tensor& cache = i == 0 ? keys_ : values_;
+      std::array<Step, 5> steps = steps_of(cache);
+      STD_TORCH_CHECK(!overlap(steps), op, ": ", i == 0 ? "k_cache" : "v_cache",
+                      ": expected no two elements in one place");
+      extents[i] = size_of(format_);
+      for (const Step& step : steps) extents[i] += (step.size - 1) * step.stride * size_of(format_);
+      starts[i] = reinterpret_cast<std::intptr_t>(cache.const_data_ptr());
+    }
+    if (keys_.numel() == 0 || starts[0] + extents[0] <= starts[1] ||
+        starts[1] + extents[1] <= starts[0]) {
+      return;
+    }
+    // Side by side in one tensor, as in [B, H, T, 2, D]: one more dimension, of size 2.
+    const int64_t bytes = std::abs(starts[1] - starts[0]);
+    std::array<Step, 5> steps = steps_of(keys_);
+    steps[4] = {bytes / size_of(format_), 2};
+    bool apart = bytes % size_of(format_) == 0 && !overlap(steps);
+    for (int i = 0; i < 4; ++i) apart &= keys_.stride(i) == values_.stride(i);
+    STD_TORCH_CHECK(apart, op, ": v_cache: expected memory of its own, got some of k_cache");
+  }
+
   void check_heads(int64_t heads, const char* op) const {
     STD_TORCH_CHECK(heads % shared() == 0, op, ": expected a multiple of ", shared(), " heads");
   }
@@ -95,6 +123,32 @@ class Caches {
   }
 
  private:
+  struct Step {
+    int64_t stride, size;
+  };
+
+  static std::array<Step, 5> steps_of(const Tensor& cache) {
+    std::array<Step, 5> steps{};
+    for (int i = 0; i < 4; ++i) steps[i] = {cache.stride(i), cache.size(i)};
+    steps[4] = {0, 1};
+    return steps;
+  }
+
+  // Whether two elements may share a place: no for all layouts whose dimensions nest.
+  static bool overlap(std::array<Step, 5> steps) {
+    for (const Step& step : steps) {
+      if (step.size == 0) return false;
+    }
+    std::sort(steps.begin(), steps.end(),
+              [](const Step& a, const Step& b) { return a.stride < b.stride; });
+    int64_t reach = 0;
+    for (const Step& step : steps) {
+      if (step.size > 1 && step.stride <= reach) return true;
+      reach += (step.size - 1) * step.stride;
+    }
+    return false;
+  }
+
   Tensor keys_, values_, read_keys_, read_values_;
   Format format_;
 };
@@ -103,14 +157,14 @@ class Caches {
 class Rotation {
  public:
   Rotation(const Tensor& rope, const std::optional<Tensor>& q_scale,
-           const std::optional<Tensor>& k_scale, int64_t dim, Format compute, const char* op)
+           const std::optional<Tensor>& k_scale, int64_t dim, Format dtype, const char* op)
       : rope_(with_dense_rows(rope)), format_(format_of(rope, op)) {
     STD_TORCH_CHECK(dim % 2 == 0 && rope.dim() == 3 && rope.size(0) == 2 && rope.size(2) == dim / 2,
                     op, ": expected rope of shape [2, L, D / 2]");
-    STD_TORCH_CHECK(format_ != Format::kInt8 && size_of(format_) <= size_of(compute), op,
-                    ": expected a narrower rope");
-    if (q_scale.has_value()) q_scale_ = read_vector(*q_scale, dim, compute, op);
-    if (k_scale.has_value()) k_scale_ = read_vector(*k_scale, dim, compute, op);
+    STD_TORCH_CHECK(format_ == dtype || format_ == Format::kFloat32, op,
+                    ": expected rope in the dtype of the op or float32");
+    if (q_scale.has_value()) q_scale_ = read_vector(*q_scale, dim, dtype, op);
+    if (k_scale.has_value()) k_scale_ = read_vector(*k_scale, dim, dtype, op);
   }
 
   int64_t length() const { return rope_.size(1); }

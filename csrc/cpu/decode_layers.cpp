@@ -26,7 +26,7 @@ Tensor run_step(const Step& step) {
   const int64_t batch = step.x.size(0), width = step.x.size(1);
   const Format format = format_of(step.x, op), compute = compute_format(format);
   STD_TORCH_CHECK(format != Format::kInt8, op, ": expected a floating x");
-  const Weight weight = read_weight(step.weight, step.weight_scale, width, compute, op);
+  const Weight weight = read_weight(step.weight, step.weight_scale, width, format, op);
   const int64_t rows = step.weight.size(0);
   const bool gated = step.ending == Ending::kGated;
   STD_TORCH_CHECK(!gated || rows % 2 == 0, op, ": expected an even number of rows");
@@ -46,7 +46,7 @@ Tensor run_step(const Step& step) {
   input.out = parts.take();
   Tensor scale = x, residual = x;
   if (step.scale != nullptr) {
-    scale = read_vector(*step.scale, width, compute, op);
+    scale = read_vector(*step.scale, width, format, op);
     input.scale = scale.const_data_ptr();
     input.scale_format = format_of(scale, op);
   }
@@ -137,21 +137,22 @@ Tensor decode_block_cpu(const Tensor& x,               // [B, D]
                   ": expected out [D, Hq F] with a multiple of ", shared, " heads");
   const Format format = format_of(x, op), compute = compute_format(format);
   STD_TORCH_CHECK(format == caches.format(), op, ": expected one dtype");
-  const Rotation rotation(rope, q_scale, k_scale, dim, compute, op);
+  caches.check_written(op);
+  const Rotation rotation(rope, q_scale, k_scale, dim, format, op);
   const std::vector<int64_t> places =
       read_positions(positions, batch, caches.room(), rotation.length(), op);
   std::vector<int64_t> counts = places;
   for (int64_t& count : counts) ++count;
-  const Weight to_heads = read_weight(qkv, qkv_scale, width, compute, op),
-               from_heads = read_weight(out, out_scale, inner, compute, op),
-               to_hidden = read_weight(gated, gated_scale, width, compute, op),
-               from_hidden = read_weight(down, down_scale, hidden, compute, op);
+  const Weight to_heads = read_weight(qkv, qkv_scale, width, format, op),
+               from_heads = read_weight(out, out_scale, inner, format, op),
+               to_hidden = read_weight(gated, gated_scale, width, format, op),
+               from_hidden = read_weight(down, down_scale, hidden, format, op);
   const int64_t rows = (heads + 2 * shared) * dim;
   STD_TORCH_CHECK(qkv.size(0) == rows && out.size(0) == width && gated.size(0) == 2 * hidden &&
                       down.size(0) == width,
                   op, ": expected weights that fit each other");
-  const Tensor first_scale = read_vector(norm_attention, width, compute, op),
-               second_scale = read_vector(norm_gated, width, compute, op),
+  const Tensor first_scale = read_vector(norm_attention, width, format, op),
+               second_scale = read_vector(norm_gated, width, format, op),
                source = with_dense_rows(x);
   Tensor y = torch::stable::new_empty(x, {batch, width});
   if (batch == 0) return y;

@@ -49,11 +49,13 @@ Tensor with_dense_rows(const Tensor& tensor) {
 }
 
 Weight read_weight(const Tensor& matrix, const std::optional<Tensor>& scale, int64_t width,
-                   Format compute, const char* op) {
+                   Format dtype, const char* op) {
   STD_TORCH_CHECK(matrix.dim() == 2 && matrix.size(1) == width, op, ": expected weights of ", width,
                   " columns");
   const Format format = format_of(matrix, op);
-  STD_TORCH_CHECK(size_of(format) <= size_of(compute), op, ": expected narrower weights");
+  STD_TORCH_CHECK(format == dtype || format == Format::kFloat16 || format == Format::kBfloat16 ||
+                      format == Format::kInt8,
+                  op, ": expected weights in the dtype of x, float16, bfloat16 or int8");
   STD_TORCH_CHECK((format == Format::kInt8) == scale.has_value(), op,
                   ": expected scales for int8 weights, and only for these");
   Weight weight{with_dense_rows(matrix), scale, format};
@@ -66,12 +68,12 @@ Weight read_weight(const Tensor& matrix, const std::optional<Tensor>& scale, int
   return weight;
 }
 
-Tensor read_vector(const Tensor& vector, int64_t width, Format compute, const char* op) {
+Tensor read_vector(const Tensor& vector, int64_t width, Format dtype, const char* op) {
   STD_TORCH_CHECK(vector.dim() == 1 && vector.size(0) == width, op, ": expected a vector of ",
                   width);
   const Format format = format_of(vector, op);
-  STD_TORCH_CHECK(format != Format::kInt8 && size_of(format) <= size_of(compute), op,
-                  ": expected a narrower vector");
+  STD_TORCH_CHECK(format == dtype || format == Format::kFloat32, op,
+                  ": expected a vector in the dtype of x or float32");
   return with_dense_rows(vector);
 }
 

@@ -45,12 +45,12 @@ struct Weight {
   Format format;
 };
 
-// A matrix [*, width] that kernels may read; checks what memory safety needs.
+// A matrix [*, width] that kernels may read, for an op in `dtype`.
 Weight read_weight(const Tensor& matrix, const std::optional<Tensor>& scale, int64_t width,
-                   Format compute, const char* op);
+                   Format dtype, const char* op);
 
 // A vector of `width` numbers, dense.
-Tensor read_vector(const Tensor& vector, int64_t width, Format compute, const char* op);
+Tensor read_vector(const Tensor& vector, int64_t width, Format dtype, const char* op);
 
 void set_weight(Product& product, const Weight& weight);
 

@@ -184,6 +184,42 @@ class TestDecodeAttentionAppend(AttentionShapes, InPlaceOpTester):
         yield but(6, rope[:, :1]), RuntimeError, "positions: expected"
 
 
+def test_caches_may_lie_side_by_side_in_one_tensor() -> None:
+    """Keys and values of a position next to each other, or the heads of both."""
+    inputs = draw_append((2, 4, 2, 5, 6), torch.float32)
+    expected = decode_attention_append(*copied(inputs[:7]))
+    for dim in (1, 2, 3):
+        both = torch.stack(inputs[3:5], dim + 1)
+        caches = both.select(dim + 1, 0), both.select(dim + 1, 1)
+        found = decode_attention_append(*inputs[:3], *caches, *inputs[5:7])
+        assert torch.equal(found, expected)
+
+
+def test_caches_that_cannot_be_written_are_refused() -> None:
+    """Two elements in one place: within a cache, or between both."""
+    q, k, v, k_cache, v_cache, positions, rope = draw_append((2, 4, 2, 5, 6), torch.float32)[:7]
+    shape, strides = k_cache.shape, k_cache.stride()
+    both = torch.zeros(k_cache.numel() + 1)
+    shifted = both.as_strided(shape, strides, 1), both.as_strided(shape, strides)
+    for name, caches in (
+        ("k_cache", (k_cache[:1].expand(shape), v_cache)),
+        ("v_cache", (k_cache, v_cache[..., :1].expand(shape))),
+        ("k_cache", (torch.zeros(200).as_strided(shape, (60, 20, 4, 1)), v_cache)),
+        ("v_cache", (k_cache, k_cache)),
+        ("v_cache", shifted),
+        ("v_cache", shifted[::-1]),
+    ):
+        before = [cache.clone() for cache in caches]
+        with pytest.raises(ValueError, match=f"{name}: expected"):
+            decode_attention_append(q, k, v, *caches, positions, rope)
+        for cache, old in zip(caches, before, strict=True):
+            torch.testing.assert_close(cache, old, rtol=0, atol=0, equal_nan=True)
+
+
+def copied(inputs: tuple[Any, ...]) -> tuple[Any, ...]:
+    return tuple(value.clone() for value in inputs)
+
+
 def test_is_what_scaled_dot_product_attention_computes() -> None:
     """Row by row, on what is valid of the cache."""
     q, k, v, lengths, _, _ = draw((3, 6, 2, 23, 16), torch.float64)

@@ -321,6 +321,19 @@ def test_is_a_block_of_the_decoder_transformer(dtype: torch.dtype) -> None:
             torch.testing.assert_close(found, expected[:, step])
 
 
+def test_caches_that_cannot_be_written_are_refused() -> None:
+    good = TestDecodeBlock().inputs((2, 8, 2, 1, 4, 6, 5), torch.float32)
+    weights = DecodeWeights(good[5], *(good[PLACES[name]].float() for name in (
+        "qkv", "out", "norm_gated", "gated", "down")))  # fmt: skip
+    x, k_cache, v_cache, positions, rope = good[:5]
+    for name, caches in (
+        ("k_cache", (k_cache[:1].expand(2, -1, -1, -1), v_cache)),
+        ("v_cache", (k_cache, k_cache)),
+    ):
+        with pytest.raises(ValueError, match=f"{name}: expected"):
+            decode_block(x, *caches, positions, rope, weights)
+
+
 def test_quantized_weights_are_near() -> None:
     generator = torch.Generator().manual_seed(0)
     weight = normal(generator, 7, 50).float()
