@@ -210,8 +210,9 @@ void attend_chunk(const Attention& a, int64_t unit, F* scratch) {
   const int64_t to_values = at_values - at_keys, to_keys = place(k, next) - at_values;
   for (int64_t t = 0; t < keys; t += kUnit) {
     const int rows = static_cast<int>(keys - t < kUnit ? keys - t : kUnit);
-    product_block<V, T>(k + (first + t) * a.key_stride, a.key_stride, rows, query, group, dim,
-                        to_values, scores + t, score_room);
+    product_block<V, T>(
+        rows_from(k + (first + t) * a.key_stride, a.key_stride, rows, dim, to_values), query, group,
+        scores + t, score_room);
   }
   F* const partial = static_cast<F*>(a.partial) + unit * group * (2 + room);
   double total[4];

@@ -1,9 +1,10 @@
 // Products of a few rows with a large weight: y[q, r] = sum_k w[r, k] x[q, k].
 //
-// Every row of the weight is read once for as many rows of x as registers have room for, while
-// the rows that come next are fetched. Every result is one sum in the lanes of one vector, in
-// order, so that it does not depend on what is computed beside it; the lanes of a unit of results
-// are added up together.
+// Every row of the weight is read once for as many rows of x as registers have room for. Rows that
+// are read side by side come from units that lie far apart, so that memory sees a few streams, each
+// of them in order: where the weight comes from memory that is up to half as fast again as one.
+// Every result is one sum in the lanes of one vector, in order, so that it does not depend on what
+// is computed beside it; the lanes of sixteen results are added up together.
 #pragma once
 
 #include "decode_lanes.h"
@@ -12,25 +13,53 @@
 namespace aigc_assets::decode {
 namespace {
 
-constexpr int kLine = 64;            // bytes that memory hands out at once
-constexpr int64_t kAhead = 8 << 10;  // bytes between what is fetched and what is computed
+constexpr int kLine = 64;  // bytes that memory hands out at once
+// Bytes between what is fetched and what is computed, of one of four streams and of a single one.
+constexpr int64_t kAhead = 1024, kAheadAlone = 8 << 10;
 constexpr int kMostRows = kVectors ? Wide<float>::width * 5 / 8 : 4;  // of x, read at once
 
 // Rows of the weight that are read side by side: with Q rows of x, their sums stay in registers.
-// More than four of them would be no one stream.
-constexpr int rows_beside(int q) { return q <= kMostRows / 2 && kMostRows > 5 ? 4 : 2; }
+constexpr int rows_beside(int64_t q) { return q <= kMostRows / 2 && kMostRows > 5 ? 4 : 2; }
 
-// A unit of rows of the weight times Q rows of x, lane by lane: sums [Q, kUnit]. `ahead` is how far
-// behind what is read that lies which is fetched, in bytes.
+// Rows of x in the first pass over `batch` rows.
+constexpr int64_t rows_at_once(int64_t batch) {
+  const int64_t parts = (batch + kMostRows - 1) / kMostRows;
+  return parts == 0 ? 0 : (batch + parts - 1) / parts;
+}
+
+// kUnit rows of a weight: as many streams as there are starts, each of the same number of rows.
+template <class T>
+struct Streams {
+  const T* start[4];
+  int shift;  // log2 of the rows of a stream
+  int64_t stride;
+  const T* last;  // of all rows: beyond it, this one is read
+  int64_t width;
+  int64_t ahead;  // bytes between what is read and what is fetched
+
+  AIGC_INLINE const T* row(int i) const {
+    const T* const found = start[i >> shift] + (i & ((1 << shift) - 1)) * stride;
+    return found < last ? found : last;
+  }
+};
+
+// The kUnit rows from `w` on, of which `rows` exist.
+template <class T>
+AIGC_INLINE Streams<T> rows_from(const T* w, int64_t stride, int rows, int64_t width,
+                                 int64_t ahead) {
+  return {{w}, 4, stride, w + (rows - 1) * stride, width, ahead};
+}
+
+// Rows of the weight times Q rows of x, lane by lane: sums [Q, kUnit].
 template <class V, class T, int Q>
-AIGC_INLINE void sum_lanes(const T* w, int64_t stride, int rows, const typename V::value_type* x,
-                           int64_t x_stride, int64_t width, int64_t ahead, V* sums) {
-  constexpr int R = rows_beside(Q);
-  for (int first = 0; first < rows; first += R) {
+AIGC_INLINE void sum_lanes(const Streams<T>& w, const typename V::value_type* x, int64_t x_stride,
+                           int64_t ahead, V* sums) {
+  constexpr int R = rows_beside(Q), kSteps = static_cast<int>(kUnit) / R;
+  for (int step = 0; step < kSteps; ++step) {
     const T* row[R];
     V sum[Q][R];
 #pragma GCC unroll 4
-    for (int r = 0; r < R; ++r) row[r] = w + (first + r < rows ? first + r : rows - 1) * stride;
+    for (int r = 0; r < R; ++r) row[r] = w.row(r * kSteps + step);
 #pragma GCC unroll 20
     for (int i = 0; i < Q * R; ++i) sum[i / R][i % R] = V(0.0);
     const auto add = [&](int64_t k, auto load) {
@@ -47,38 +76,36 @@ AIGC_INLINE void sum_lanes(const T* w, int64_t stride, int rows, const typename 
     constexpr int kInLine = kLine / static_cast<int>(sizeof(T)) / V::width;
     constexpr int kStep = (kVectors && kInLine > 1 ? kInLine : 1) * V::width;
     int64_t k = 0;
-    for (; k + kStep <= width; k += kStep) {
+    for (; k + kStep <= w.width; k += kStep) {
 #pragma GCC unroll 4
       for (int r = 0; r < R; ++r) {
-        __builtin_prefetch(reinterpret_cast<const char*>(row[r] + k) + ahead, 0, 2);
+        __builtin_prefetch(reinterpret_cast<const char*>(row[r] + k) + ahead, 0, 3);
       }
 #pragma GCC unroll 8
       for (int i = 0; i < kStep; i += V::width) {
         add(k + i, [](const T* from) { return load_lanes<V>(from); });
       }
     }
-    for (; k + V::width <= width; k += V::width) {
+    for (; k + V::width <= w.width; k += V::width) {
       add(k, [](const T* from) { return load_lanes<V>(from); });
     }
-    if (k < width) {
-      const int rest = static_cast<int>(width - k);
+    if (k < w.width) {
+      const int rest = static_cast<int>(w.width - k);
       add(k, [rest](const T* from) { return load_first<V>(from, rest); });
     }
 #pragma GCC unroll 20
-    for (int i = 0; i < Q * R; ++i) sums[i / R * kUnit + first + i % R] = sum[i / R][i % R];
+    for (int i = 0; i < Q * R; ++i) {
+      sums[i / R * kUnit + i % R * kSteps + step] = sum[i / R][i % R];
+    }
   }
 }
 
-// y [Q, kUnit] of at most kUnit rows of the weight; what lies beyond `rows` is undefined.
+// y [Q, kUnit] of kUnit rows of the weight; of rows that do not exist it is undefined.
 template <class V, class T, int Q>
-void product_rows(const T* w, int64_t stride, int rows, const typename V::value_type* x,
-                  int64_t x_stride, int64_t width, int64_t ahead, typename V::value_type* y,
-                  int64_t y_stride) {
+void product_rows(const Streams<T>& w, const typename V::value_type* x, int64_t x_stride,
+                  int64_t ahead, typename V::value_type* y, int64_t y_stride) {
   V sums[Q * kUnit];
-  for (int r = rows; r < kUnit; ++r) {
-    for (int q = 0; q < Q; ++q) sums[q * kUnit + r] = V(0.0);
-  }
-  sum_lanes<V, T, Q>(w, stride, rows, x, x_stride, width, ahead, sums);
+  sum_lanes<V, T, Q>(w, x, x_stride, ahead, sums);
   for (int q = 0; q < Q; ++q) {
     for (int r = 0; r < kUnit; r += V::width) {
       sum_each(sums + q * kUnit + r).store(y + q * y_stride + r);
@@ -86,20 +113,18 @@ void product_rows(const T* w, int64_t stride, int rows, const typename V::value_
   }
 }
 
-// y [batch, kUnit] of x [batch, padded(width)] and w [rows <= kUnit, width].
+// y [batch, kUnit] of x [batch, padded(width)] and kUnit rows of the weight.
 template <class V, class T>
-void product_block(const T* w, int64_t stride, int rows, const typename V::value_type* x,
-                   int64_t batch, int64_t width, int64_t ahead, typename V::value_type* y,
-                   int64_t y_stride) {
-  const int64_t x_stride = padded(width);
+void product_block(const Streams<T>& w, const typename V::value_type* x, int64_t batch,
+                   typename V::value_type* y, int64_t y_stride) {
+  const int64_t x_stride = padded(w.width);
   for (int64_t b = 0; b < batch;) {
-    const int64_t left = batch - b, parts = (left + kMostRows - 1) / kMostRows;
-    const int64_t count = (left + parts - 1) / parts;
-    const auto run = [&](auto rows_at_once) {
-      constexpr int Q = decltype(rows_at_once)::value;
+    const int64_t count = rows_at_once(batch - b);
+    const auto run = [&](auto rows) {
+      constexpr int Q = decltype(rows)::value;
       if constexpr (Q <= kMostRows) {
-        product_rows<V, T, Q>(w, stride, rows, x + b * x_stride, x_stride, width,
-                              b == 0 ? ahead : 0, y + b * y_stride, y_stride);
+        product_rows<V, T, Q>(w, x + b * x_stride, x_stride, b == 0 ? w.ahead : 0, y + b * y_stride,
+                              y_stride);
       }
     };
     switch (count) {
@@ -261,35 +286,72 @@ void end_rows(const Product& product, int64_t first, const F* found) {
   }
 }
 
-template <class F, class T>
-void product_units(const Product& product, int64_t first_unit, int64_t last_unit, F* scratch) {
-  const T* const weight = static_cast<const T*>(product.weight);
-  const F* const x = static_cast<const F*>(product.x);
-  const int64_t room = 2 * kUnit;
-  const bool gated = product.ending == Ending::kGated;
-  // Whole rows, so that what is fetched is what is read a little later.
-  const int64_t row = product.stride * static_cast<int64_t>(sizeof(T));
-  const int64_t ahead = row > 0 ? (kAhead + row - 1) / row * row : 0;
+template <class F>
+void end_unit(const Product& product, int64_t first, F* found) {
+  const int64_t left = product.count - first;
   const bool as_it_is =
       product.weight_scale == nullptr && product.y_format == product.compute &&
       (product.ending != Ending::kResidual || product.residual_format == product.compute);
-  for (int64_t unit = first_unit; unit < last_unit; ++unit) {
+  if (as_it_is && left >= kUnit) return end_rows(product, first, found);
+  const int count = static_cast<int>(left < kUnit ? left : kUnit);
+  for (int64_t b = 0; b < product.batch; ++b, found += 2 * kUnit) {
+    end_row(product, b, first, count, found);
+  }
+}
+
+// Four streams of the weight: units that lie `apart` units from each other, the first at row
+// `first`; for kGated two of them, each with its gate.
+template <class F, class T>
+void product_of_streams(const Product& product, int64_t first, int64_t apart, F* scratch) {
+  const T* const weight = static_cast<const T*>(product.weight);
+  const int halves = product.ending == Ending::kGated ? 2 : 1;
+  const int64_t unit_room = product.batch * 2 * kUnit;
+  F* const found = scratch + 4 * unit_room;  // [batch, kUnit]
+  const T* const last = weight + (halves * product.count - 1) * product.stride;
+  Streams<T> w{{}, 2, product.stride, last, product.width, kAhead};
+  for (int part = 0; part < 4; ++part) {
+    for (int i = 0; i < 4; ++i) {
+      const int64_t row = first + i / halves * apart * kUnit + i % halves * product.count;
+      w.start[i] = weight + (row + part * 4) * product.stride;
+    }
+    product_block<Wide<F>, T>(w, static_cast<const F*>(product.x), product.batch, found, kUnit);
+    for (int i = 0; i < 4; ++i) {
+      F* const to = scratch + i / halves * unit_room + i % halves * kUnit + part * 4;
+      for (int64_t b = 0; b < product.batch; ++b) {
+        __builtin_memcpy(to + b * 2 * kUnit, found + b * kUnit + i * 4, 4 * sizeof(F));
+      }
+    }
+  }
+  for (int i = 0; i < 4 / halves; ++i) {
+    end_unit(product, first + i * apart * kUnit, scratch + i * unit_room);
+  }
+}
+
+template <class F, class T>
+void product_units(const Product& product, int64_t first_unit, int64_t last_unit, F* scratch) {
+  int64_t unit = first_unit;
+  if (rows_beside(rows_at_once(product.batch)) == 4) {
+    const int units = product.ending == Ending::kGated ? 2 : 4;
+    const int64_t apart = (last_unit - first_unit) / units;
+    for (; unit < first_unit + apart; ++unit) {
+      product_of_streams<F, T>(product, unit * kUnit, apart, scratch);
+    }
+    unit = first_unit + units * apart;
+  }
+  const T* const weight = static_cast<const T*>(product.weight);
+  const F* const x = static_cast<const F*>(product.x);
+  // Whole rows, so that what is fetched is what is read a little later.
+  const int64_t row = product.stride * static_cast<int64_t>(sizeof(T));
+  const int64_t ahead = row > 0 ? (kAheadAlone + row - 1) / row * row : 0;
+  for (; unit < last_unit; ++unit) {
     const int64_t first = unit * kUnit, left = product.count - first;
     const int count = static_cast<int>(left < kUnit ? left : kUnit);
-    product_block<Wide<F>, T>(weight + first * product.stride, product.stride, count, x,
-                              product.batch, product.width, ahead, scratch, room);
-    if (gated) {
-      product_block<Wide<F>, T>(weight + (product.count + first) * product.stride, product.stride,
-                                count, x, product.batch, product.width, ahead, scratch + kUnit,
-                                room);
+    for (int half = 0; half < (product.ending == Ending::kGated ? 2 : 1); ++half) {
+      const T* const from = weight + (first + half * product.count) * product.stride;
+      product_block<Wide<F>, T>(rows_from(from, product.stride, count, product.width, ahead), x,
+                                product.batch, scratch + half * kUnit, 2 * kUnit);
     }
-    if (as_it_is && count == kUnit) {
-      end_rows(product, first, scratch);
-      continue;
-    }
-    for (int64_t b = 0; b < product.batch; ++b) {
-      end_row(product, b, first, count, scratch + b * room);
-    }
+    end_unit(product, first, scratch);
   }
 }
 

@@ -102,7 +102,7 @@ struct Attention {
   int64_t y_batch, y_head;
 };
 
-constexpr int64_t product_scratch(int64_t batch) { return batch * 2 * kUnit; }
+constexpr int64_t product_scratch(int64_t batch) { return batch * 9 * kUnit; }
 constexpr int64_t attention_scratch(int64_t group, int64_t dim) {
   return group * (kChunk + kUnit + padded(dim));
 }
