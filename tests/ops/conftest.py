@@ -27,11 +27,16 @@ def _capabilities() -> tuple[str, ...]:
     return declare.CPU_CAPABILITIES[: declare.cpu_capability() + 1]
 
 
-@pytest.fixture(params=_capabilities())
-def capability(request: pytest.FixtureRequest) -> Iterator[str]:
-    """Runs a test once for every instruction set that the CPU kernels know."""
+@pytest.fixture
+def kernels() -> None:
+    """Skips a test where no kernels are loaded."""
     if ops.NATIVE.state != "loaded":
         pytest.skip(f"kernels {ops.NATIVE.state}: {ops.NATIVE.why}")
+
+
+@pytest.fixture(params=_capabilities())
+def capability(request: pytest.FixtureRequest, kernels: None) -> Iterator[str]:
+    """Runs a test once for every instruction set that the CPU kernels know."""
     before = declare.limit_cpu_capability(request.param)
     try:
         yield request.param

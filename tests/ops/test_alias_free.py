@@ -13,7 +13,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from aigc_assets import ops
 from aigc_assets.ops import aa_snake1d
 from aigc_assets.ops.alias_free import (
     aa_snake1d_backward_reference,
@@ -88,7 +87,7 @@ class TestSnakeBackward(SnakeShapes, OpTester):
         return (draw(shape, torch.float64, seed + 1000)[0] + 2).to(dtype), x, alpha, beta
 
     @pytest.mark.native
-    @pytest.mark.skipif(ops.NATIVE.state != "loaded", reason="kernels are not loaded")
+    @pytest.mark.usefixtures("kernels")
     def test_rejects_bad_input(self) -> None:
         grad, x, alpha, beta = self.inputs((2, 3, 5), torch.float32)
         for arguments in ((grad[:1], x, alpha, beta), (grad, x, alpha[:2], beta)):

@@ -11,7 +11,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from aigc_assets import ops
 from aigc_assets.models.decoder_transformer import Block, DecoderTransformerConfig, rotary
 from aigc_assets.ops import (
     DecodeWeights,
@@ -45,11 +44,6 @@ def stored(weight: Tensor, dtype: torch.dtype, kind: torch.dtype | None) -> tupl
     if kind == torch.int8:
         return quantize_rows(weight)
     return weight.to(kind or dtype), None
-
-
-def skip_without_kernel(op: str) -> None:
-    if ops.report()[op]["cpu"]["backend"] == "reference":
-        pytest.skip("plain torch sums in another order for another number of rows")
 
 
 class RowShapes:
@@ -106,7 +100,6 @@ class TestRmsNormLinear(RowShapes, OpTester):
     @pytest.mark.native
     @pytest.mark.parametrize("kind", KINDS, ids=str)
     def test_rows_do_not_know_each_other(self, capability: str, kind: Any) -> None:
-        skip_without_kernel(self.raw._opname)
         batch = self.inputs((11, 200, 30), torch.float32, KINDS.index(kind))
         together = self.op(*batch)
         for rows in (1, 3, 8):
@@ -277,7 +270,6 @@ class TestDecodeBlock(InPlaceOpTester):
 
     @pytest.mark.native
     def test_rows_do_not_know_each_other(self, capability: str) -> None:
-        skip_without_kernel("decode_block")
         inputs = self.inputs((5, 40, 4, 2, 6, 24, 40), torch.float32)
         together = self.op(*inputs)
         for row in range(5):
@@ -414,7 +406,6 @@ def test_any_block(batch, width, shared, group, half, hidden, room, dtype, arran
 
 
 @pytest.mark.native
-@pytest.mark.skipif(ops.NATIVE.state != "loaded", reason="kernels are not loaded")
 def test_zero_and_huge_rows(capability: str) -> None:
     """A row of zeros stays zero; a row of large numbers is normalised as well."""
     x = torch.zeros(3, 40)

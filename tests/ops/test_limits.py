@@ -26,7 +26,7 @@ def test_limits_count_what_they_do(capability: str, buffer: torch.Tensor) -> Non
         torch.set_num_threads(before)
 
 
-def test_limits_reject_what_they_do_not_know(buffer: torch.Tensor) -> None:
+def test_limits_reject_what_they_do_not_know(kernels: None, buffer: torch.Tensor) -> None:
     with pytest.raises(RuntimeError, match="expected fma, amx or read"):
         torch.ops.aigc_assets.cpu_limit("write", buffer, 1)
     with pytest.raises(RuntimeError, match="float32 buffer"):
