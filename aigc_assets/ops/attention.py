@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from aigc_assets.ops.arguments import check_alike, check_floating, check_shape
-from aigc_assets.ops.declare import define, records_gradients, under_autocast
+from aigc_assets.ops.declare import call_unrecorded, define, records_gradients, under_autocast
 
 MOST_KEYS = 128
 """Keys that `cross_attention_small` takes."""
@@ -46,7 +46,7 @@ def sliding_attention(
     q, k, v = under_autocast(q, k, v)
     if records_gradients(q, k, v):
         return sliding_attention_reference(q, k, v, window, causal)
-    return _sliding_attention(q, k, v, window, causal)
+    return call_unrecorded(_sliding_attention, q, k, v, window, causal)
 
 
 def cross_attention_small(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
@@ -74,7 +74,7 @@ def cross_attention_small(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
     q, k, v = under_autocast(q, k, v)
     if records_gradients(q, k, v):
         return cross_attention_small_reference(q, k, v)
-    return _cross_attention_small(q, k, v)
+    return call_unrecorded(_cross_attention_small, q, k, v)
 
 
 def sliding_attention_reference(

@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from aigc_assets.ops.arguments import check_alike, check_floating, check_shape
-from aigc_assets.ops.declare import define, records_gradients, under_autocast
+from aigc_assets.ops.declare import call_unrecorded, define, records_gradients, under_autocast
 
 
 def window_attention(
@@ -56,7 +56,7 @@ def window_attention(
     _check_table(bias_table, qkv, heads, 2 * window - 1)
     if records_gradients(qkv, bias_table):
         return window_attention_reference(qkv, bias_table, window, shift)
-    return _window_attention(qkv, bias_table, window, shift)
+    return call_unrecorded(_window_attention, qkv, bias_table, window, shift)
 
 
 def neighborhood_attention(
@@ -107,7 +107,7 @@ def neighborhood_attention(
         reach = farthest
     if records_gradients(qkv, bias_table):
         return neighborhood_attention_reference(qkv, bias_table, reach, circular)
-    return _neighborhood_attention(qkv, bias_table, reach, circular)
+    return call_unrecorded(_neighborhood_attention, qkv, bias_table, reach, circular)
 
 
 def window_attention_reference(

@@ -39,6 +39,7 @@ void check_inputs(const char* op, const Tensor& q, const Tensor& k, const Tensor
     fits = k.size(i) == v.size(i) && (i == 2 || q.size(i) == k.size(i));
   }
   STD_TORCH_CHECK(fits, op, ": expected q, k and v of shapes that fit each other");
+  STD_TORCH_CHECK(q.size(3) < kEverything, op, ": expected a smaller D");
   STD_TORCH_CHECK(q.scalar_type() == k.scalar_type() && q.scalar_type() == v.scalar_type(), op,
                   ": expected q, k and v of one dtype");
 }

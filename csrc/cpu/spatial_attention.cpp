@@ -86,6 +86,7 @@ Tensor check_inputs(const char* op, const Tensor& qkv, const std::optional<Tenso
   STD_TORCH_CHECK(!table || (table->dim() == 3 && table->size(0) == qkv.size(4) &&
                              table->size(1) == side && table->size(2) == side),
                   op, ": expected bias_table of shape [heads, ", side, ", ", side, "]");
+  STD_TORCH_CHECK(qkv.size(5) < kEverything, op, ": expected a smaller D");
   return torch::stable::new_empty(
       qkv, {qkv.size(0), qkv.size(1), qkv.size(2), qkv.size(4), qkv.size(5)});
 }
@@ -250,30 +251,34 @@ void run_torus(const Grid& grid, const std::optional<Tensor>& table, int reach, 
   const int64_t room = int64_t(round_up(tokens, 16)) * stride;
   static thread_local Buffer buffer;
   F* const expanded = reinterpret_cast<F*>(buffer.reserve(grid.heads * room * sizeof(F)));
-  // The biases of a row of keys, twice around, so that every query finds its own as one piece.
-  std::vector<F> rows(side * 2 * width);
-  for (int64_t head = 0; head < grid.heads; ++head) {
-    for (int dy = 0; dy < side; ++dy) {
-      const F* const bias = tables.row(head, dy - reach) - reach;
-      for (int i = 0; i < 2 * width; ++i) {
-        rows[dy * 2 * width + i] = i % width < side ? bias[i % width] : unseen;
+  const auto expand = [&](int64_t head) {
+    // For every offset of rows, a row of keys twice around: every query finds its own in there.
+    std::vector<F> rows(2 * tokens, unseen), around(2 * tokens);
+    for (int dy = -reach; dy <= reach; ++dy) {
+      F* const to = rows.data() + wrapped(dy, height) * 2 * width;
+      std::copy_n(tables.row(head, dy) - reach, side, to);
+      std::copy_n(to, width, to + width);
+    }
+    for (int x = 0; x < width; ++x) {
+      // The same with rows of keys, for one column of queries.
+      for (int dy = 0; dy < height; ++dy) {
+        const F* const from = rows.data() + dy * 2 * width + (width + reach - x) % width;
+        std::copy_n(from, width, around.data() + dy * width);
+      }
+      std::copy_n(around.data(), tokens, around.data() + tokens);
+      F* to = expanded + head * room + x * stride;
+      for (int y = 0; y < height; ++y, to += int64_t(width) * stride) {
+        std::copy_n(around.data() + (height - y) * width, tokens, to);
       }
     }
-    F* to = expanded + head * room;
-    for (int y = 0; y < height; ++y) {
-      for (int x = 0; x < width; ++x, to += stride) {
-        if (height > side) std::fill(to, to + tokens, unseen);
-        const F* from = rows.data() + (width + reach - x) % width;
-        for (int dy = 0; dy < side; ++dy, from += 2 * width) {
-          const int64_t key_y = wrapped(y + dy - reach, height);
-          std::copy(from, from + width, to + key_y * width);
-        }
-      }
-    }
+  };
+  if (grid.batch > 1) {
+    for (int64_t head = 0; head < grid.heads; ++head) expand(head);
   }
 
   for_each_unit(plan, grid.batch * grid.heads, [&](Worker& worker, int64_t number) {
     const int64_t head = number % grid.heads, b = number / grid.heads;
+    if (grid.batch == 1) expand(head);
     if (b != worker.place) {
       worker.place = b;
       worker.keys.resize(tokens);
