@@ -210,3 +210,28 @@ def test_gradients_accept_expanded_cotangents() -> None:
     expected = torch.autograd.grad(by_convolutions(*inputs).sum(), inputs)
     for a, b in zip(found, expected, strict=True):
         torch.testing.assert_close(a, b)
+
+
+def test_autocast() -> None:
+    """It changes nothing: what a product made narrow meets float32 parameters as they are."""
+    x, alpha, beta = draw((2, 3, 40), torch.float32)
+    expected = aa_snake1d(x, alpha, beta)
+    narrow = aa_snake1d(x.bfloat16(), alpha, beta)
+    with torch.autocast("cpu", torch.bfloat16):
+        assert torch.equal(aa_snake1d(x, alpha, beta), expected)
+        found = aa_snake1d(x.bfloat16(), alpha, beta)
+    assert found.dtype == torch.bfloat16 and torch.equal(found, narrow)
+    torch.testing.assert_close(found, aa_snake1d_reference(x.bfloat16(), alpha, beta))
+
+
+@pytest.mark.native
+@pytest.mark.slow
+def test_more_samples_than_32_bits_count() -> None:
+    """One row of more than 2^31 samples: its end is what it is of a shorter row."""
+    x = torch.zeros(1, 1, 2**31 + 4096, dtype=torch.bfloat16)
+    generator = torch.Generator().manual_seed(0)
+    x[..., -200:] = torch.randn(200, generator=generator)
+    alpha, beta = torch.ones(1), torch.ones(1)
+    found = aa_snake1d(x, alpha, beta)
+    assert torch.equal(found[..., -8192:], aa_snake1d(x[..., -8192:], alpha, beta))
+    assert not found[..., 2**30 : 2**30 + 4096].any()

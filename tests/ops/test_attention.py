@@ -216,6 +216,16 @@ def test_autocast() -> None:
 
 
 @pytest.mark.native
+@pytest.mark.parametrize("causal", (True, False))
+def test_window_beyond_the_sequence(capability: str, causal: bool) -> None:
+    """However wide, it sees what there is."""
+    q, k, v = draw((1, 2, 40, 16), 40, torch.float32)
+    expected = sliding_attention(q, k, v, window=40, causal=causal)
+    for window in (41, 2**29, 2**31, 2**32 + 1, 2**62, 2**63 - 1):
+        assert torch.equal(sliding_attention(q, k, v, window=window, causal=causal), expected)
+
+
+@pytest.mark.native
 @pytest.mark.slow
 def test_more_elements_than_32_bits_count() -> None:
     """The last heads of results with more than 2^31 elements."""
