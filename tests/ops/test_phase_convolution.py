@@ -278,6 +278,7 @@ def test_any_shape_and_layout(
     budget.check()
 
 
+@pytest.mark.native
 @pytest.mark.parametrize("dtype", DTYPES, ids=str)
 def test_keeps_the_layout(capability: str, dtype: torch.dtype) -> None:
     for source in (UP2_CONV3X3, CONV3X3):
@@ -309,6 +310,7 @@ def test_small_images_share_a_unit(capability: str, source: Source, dtype: torch
             assert_same_bytes(together[b : b + 1].contiguous(), alone.contiguous())
 
 
+@pytest.mark.native
 @pytest.mark.parametrize("activation", ACTIVATIONS)
 def test_activations(capability: str, activation: str) -> None:
     budget = ErrorBudget()
