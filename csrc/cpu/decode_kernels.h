@@ -8,6 +8,10 @@
 namespace aigc_assets::decode {
 namespace {
 
+constexpr int kStreams = 4;
+// Query heads that share the keys they read.
+constexpr int kMostHeads = kVectors && Wide<float>::width == 16 ? 4 : 2;
+
 template <class F>
 void prepare_heads(const Heads& heads, F* scratch) {
   const int64_t dim = heads.dim, half = dim / 2, room = padded(dim);
@@ -67,45 +71,54 @@ void prepare_heads(const Heads& heads, F* scratch) {
   }
 }
 
+// How `count` keys are read: as four streams of `each` keys, then what is left. Score i belongs to
+// key_of(i), so that the scores of keys that are read together lie side by side.
+struct KeyOrder {
+  int64_t count, each;
+
+  AIGC_INLINE int64_t key_of(int64_t i) const {
+    return i < kStreams * each ? i % kStreams * each + i / kStreams : i;
+  }
+};
+
 // o[q, d] = sum_t p[q, t] v[t, d] for Q rows of p and D vectors of v, in P sums that are added
-// last. `ahead` as for `sum_lanes`.
+// last. The keys are read as four streams, like the rows of a weight.
 template <class V, class T, int Q, int D, int P>
 AIGC_INLINE void weigh_tile(const typename V::value_type* p, int64_t p_stride, const T* v,
-                            int64_t v_stride, int64_t keys, int lanes, int64_t ahead,
-                            typename V::value_type* o, int64_t o_stride) {
+                            int64_t v_stride, KeyOrder keys, int lanes, typename V::value_type* o,
+                            int64_t o_stride) {
   V sums[P][Q][D];
 #pragma GCC unroll 16
   for (int i = 0; i < P * Q * D; ++i) sums[i / (Q * D)][i / D % Q][i % D] = V(0.0);
-  const auto add = [&](int64_t t, int part) {
+  const auto add = [&](int64_t i, int64_t key, int part) {
     V value[D];
 #pragma GCC unroll 4
     for (int d = 0; d < D; ++d) {
-      const T* const from = v + t * v_stride + d * V::width;
+      const T* const from = v + key * v_stride + d * V::width;
       value[d] = D == 1 && lanes < V::width ? load_first<V>(from, lanes) : load_lanes<V>(from);
     }
 #pragma GCC unroll 4
     for (int q = 0; q < Q; ++q) {
-      const V weight(p[q * p_stride + t]);
+      const V weight(p[q * p_stride + i]);
 #pragma GCC unroll 4
       for (int d = 0; d < D; ++d) {
         sums[part][q][d] = multiply_add(weight, value[d], sums[part][q][d]);
       }
     }
   };
-  int64_t t = 0;
-  for (; t + P <= keys; t += P) {
+  for (int64_t t = 0; t < keys.each; ++t) {
 #pragma GCC unroll 4
-    for (int part = 0; part < P; ++part) {
-      const char* const next = reinterpret_cast<const char*>(v + (t + part) * v_stride) + ahead;
+    for (int stream = 0; stream < kStreams; ++stream) {
+      const int64_t key = stream * keys.each + t;
+      const char* const next = reinterpret_cast<const char*>(v + key * v_stride) + kAhead;
 #pragma GCC unroll 4
       for (int i = 0; i < D * V::width * static_cast<int>(sizeof(T)); i += kLine) {
-        __builtin_prefetch(next + i, 0, 2);
+        __builtin_prefetch(next + i, 0, 3);
       }
+      add(t * kStreams + stream, key, stream % P);
     }
-#pragma GCC unroll 4
-    for (int part = 0; part < P; ++part) add(t + part, part);
   }
-  for (; t < keys; ++t) add(t, 0);
+  for (int64_t t = kStreams * keys.each; t < keys.count; ++t) add(t, t, 0);
 #pragma GCC unroll 4
   for (int q = 0; q < Q; ++q) {
 #pragma GCC unroll 4
@@ -119,8 +132,7 @@ AIGC_INLINE void weigh_tile(const typename V::value_type* p, int64_t p_stride, c
 
 template <class V, class T, int Q>
 void weigh_rows(const typename V::value_type* p, int64_t p_stride, const T* v, int64_t v_stride,
-                int64_t keys, int64_t dim, int64_t ahead, typename V::value_type* o,
-                int64_t o_stride) {
+                KeyOrder keys, int64_t dim, typename V::value_type* o, int64_t o_stride) {
   constexpr int kSums = V::width == 16 ? 16 : 8;
   constexpr int P4 = kSums / (4 * Q) > 4 ? 4 : kSums / (4 * Q) > 0 ? kSums / (4 * Q) : 1;
   constexpr int P2 = kSums / (2 * Q) > 4 ? 4 : kSums / (2 * Q);
@@ -128,27 +140,106 @@ void weigh_rows(const typename V::value_type* p, int64_t p_stride, const T* v, i
   int64_t d = 0;
   constexpr int64_t w = V::width;
   for (; d + 4 * w <= dim && 4 * Q <= kSums; d += 4 * w) {
-    weigh_tile<V, T, Q, 4, P4>(p, p_stride, v + d, v_stride, keys, w, ahead, o + d, o_stride);
+    weigh_tile<V, T, Q, 4, P4>(p, p_stride, v + d, v_stride, keys, w, o + d, o_stride);
   }
   for (; d + 2 * w <= dim; d += 2 * w) {
-    weigh_tile<V, T, Q, 2, P2>(p, p_stride, v + d, v_stride, keys, w, ahead, o + d, o_stride);
+    weigh_tile<V, T, Q, 2, P2>(p, p_stride, v + d, v_stride, keys, w, o + d, o_stride);
   }
   for (; d < dim; d += w) {
     const int lanes = static_cast<int>(dim - d < w ? dim - d : w);
-    weigh_tile<V, T, Q, 1, P1>(p, p_stride, v + d, v_stride, keys, lanes, ahead, o + d, o_stride);
+    weigh_tile<V, T, Q, 1, P1>(p, p_stride, v + d, v_stride, keys, lanes, o + d, o_stride);
   }
+}
+
+// Scores of Q queries that one pass of `score_keys` finds, for each of the streams.
+template <class V, int Q>
+constexpr int kKeysAtOnce = V::width / (kStreams * Q);
+
+// V::width scores at once: those of Q queries with the keys row(n, stream).
+template <class V, class T, int Q, class Row>
+AIGC_INLINE V score_tile(const Row& row, const typename V::value_type* query, int64_t dim) {
+  constexpr int N = kKeysAtOnce<V, Q>, kInLine = kLine / static_cast<int>(sizeof(T));
+  const int64_t room = padded(dim);
+  const T* key[N * kStreams];
+  V sums[Q * N * kStreams];
+#pragma GCC unroll 16
+  for (int i = 0; i < N * kStreams; ++i) key[i] = row(i / kStreams, i % kStreams);
+#pragma GCC unroll 16
+  for (int i = 0; i < Q * N * kStreams; ++i) sums[i] = V(0.0);
+  const auto add = [&](int64_t d, auto load) {
+    V factor[Q];
+#pragma GCC unroll 4
+    for (int q = 0; q < Q; ++q) factor[q] = hold(V::load(query + q * room + d));
+#pragma GCC unroll 16
+    for (int i = 0; i < N * kStreams; ++i) {
+      const V value = Q > 1 ? hold(load(key[i] + d)) : load(key[i] + d);
+#pragma GCC unroll 4
+      for (int q = 0; q < Q; ++q) {
+        V& sum = sums[q * N * kStreams + i];
+        sum = multiply_add(value, factor[q], sum);
+      }
+    }
+  };
+  int64_t d = 0;
+  for (; d + V::width <= dim; d += V::width) {
+    if (V::width >= kInLine || d % kInLine == 0) {
+#pragma GCC unroll 16
+      for (int i = 0; i < N * kStreams; ++i) {
+        __builtin_prefetch(reinterpret_cast<const char*>(key[i] + d) + kAhead, 0, 3);
+      }
+    }
+    add(d, [](const T* from) { return load_lanes<V>(from); });
+  }
+  if (d < dim) {
+    const int rest = static_cast<int>(dim - d);
+    add(d, [rest](const T* from) { return load_first<V>(from, rest); });
+  }
+  return sum_each(sums);
+}
+
+// Scores of Q queries with all keys, in KeyOrder.
+template <class V, class T, int Q>
+KeyOrder score_keys(const T* k, int64_t stride, int64_t keys, const typename V::value_type* query,
+                    int64_t dim, typename V::value_type* scores, int64_t room) {
+  constexpr int N = kKeysAtOnce<V, Q>, kPiece = N * kStreams;
+  using F = typename V::value_type;
+  const KeyOrder order{keys, keys / (kStreams * N) * N};
+  F found[V::width];
+  int64_t i = 0;
+  for (; i < kStreams * order.each; i += kPiece) {
+    const T* const from = k + i / kStreams * stride;
+    const auto row = [=](int n, int stream) { return from + (stream * order.each + n) * stride; };
+    score_tile<V, T, Q>(row, query, dim).store(found);
+#pragma GCC unroll 4
+    for (int q = 0; q < Q; ++q) {
+      __builtin_memcpy(scores + q * room + i, found + q * kPiece, kPiece * sizeof(F));
+    }
+  }
+  for (; i < keys; i += kPiece) {
+    const auto row = [=](int n, int stream) {
+      const int64_t key = i + n * kStreams + stream;
+      return k + (key < keys ? key : keys - 1) * stride;
+    };
+    score_tile<V, T, Q>(row, query, dim).store(found);
+#pragma GCC unroll 4
+    for (int q = 0; q < Q; ++q) {
+      __builtin_memcpy(scores + q * room + i, found + q * kPiece, kPiece * sizeof(F));
+    }
+  }
+  return order;
 }
 
 // Scores become weights e^(score - largest); returns the largest, and the sum through `total`.
 template <class F>
-F soften(F* scores, int64_t count, double slope, int64_t behind, double* total) {
+F soften(F* scores, KeyOrder keys, double slope, int64_t behind, double* total) {
   using V = Wide<F>;
   constexpr int w = V::width;
+  const int64_t count = keys.count;
   F step[w];
   if (slope != 0) {
     // The first of the keys lies `behind` positions behind the newest.
     for (int64_t i = 0; i < count; ++i)
-      scores[i] -= static_cast<F>(slope) * static_cast<F>(behind - i);
+      scores[i] -= static_cast<F>(slope) * static_cast<F>(behind - keys.key_of(i));
   }
   const F lowest = static_cast<F>(-__builtin_inff());
   for (int64_t i = count; i < (count + w - 1) / w * w; ++i) scores[i] = lowest;
@@ -198,47 +289,23 @@ void attend_chunk(const Attention& a, int64_t unit, F* scratch) {
   const F* const query = static_cast<const F*>(a.query) + head * group * room;
   const T* const k = static_cast<const T*>(a.keys) + b * a.key_batch + s * a.key_head;
   const T* const v = static_cast<const T*>(a.values) + b * a.value_batch + s * a.value_head;
-  // While the keys are read, the values are fetched, and with these the keys of the next unit.
-  const auto place = [](const T* from, int64_t elements) {
-    return reinterpret_cast<std::intptr_t>(from) + elements * static_cast<int64_t>(sizeof(T));
-  };
-  const bool is_last = (unit + 1) % a.chunks == 0;
-  const int64_t next =
-      is_last ? range.begin * a.key_stride + a.key_head : (first + kChunk) * a.key_stride;
-  const int64_t at_keys = place(k, first * a.key_stride),
-                at_values = place(v, first * a.value_stride);
-  const int64_t to_values = at_values - at_keys, to_keys = place(k, next) - at_values;
-  for (int64_t t = 0; t < keys; t += kUnit) {
-    const int rows = static_cast<int>(keys - t < kUnit ? keys - t : kUnit);
-    product_block<V, T>(
-        rows_from(k + (first + t) * a.key_stride, a.key_stride, rows, dim, to_values), query, group,
-        scores + t, score_room);
-  }
   F* const partial = static_cast<F*>(a.partial) + unit * group * (2 + room);
-  double total[4];
-  for (int64_t g = 0; g < group;) {
-    const int64_t left = group - g;
-    const int at_once = left >= 4 ? 4 : left >= 2 ? 2 : 1;
-    F top[4];
-    for (int i = 0; i < at_once; ++i) {
+  // Heads g .. g + Q - 1 of the group, which share what they read.
+  const auto attend_heads = [&](int64_t g, auto heads_at_once) {
+    constexpr int Q = decltype(heads_at_once)::value;
+    F* const o = sums + g * room;
+    const KeyOrder order = score_keys<V, T, Q>(k + first * a.key_stride, a.key_stride, keys,
+                                               query + g * room, dim, scores, score_room);
+    double total[Q];
+    F top[Q];
+    for (int i = 0; i < Q; ++i) {
       const double slope = a.slopes == nullptr ? 0.0 : a.slopes[s * group + g + i];
       const int64_t behind = range.end - 1 - first;
-      top[i] = soften(scores + (g + i) * score_room, keys, slope, behind, &total[i]);
+      top[i] = soften(scores + i * score_room, order, slope, behind, &total[i]);
     }
-    const F* const p = scores + g * score_room;
-    const T* const from = v + first * a.value_stride;
-    F* const o = sums + g * room;
-    switch (at_once) {
-      case 4:
-        weigh_rows<V, T, 4>(p, score_room, from, a.value_stride, keys, dim, to_keys, o, room);
-        break;
-      case 2:
-        weigh_rows<V, T, 2>(p, score_room, from, a.value_stride, keys, dim, to_keys, o, room);
-        break;
-      default:
-        weigh_rows<V, T, 1>(p, score_room, from, a.value_stride, keys, dim, to_keys, o, room);
-    }
-    for (int i = 0; i < at_once; ++i, ++g) {
+    weigh_rows<V, T, Q>(scores, score_room, v + first * a.value_stride, a.value_stride, order, dim,
+                        o, room);
+    for (int i = 0; i < Q; ++i, ++g) {
       F* const found = sums + g * room;
       if (alone) {
         const V factor(1.0 / total[i]);
@@ -251,7 +318,13 @@ void attend_chunk(const Attention& a, int64_t unit, F* scratch) {
       to[1] = static_cast<F>(total[i]);
       for (int64_t d = 0; d < dim; ++d) to[2 + d] = found[d];
     }
+  };
+  int64_t g = 0;
+  if constexpr (kMostHeads == 4) {
+    for (; g + 4 <= group; g += 4) attend_heads(g, std::integral_constant<int, 4>());
   }
+  for (; g + 2 <= group; g += 2) attend_heads(g, std::integral_constant<int, 2>());
+  if (g < group) attend_heads(g, std::integral_constant<int, 1>());
 }
 
 // Puts the chunks of one key head together, in order.
