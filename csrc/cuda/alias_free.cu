@@ -15,7 +15,7 @@ using torch::stable::Tensor;
 constexpr int kSmallThreads = 64;  // for rows that would leave most of a large block idle
 
 void check_arguments(const Tensor& x, const Tensor& alpha, const Tensor& beta) {
-  check_same_gpu("aa_snake1d", x, alpha, beta);
+  check_devices("aa_snake1d", x, alpha, beta);
   STD_TORCH_CHECK(x.dim() == 3 && x.size(2) > 0, "aa_snake1d: expected x of shape [B, C, T > 0]");
   STD_TORCH_CHECK(alpha.dim() == 1 && alpha.size(0) == x.size(1) && beta.dim() == 1 &&
                       beta.size(0) == x.size(1),
@@ -86,7 +86,7 @@ std::tuple<Tensor, Tensor, Tensor> aa_snake1d_backward_cuda(const Tensor& grad_,
                                                             const Tensor& beta_    // [C]
 ) {
   check_arguments(x_, alpha_, beta_);
-  check_same_gpu("aa_snake1d_backward", x_, grad_);
+  check_devices("aa_snake1d_backward", x_, grad_);
   STD_TORCH_CHECK(grad_.dim() == 3 && grad_.size(0) == x_.size(0) && grad_.size(1) == x_.size(1) &&
                       grad_.size(2) == x_.size(2) && grad_.scalar_type() == x_.scalar_type(),
                   "aa_snake1d_backward: expected grad of the shape and dtype of x");

@@ -12,7 +12,7 @@ namespace {
 constexpr int64_t kLongest = int64_t{1} << 30;  // so that positions in a band fit 32 bits
 
 void check_inputs(const char* op, const Tensor& q, const Tensor& k, const Tensor& v, int64_t keys) {
-  check_same_gpu(op, q, k, v);
+  check_devices(op, q, k, v);
   STD_TORCH_CHECK(q.dim() == 4, op, ": expected q of shape [B, heads, L, D]");
   STD_TORCH_CHECK(q.size(1) * q.size(3) <= std::numeric_limits<int>::max(), op,
                   ": q has too many heads");

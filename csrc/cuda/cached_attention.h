@@ -1,8 +1,6 @@
 // How other families of kernels call the attention of one token: on tensors that they have checked.
 #pragma once
 
-#include <optional>
-
 #include "cached_attention.cuh"
 #include "launch.h"
 
@@ -22,23 +20,6 @@ inline Format format_of(const torch::stable::Tensor& tensor, const char* op) {
     default:
       STD_TORCH_CHECK(false, op, ": expected a floating dtype of 16, 32 or 64 bits");
   }
-}
-
-// Whether the GPU of `tensor` can read `other`, or there is none to be read.
-inline bool on_device_of(const torch::stable::Tensor& tensor, const torch::stable::Tensor& other) {
-  return tensor.is_cuda() && other.is_cuda() &&
-         tensor.get_device_index() == other.get_device_index();
-}
-inline bool on_device_of(const torch::stable::Tensor& tensor,
-                         const std::optional<torch::stable::Tensor>& other) {
-  return !other || on_device_of(tensor, *other);
-}
-
-// Before anything is read: all arguments on the device of the first.
-template <class... Tensors>
-void check_devices(const char* op, const torch::stable::Tensor& first, const Tensors&... others) {
-  STD_TORCH_CHECK((on_device_of(first, others) && ... && first.is_cuda()), op,
-                  ": expected all tensors on one GPU");
 }
 
 // `tensor` must outlive what is read from it.

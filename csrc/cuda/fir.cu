@@ -60,7 +60,7 @@ Tensor fir_resample_cuda(const Tensor& x_,                     // [B, C, H, W]
                          const std::optional<Tensor>& noise_,  // [B or 1, 1, H', W']
                          bool up, int64_t activation, double slope, double gain,
                          std::optional<double> clamp) {
-  check_same_gpu("fir_resample", x_, fir_, bias_, noise_);
+  check_devices("fir_resample", x_, fir_, bias_, noise_);
   STD_TORCH_CHECK(x_.dim() == 4, "fir_resample: expected x of shape [B, C, H, W]");
   const auto fits = [&](const Tensor& t) {
     return t.scalar_type() == x_.scalar_type() || t.scalar_type() == ScalarType::Float;

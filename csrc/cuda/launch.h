@@ -1,4 +1,5 @@
-// What every <family>.cu needs of torch: the stream, the check after a launch, the storage types.
+// What every <family>.cu needs of torch: the device and its stream, the check after a launch, the
+// storage types.
 #pragma once
 
 #include <torch/csrc/inductor/aoti_torch/c/shim.h>
@@ -39,20 +40,22 @@ inline cudaStream_t current_stream(const torch::stable::Tensor& tensor, const ch
   return static_cast<cudaStream_t>(stream);
 }
 
-inline bool is_on_gpu_of(const torch::stable::Tensor& x, const torch::stable::Tensor& tensor) {
-  return tensor.is_cuda() && tensor.get_device_index() == x.get_device_index();
+// Whether the GPU of `tensor` can read `other`, or there is none to be read.
+inline bool on_device_of(const torch::stable::Tensor& tensor, const torch::stable::Tensor& other) {
+  return tensor.is_cuda() && other.is_cuda() &&
+         tensor.get_device_index() == other.get_device_index();
+}
+inline bool on_device_of(const torch::stable::Tensor& tensor,
+                         const std::optional<torch::stable::Tensor>& other) {
+  return !other || on_device_of(tensor, *other);
 }
 
-inline bool is_on_gpu_of(const torch::stable::Tensor& x,
-                         const std::optional<torch::stable::Tensor>& tensor) {
-  return !tensor.has_value() || is_on_gpu_of(x, *tensor);
-}
-
-// Torch calls a kernel of the GPU as soon as any tensor lies there, be it on another one.
+// Before anything is read: all arguments on the device of the first. Torch calls a kernel of the
+// GPU as soon as any of them lies on one.
 template <class... Tensors>
-void check_same_gpu(const char* op, const torch::stable::Tensor& x, const Tensors&... tensors) {
-  STD_TORCH_CHECK((is_on_gpu_of(x, x) && ... && is_on_gpu_of(x, tensors)), op,
-                  ": expected all tensors on the same GPU");
+void check_devices(const char* op, const torch::stable::Tensor& first, const Tensors&... others) {
+  STD_TORCH_CHECK((on_device_of(first, others) && ... && first.is_cuda()), op,
+                  ": expected all tensors on one GPU");
 }
 
 inline void check_launch(const char* op) {

@@ -81,7 +81,7 @@ Tensor phase_convolution_cuda(const Tensor& x,         // [B, Ci, H, W] or [B, C
                               const Maybe& residual_,  // like the result
                               int64_t kind, int64_t channels, int64_t dilation, bool circular,
                               int64_t activation, double slope) {
-  check_same_gpu(kOp, x, packed_, bias_, style_, gain_, noise_, residual_);
+  check_devices(kOp, x, packed_, bias_, style_, gain_, noise_, residual_);
   STD_TORCH_CHECK(kind >= 0 && kind < 4, kOp, ": kind must be 0, 1, 2 or 3");
   STD_TORCH_CHECK(activation >= 0 && activation < 5, kOp, ": there is no such activation");
   STD_TORCH_CHECK(dilation > 0, kOp, ": dilation must be positive");

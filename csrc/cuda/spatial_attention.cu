@@ -15,7 +15,7 @@ constexpr int64_t kMostWindow = 2048, kMostReach = 8000;  // what the codes of t
 
 void check_grid(const char* op, const Tensor& qkv, const std::optional<Tensor>& table,
                 int64_t side) {
-  check_same_gpu(op, qkv, table);
+  check_devices(op, qkv, table);
   STD_TORCH_CHECK(qkv.dim() == 6 && qkv.size(3) == 3, op,
                   ": expected qkv of shape [B, H, W, 3, heads, D]");
   STD_TORCH_CHECK(qkv.size(4) * qkv.size(5) <= std::numeric_limits<int>::max(), op,
