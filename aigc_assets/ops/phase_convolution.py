@@ -78,7 +78,8 @@ def up2_conv3x3_act(
     Returns:
         [B, Co, 2H, 2W] in the dtype of x, channels_last if x is. Sums run in float32 for the
         half-width dtypes; the bytes do not depend on the number of threads. Differentiable to any
-        order in all tensors.
+        order in all tensors. Kernels for the CPU may take differences of neighbours in float32:
+        where plain torch has an infinity because of an infinite pixel, the result may be NaN.
 
     Raises:
         ValueError: If a shape, the activation or the padding mode is none of the above.
@@ -86,7 +87,9 @@ def up2_conv3x3_act(
 
     References:
         Aitken et al., "Checkerboard artifact free sub-pixel convolution", arXiv:1707.02937, for the
-        equality of resizing and sub-pixel convolutions that the four phases rest on.
+        equality of resizing and sub-pixel convolutions that the four phases rest on. Lavin and
+        Gray, "Fast algorithms for convolutional neural networks", arXiv:1509.09308, for those
+        differences.
     """
     operands = (bias, style, gain, noise, residual)
     return _run(UP2_CONV3X3, x, weight, operands, activation, slope, padding_mode)

@@ -25,6 +25,7 @@ from torch import Tensor
 
 from aigc_assets.ops.activation import activate
 from aigc_assets.ops.declare import define, is_transformed
+from aigc_assets.ops.phase_convolution_minimal import REPEATED, SAME, TRANSPOSED, minimal_weights
 
 LANES = 16
 """Output channels are rounded up to this."""
@@ -77,12 +78,14 @@ def pack_reference(weight: Tensor, index: int) -> Tensor:
 
     Returns:
         [P, T, Ci, Co16] for the dtypes of 32 and 64 bits; [P, T, Ci32 / 2, Co16, 2] for those of
-        16. Co16 and Ci32 are the channels rounded up; zeros fill them.
+        16. Co16 and Ci32 are the channels rounded up; zeros fill them. In float32 on the CPU,
+        [P T + M, Ci, Co16] with the M matrices of the minimal form behind the others.
     """
     source = SOURCES[index]
     wide = weight if weight.dtype == torch.float64 else weight.float()
     if not source.transposed:
         wide = wide.transpose(0, 1)  # [Ci, Co, taps ...]
+    minimal = minimal_weights(wide, _MINIMAL[index]) if _has_minimal(weight) else None
     for axis in range(2, 2 + source.spatial):
         if source == UP2_CONV3X3:
             first, middle, last = wide.unbind(axis)
@@ -103,6 +106,11 @@ def pack_reference(weight: Tensor, index: int) -> Tensor:
     wide = F.pad(wide, (0, -outputs % LANES, 0, rows)).to(weight.dtype)
     if half:
         wide = wide.unflatten(2, (-1, 2)).transpose(3, 4)
+    if minimal is not None:
+        minimal = F.pad(minimal, (0, -outputs % LANES)).to(weight.dtype)
+        # [M, Co16 / 16, Ci, 16]: what is multiplied together lies together.
+        minimal = minimal.unflatten(2, (-1, LANES)).transpose(1, 2).reshape(minimal.shape)
+        wide = torch.cat((wide.flatten(0, 1), minimal))
     return wide.contiguous()
 
 
@@ -115,6 +123,9 @@ def unpack(packed: Tensor, kind: int, inputs: int, outputs: int) -> Tensor:
     """
     if packed.dim() == 5:
         packed = packed.transpose(3, 4).flatten(2, 3)
+    if packed.dim() == 3:
+        phases, taps = _phases_and_taps(kind)
+        packed = packed[: phases * taps].unflatten(0, (phases, taps))
     packed = packed[:, :, :inputs, :outputs]
     order = torch.tensor(_AXIS_ORDER, device=packed.device)
     if kind == 0:
@@ -249,6 +260,14 @@ def _phases_and_taps(kind: int) -> tuple[int, int]:
     return ((4, 4), (1, 9), (2, 2), (1, 3))[kind]
 
 
+_MINIMAL = (REPEATED, TRANSPOSED, SAME, TRANSPOSED, SAME)
+"""Of each of `SOURCES`."""
+
+
+def _has_minimal(weight: Tensor) -> bool:
+    return weight.dtype == torch.float32 and weight.device.type == "cpu"
+
+
 def _pack_fake(weight: Tensor, index: int) -> Tensor:
     source = SOURCES[index]
     inputs, outputs = weight.shape[:2] if source.transposed else weight.shape[:2][::-1]
@@ -256,6 +275,10 @@ def _pack_fake(weight: Tensor, index: int) -> Tensor:
     if weight.element_size() == 2:
         pairs = (inputs + PAIRED - 1) // PAIRED * (PAIRED // 2)
         return weight.new_empty((*_phases_and_taps(source.kind), pairs, outputs, 2))
+    if _has_minimal(weight):
+        phases, taps = _phases_and_taps(source.kind)
+        more = len(_MINIMAL[index]) ** source.spatial
+        return weight.new_empty((phases * taps + more, inputs, outputs))
     return weight.new_empty((*_phases_and_taps(source.kind), inputs, outputs))
 
 

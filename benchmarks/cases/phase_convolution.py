@@ -1,4 +1,9 @@
-"""Phase convolutions: upsampling, transposed and plain ones with what follows them."""
+"""Phase convolutions: upsampling, transposed and plain ones with what follows them.
+
+Operations are those of the direct phase form: four taps for each result of those with phases, nine
+or three for the others. In float32 the kernels for the CPU take 9 products of 16, 16 of 36 in an
+image, 3 of 4, 4 of 6 over time; shares of the limit count what they save, and may exceed 100 %.
+"""
 
 from __future__ import annotations
 

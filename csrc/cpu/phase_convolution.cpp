@@ -1,4 +1,8 @@
 // phase_convolution on the CPU: checks, the cut into units, threads, registration.
+#if defined(__linux__)
+#include <sys/mman.h>
+#endif
+
 #include <algorithm>
 #include <cstdint>
 #include <cstdlib>
@@ -7,7 +11,7 @@
 #include <vector>
 
 #include "capability.h"
-#include "phase_convolution_unit.h"
+#include "phase_convolution_cut.h"
 #include "tensors.h"
 
 namespace aigc_assets::phase_convolution {
@@ -26,17 +30,17 @@ class Arena {
 
   Room room(const RoomSize& size) {
     const int64_t parts[] = {size.input,  size.sums,   size.weights, size.style,
-                             size.affine, size.affine, size.places};
-    char* at[7];
+                             size.affine, size.affine, size.places,  size.planes};
+    char* at[8];
     int64_t total = 0;
     for (const int64_t part : parts) total += rounded(part);
     reserve(total);
     char* next = static_cast<char*>(data_);
-    for (int i = 0; i < 7; ++i) {
+    for (int i = 0; i < 8; ++i) {
       at[i] = next;
       next += rounded(parts[i]);
     }
-    return {at[0], at[1], at[2], at[3], at[4], at[5], at[6]};
+    return {at[0], at[1], at[2], at[3], at[4], at[5], at[6], at[7]};
   }
 
  private:
@@ -74,6 +78,26 @@ std::vector<int64_t> strides_of(const std::vector<int64_t>& size, bool pixels) {
   return strides;
 }
 
+int64_t size_of(Format format) {
+  return format == Format::kFloat64 ? 8 : format == Format::kFloat32 ? 4 : 2;
+}
+
+// The allocator maps memory of this size anew for every tensor. Its first use costs a call of the
+// system for every page; large ones make up2_conv3x3_act of [16, 64, 64, 64] 1.3 times as fast.
+constexpr std::uintptr_t kMapped = std::uintptr_t{32} << 20;
+
+void ask_for_large_pages(const Tensor& y, int64_t bytes) {
+#if defined(MADV_HUGEPAGE)
+  constexpr std::uintptr_t page = std::uintptr_t{2} << 20;
+  const auto begin = reinterpret_cast<std::uintptr_t>(y.mutable_data_ptr());
+  const std::uintptr_t first = (begin + page - 1) / page * page,
+                       last = (begin + bytes) / page * page;
+  if (static_cast<std::uintptr_t>(bytes) < kMapped || first >= last) return;
+  // Advice: without it, the pages are small.
+  madvise(reinterpret_cast<void*>(first), last - first, MADV_HUGEPAGE);
+#endif
+}
+
 Tensor new_result(const Tensor& like, const std::vector<int64_t>& size, bool pixels) {
   if (!pixels) return torch::stable::new_empty(like, size);
   const Tensor y = torch::stable::new_empty(like, {size[0], size[2], size[3], size[1]});
@@ -102,8 +126,17 @@ Values values_of(const Optional& tensor, const Tensor& x, const std::vector<int6
   return {keep.back().const_data_ptr(), is_float32, one ? 0 : count};
 }
 
-void check_weights(const Tensor& x, const Tensor& packed, const Problem& problem, bool half) {
+// Whether packed weights also have those of a minimal form; any others are an error.
+bool has_minimal(const Tensor& x, const Tensor& packed, const Problem& problem, bool half) {
   const Shape shape = shape_of(problem.kind);
+  if (packed.dim() == 3 && format_of(x, "phase_convolution") == Format::kFloat32) {
+    STD_TORCH_CHECK(packed.scalar_type() == x.scalar_type() &&
+                        form_of(problem.kind, packed.size(0)) != Form::kDirect &&
+                        packed.size(1) == problem.inputs &&
+                        packed.size(2) == problem.padded_outputs(),
+                    "phase_convolution: the packed weights do not fit x");
+    return true;
+  }
   const int64_t rows =
       half ? (problem.inputs + kPaired - 1) / kPaired * (kPaired / 2) : problem.inputs;
   STD_TORCH_CHECK(packed.scalar_type() == x.scalar_type() && packed.dim() == (half ? 5 : 4) &&
@@ -111,59 +144,15 @@ void check_weights(const Tensor& x, const Tensor& packed, const Problem& problem
                       packed.size(2) == rows && packed.size(3) == problem.padded_outputs() &&
                       (!half || packed.size(4) == 2),
                   "phase_convolution: the packed weights do not fit x");
+  return false;
 }
 
-// How the work is cut. It may depend on the number of threads, as no result depends on it.
-struct Cut {
-  int64_t images, rows, columns, channels;  // of a unit
-
-  Cut(const Problem& problem, int64_t batch, int64_t number, bool tiles) {
-    const Shape shape = shape_of(problem.kind);
-    const int64_t outputs = problem.padded_outputs(), pixels = problem.height * problem.width;
-    const int64_t most = tiles ? kTiledPixels : kPixels;
-    columns = std::min(problem.width, kMaxColumns);
-    rows = std::clamp<int64_t>(most / columns, 1, problem.height);
-    channels = outputs;
-    images = 1;
-    int64_t groups = batch;
-    if (columns == problem.width && rows == problem.height) {
-      const int64_t ringed = (problem.height + 2) * (problem.width + 2) * problem.inputs * number;
-      const int64_t fit =
-          std::min((tiles ? kTiledPixels : kGroupedPixels) / pixels, kGroupedBytes / ringed);
-      images = std::clamp<int64_t>(fit, 1, batch);
-      groups = divided(batch, images);
-      images = divided(batch, groups);
-    }
-    // What takes about as long as to wake a thread twice.
-    const int64_t worthwhile = tiles ? int64_t{1} << 23 : int64_t{1} << 20;
-    const int64_t weights = shape.phases() * shape.taps() * problem.inputs * outputs;
-    const int64_t threads = torch::stable::get_num_threads();
-    const int64_t all = std::min(threads, batch * pixels * weights / worthwhile);
-    if (groups >= all) return;
-    if (pixels < kFewPixels && outputs >= 4 * kLanes) {
-      // All weights pass by for few pixels: each unit takes its own part of them.
-      channels = divided(outputs / kLanes, divided(all, groups)) * kLanes;
-    } else if (images > 1) {
-      images = divided(batch, std::min(batch, all));
-    } else if (problem.height > 1) {
-      rows = std::min(rows, divided(problem.height, divided(all, groups)));
-    } else {
-      columns = std::min(columns, divided(divided(problem.width, divided(all, groups)), 16) * 16);
-    }
-  }
-
- private:
-  static constexpr int64_t kPixels = 256;  // of a unit: its sums stay in the second-level cache
-  static constexpr int64_t kTiledPixels = 1024;
-  static constexpr int64_t kGroupedPixels = 384;     // of several images
-  static constexpr int64_t kGroupedBytes = 5 << 18;  // of their scratch images
-  static constexpr int64_t kFewPixels = 192;         // of an image
-
-  static int64_t divided(int64_t a, int64_t b) { return (a + b - 1) / b; }
-};
-
-int64_t size_of(Format format) {
-  return format == Format::kFloat64 ? 8 : format == Format::kFloat32 ? 4 : 2;
+// Whether the minimal form is faster: by the shape of one image alone, so that its bytes depend on
+// nothing else. Few channels do not pay for the planes, and few pixels leave most of a cell unused.
+bool pays(const Problem& problem) {
+  const bool image = problem.kind == Kind::kUp2Image || problem.kind == Kind::kSameImage;
+  return problem.dilation == 1 && problem.height * problem.width >= 16 &&
+         problem.inputs >= (image ? 8 : 32);
 }
 
 void run_all(Format format, const Problem& problem, int64_t batch) {
@@ -171,7 +160,11 @@ void run_all(Format format, const Problem& problem, int64_t batch) {
   const bool tiles = &use != &kPortableKernels && format == Format::kBfloat16 &&
                      cpu_capability() == Capability::kAmx;
   // Without tiles, half-width numbers are widened first.
-  const Cut cut(problem, batch, tiles ? 2 : std::max<int64_t>(size_of(format), 4), tiles);
+  const int64_t number = tiles ? 2 : std::max<int64_t>(size_of(format), 4);
+  const int64_t budget = cpu_capability() >= Capability::kAvx512 ? kLargeCache : kSmallCache;
+  const Cut cut = problem.form == Form::kDirect
+                      ? Cut(problem, batch, number, tiles)
+                      : Cut(problem, batch, axes_of(problem.form), budget);
   const int64_t outputs = problem.padded_outputs();
   const int64_t groups = (batch + cut.images - 1) / cut.images;
   const int64_t down = (problem.height + cut.rows - 1) / cut.rows;
@@ -197,7 +190,7 @@ void run_all(Format format, const Problem& problem, int64_t batch) {
 }
 
 Tensor phase_convolution_cpu(const Tensor& x,        // [B, Ci, H, W] or [B, Ci, T]
-                             const Tensor& packed,   // [P, T, Ci, Co16] or [P, T, Ci32/2, Co16, 2]
+                             const Tensor& packed,   // see phase_convolution_phases.py
                              const Optional& bias,   // [Co] or [B, Co]
                              const Optional& style,  // [B, Ci]
                              const Optional& gain,   // [B, Co]
@@ -242,7 +235,7 @@ Tensor phase_convolution_cpu(const Tensor& x,        // [B, Ci, H, W] or [B, Ci,
   problem.activation = static_cast<int>(activation);
   problem.slope = slope;
   problem.pixels = pixels;
-  check_weights(x, packed, problem, half);
+  const bool minimal = has_minimal(x, packed, problem, half);
 
   std::vector<int64_t> size = {batch, channels};
   if (image) size.push_back(problem.height * shape.row_rate);
@@ -251,6 +244,14 @@ Tensor phase_convolution_cpu(const Tensor& x,        // [B, Ci, H, W] or [B, Ci,
   keep.reserve(8);
   keep.push_back(dense(packed, packed.is_contiguous()));
   problem.weights = keep.back().const_data_ptr();
+  problem.form = Form::kDirect;
+  problem.minimal = nullptr;
+  if (minimal) {
+    const int64_t direct = shape.phases() * shape.taps() * problem.inputs;
+    problem.minimal =
+        static_cast<const float*>(problem.weights) + direct * problem.padded_outputs();
+    if (pays(problem)) problem.form = form_of(problem.kind, packed.size(0));
+  }
   problem.bias = values_of(bias, x, {batch, channels}, true, "bias", keep);
   problem.style = values_of(style, x, {batch, problem.inputs}, false, "style", keep);
   problem.gain = values_of(gain, x, {batch, channels}, false, "gain", keep);
@@ -274,6 +275,7 @@ Tensor phase_convolution_cpu(const Tensor& x,        // [B, Ci, H, W] or [B, Ci,
     problem.residual = keep.back().const_data_ptr();
   }
   problem.y = y.mutable_data_ptr();
+  ask_for_large_pages(y, y.numel() * size_of(format));
   if (batch > 0) run_all(format, problem, batch);
   return y;
 }

@@ -32,6 +32,35 @@ AIGC_INLINE void store_some(V value, T* to, int64_t count) {
   for (int64_t i = 0; i < count; ++i) to[i] = lanes[i];
 }
 
+// The same without a way through memory.
+#if defined(AIGC_TARGET_AVX512)
+template <>
+AIGC_INLINE Vector load_some<Vector, float>(const float* from, int64_t count) {
+  if (count >= 16) return Vector::load(from);
+  return _mm512_maskz_loadu_ps(static_cast<__mmask16>((1u << (count < 0 ? 0 : count)) - 1u), from);
+}
+template <>
+AIGC_INLINE void store_some<Vector, float>(Vector value, float* to, int64_t count) {
+  if (count >= 16) return value.store(to);
+  _mm512_mask_storeu_ps(to, static_cast<__mmask16>((1u << count) - 1u), value.v);
+}
+#elif defined(AIGC_TARGET_AVX2)
+AIGC_INLINE __m256i first_lanes(int64_t count) {
+  const __m256i lane = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
+  return _mm256_cmpgt_epi32(_mm256_set1_epi32(static_cast<int>(count)), lane);
+}
+template <>
+AIGC_INLINE Vector load_some<Vector, float>(const float* from, int64_t count) {
+  if (count >= 8) return Vector::load(from);
+  return _mm256_maskload_ps(from, first_lanes(count));
+}
+template <>
+AIGC_INLINE void store_some<Vector, float>(Vector value, float* to, int64_t count) {
+  if (count >= 8) return value.store(to);
+  _mm256_maskstore_ps(to, first_lanes(count), value.v);
+}
+#endif
+
 // Number i of parameters that have type T or are float32.
 template <class F, class T>
 AIGC_INLINE F value_at(const Values& values, int64_t i) {
@@ -148,7 +177,10 @@ class InputCopy {
             square[k] = V(0.0);
             continue;
           }
-          square[k] = load_some<V>(from + (c + k) * p_.x_channel + j, count - j);
+          const T* const some = from + (c + k) * p_.x_channel + j;
+          square[k] = load_some<V>(some, count - j);
+          // The next row, of which the processor knows nothing.
+          __builtin_prefetch(some + p_.x_row);
           if (style_ != nullptr) square[k] = square[k] * V(style_[c + k]);
         }
         transpose(square);

@@ -56,6 +56,11 @@ void read_affine(const Problem& problem, const Unit& unit, const Room& room) {
   }
 }
 
+// Pixels of the result along each axis that sums of one place hold: 1, 2 or 4.
+struct Rates {
+  int rows, columns;
+};
+
 // Results of image `image` of a unit, from `channel` of it on.
 template <class V, class T, Activation activation>
 class Result {
@@ -64,9 +69,15 @@ class Result {
  public:
   AIGC_INLINE Result(const Problem& problem, const Unit& unit, const Room& room, int64_t image,
                      int64_t channel)
+      : Result(problem, unit, room, image, channel,
+               {shape_of(problem.kind).row_rate, shape_of(problem.kind).column_rate}) {}
+
+  AIGC_INLINE Result(const Problem& problem, const Unit& unit, const Room& room, int64_t image,
+                     int64_t channel, const Rates& rates)
       : p_(problem),
         unit_(unit),
         shape_(shape_of(problem.kind)),
+        rates_(rates),
         image_(unit.image + image),
         channel_(unit.channel + channel) {
     gain_ = static_cast<const F*>(room.gain) + image * unit.channels + channel;
@@ -75,15 +86,16 @@ class Result {
 
   // All rows of the unit in one row phase.
   void run(int row_phase, const Sums<F>& sums) const {
-    for (int64_t i = 0; i < unit_.rows; ++i) {
-      const F* const from = sums.data + (i * sums.row + image_ - unit_.image) * sums.width;
-      if (!p_.pixels) {
-        planes(i, row_phase, from, sums);
-        continue;
-      }
-      for (int phase = 0; phase < shape_.column_rate; ++phase) {
-        pixels(i, row_phase, phase, from + phase * sums.phase, sums.width);
-      }
+    for (int64_t i = 0; i < unit_.rows; ++i)
+      row(i, row_phase, sums.data + i * sums.row * sums.width, sums);
+  }
+
+  // Row `row` of places in one phase; its sums begin at `from`.
+  void row(int64_t row, int row_phase, const F* from, const Sums<F>& sums) const {
+    from += (image_ - unit_.image) * sums.width;
+    if (!p_.pixels) return planes(row, row_phase, from, sums);
+    for (int phase = 0; phase < rates_.columns; ++phase) {
+      pixels(row, row_phase, phase, from + phase * sums.phase, sums.width);
     }
   }
 
@@ -94,9 +106,10 @@ class Result {
 
   // A row of the unit in one phase, of a result that lies pixel by pixel; `width` channels.
   void pixels(int64_t row, int row_phase, int column_phase, const F* sums, int64_t width) const {
-    const int64_t step = shape_.column_rate, y_width = p_.width * step;
-    const int64_t y_row = (unit_.row + row) * shape_.row_rate + row_phase;
-    const int64_t y_column = unit_.column * step + column_phase;
+    const int64_t step = rates_.columns, y_width = p_.width * shape_.column_rate;
+    const int64_t y_row = unit_.row * shape_.row_rate + row * rates_.rows + row_phase;
+    const int64_t y_column = unit_.column * shape_.column_rate + column_phase;
+    const int64_t count = (unit_.columns * shape_.column_rate - column_phase + step - 1) / step;
     const int64_t pixel = y_row * y_width + y_column;
     const int64_t height = p_.height * shape_.row_rate;
     const int64_t first = (image_ * height * y_width + pixel) * p_.outputs + channel_;
@@ -106,7 +119,7 @@ class Result {
     if (residual != nullptr) residual += first;
     T* y = static_cast<T*>(p_.y) + first;
     const int64_t of_noise = image_ * p_.noise.batch_stride + pixel;
-    for (int64_t j = 0; j < unit_.columns; ++j) {
+    for (int64_t j = 0; j < count; ++j) {
       const bool noisy = p_.noise.data != nullptr;
       const V add(noisy ? value_at<F, T>(p_.noise, of_noise + j * step) : F(0));
       for (int64_t c = 0; c < whole; c += V::width) {
@@ -131,8 +144,9 @@ class Result {
     constexpr int n = V::width;
     const int64_t rate = shape_.column_rate, count = unit_.columns * rate;
     const int64_t y_width = p_.width * rate, plane = p_.height * shape_.row_rate * y_width;
-    const int64_t y_row = (unit_.row + row) * shape_.row_rate + row_phase;
+    const int64_t y_row = unit_.row * shape_.row_rate + row * rates_.rows + row_phase;
     const int64_t pixel = y_row * y_width + unit_.column * rate;
+    const int shift = rates_.columns / 2;  // 1, 2 or 4 is 2 to the power of this
     const int64_t first = (image_ * p_.outputs + channel_) * plane + pixel;
     const int64_t column = unit_.images * sums.width;  // numbers from one column to the next
     const int64_t rest = p_.outputs - channel_, channels = rest < sums.width ? rest : sums.width;
@@ -152,9 +166,8 @@ class Result {
         V square[n];
         for (int64_t k = 0; k < n; ++k) {
           const int64_t at = k < some ? j + k : j;
-          const F* const sum =
-              rate == 2 ? from + (at & 1) * sums.phase + (at >> 1) * column : from + at * column;
-          square[k] = V::load(sum + c);
+          const int64_t phase = at & (rates_.columns - 1);
+          square[k] = V::load(from + phase * sums.phase + (at >> shift) * column + c);
         }
         transpose(square);
         const int64_t rows = channels - c < n ? channels - c : n;
@@ -163,6 +176,7 @@ class Result {
           const int64_t to = first + (c + k) * plane + j;
           if (residual != nullptr) value = value + load_some<V>(residual + to, some);
           store_some(value, y + to, some);
+          __builtin_prefetch(y + to + y_width, 1);
         }
       }
     }
@@ -171,6 +185,7 @@ class Result {
   const Problem& p_;
   const Unit& unit_;
   const Shape shape_;
+  const Rates rates_;
   const int64_t image_, channel_;  // of the whole result
   const F *gain_, *bias_;
 };

@@ -14,6 +14,7 @@
 
 #include "../phase_convolution.h"
 #include "format.h"
+#include "phase_convolution_forms.h"
 
 namespace aigc_assets::phase_convolution {
 
@@ -37,6 +38,8 @@ struct Problem {
   const void* x;
   int64_t x_batch, x_channel, x_row, x_column;  // strides in elements; one of the last three is 1
   const void* weights;                          // packed
+  Form form;
+  const void* minimal;  // packed weights of that form, [products, Co16 / 16, Ci, 16]
   Values bias, style, gain, noise;
   const void* residual;  // laid out as y, or null
   void* y;
@@ -86,13 +89,14 @@ struct Room {
   void* gain;     // one number per image and output channel of the unit
   void* bias;     // likewise
   void* places;   // where each pixel of the unit lies in the result
+  void* planes;   // of a minimal form
 };
 
 // Bytes of a Room for a unit.
 struct RoomSize {
   int64_t input, sums, weights, style;
   int64_t affine;  // of gain, and of bias
-  int64_t places = 0;
+  int64_t places = 0, planes = 0;
 };
 
 struct Kernels {

@@ -109,6 +109,9 @@ def phase_convolution(d: Draw) -> list[Any]:
     phases, taps = ((4, 4), (1, 9), (2, 2), (1, 3))[kind]
     half = d.dtype.itemsize == 2
     packed = (phases, taps, 16, co16, 2) if half else (phases, taps, ci, co16)
+    if d.dtype == torch.float32 and d.flag():  # with those of a minimal form
+        more = d.draw(st.sampled_from(((9, 36), (16,), (6,), (4,))[kind]))
+        packed = (phases * taps + more, ci, co16)
     bias = d.maybe(co) if d.flag() else d.maybe(b, co)
     noise = d.maybe(b, 1, *out) if kind <= 1 else None
     values = [d.tensor(b, ci, *size), d.tensor(*packed), bias, d.maybe(b, ci), d.maybe(b, co)]

@@ -243,10 +243,26 @@ def test_packed_layout(dtype: torch.dtype) -> None:
         assert packed.shape == (1, 9, 16, 16, 2)
         assert packed[0, 3, 2, 6, 0] == weight[6, 4, 1, 0]
         assert packed[0, 3, 0, 6, 1] == weight[6, 1, 1, 0]
+        assert packed.count_nonzero() == weight.numel()
+    elif dtype == torch.float32:
+        assert packed.shape == (9 + 16, 5, 16)
+        assert packed[3, 4, 6] == weight[6, 4, 1, 0]
+        assert packed[9 + 4 * 3, 4, 6] == -weight[6, 4, 2, 0]
+        torch.testing.assert_close(packed[9 + 5, 4, 6], weight[6, 4].sum() / 4)
+        assert packed[:9].count_nonzero() == weight.numel()
+        assert not packed[..., 7:].any()
     else:
         assert packed.shape == (1, 9, 5, 16)
         assert packed[0, 3, 4, 6] == weight[6, 4, 1, 0]
-    assert packed.count_nonzero() == weight.numel()
+        assert packed.count_nonzero() == weight.numel()
+
+
+def test_minimal_weights_lie_together() -> None:
+    """Sixteen output channels of a matrix, then the next sixteen."""
+    weight = draw(CONV1D3, (1, 3, 20, 1), torch.float32)[1]
+    last = pack(weight, CONV1D3.number)[-1].view(2, 3, 16)
+    assert last[1, 2, 3] == -weight[19, 2, 2]
+    assert torch.equal(unpack(pack(weight, CONV1D3.number), CONV1D3.kind, 3, 20), weight)
 
 
 @pytest.mark.native
@@ -415,3 +431,116 @@ def test_dilation_beyond_the_signal(dtype: torch.dtype, dilation: int) -> None:
     assert torch.equal(ops.conv1d3_act(x, weight, dilation=dilation), expected)
     weight.requires_grad_()
     torch.testing.assert_close(ops.conv1d3_act(x, weight, dilation=dilation).detach(), expected)
+
+
+MINIMAL = (
+    (2, 8, 5, 4, 4), (1, 9, 17, 3, 6), (3, 33, 40, 7, 5), (1, 70, 50, 1, 17), (2, 64, 33, 19, 1),
+    (5, 48, 96, 8, 6), (1, 40, 24, 5, 530), (2, 170, 65, 9, 11), (1, 64, 32, 41, 33),
+)  # fmt: skip
+
+
+def minimal_shape(source: Source, shape: tuple[int, ...]) -> tuple[int, ...]:
+    """A shape for which the minimal form is faster, made for images."""
+    batch, inputs, outputs, height, width = shape
+    return shape if source.spatial == 2 else (batch, inputs + 24, outputs, height * width)
+
+
+def direct(x: Tensor, weight: Tensor, source: Source, option: Any = "zeros") -> Tensor:
+    """The convolution alone, by the direct form: without the weights of the other."""
+    packed, outputs = pack(weight, source.number), weight.shape[1 if source.transposed else 0]
+    if packed.dim() == 3:
+        phases, taps = ((4, 4), (1, 9), (2, 2), (1, 3))[source.kind]
+        packed = packed[: phases * taps].unflatten(0, (phases, taps))
+    dilation = option if source == CONV1D3 else 1
+    arguments = (source.kind, outputs, dilation, option == "circular", 0, 0.2)
+    return phase_convolution(x, packed, *(None,) * 5, *arguments)
+
+
+def alone(x: Tensor, weight: Tensor, source: Source, option: Any = "zeros") -> Tensor:
+    """The convolution alone, by whatever form is chosen."""
+    return call(source)(x, weight, *(None,) * 5, "none", 0.2, option)
+
+
+@pytest.mark.native
+@pytest.mark.parametrize("source", SOURCES)
+def test_minimal_forms(capability: str, poisoned_memory: None, source: Source) -> None:
+    """Odd sizes, cells that end beyond the image, several units, channels that fill no vector."""
+    budget = ErrorBudget()
+    for seed, shape in enumerate(MINIMAL):
+        inputs = draw(source, minimal_shape(source, shape), torch.float32, seed)
+        if source == CONV1D3:
+            inputs = (*inputs[:-1], 1)
+        found = call(source)(*inputs)
+        budget.add(found, *exact_and_plain(by_torch(source), inputs))
+        for rearrange in (*ARRANGEMENTS[1:], channels_last):
+            assert_same_bytes(found, call(source)(*on_tensors(rearrange, inputs)))
+    budget.check()
+
+
+@pytest.mark.native
+@pytest.mark.parametrize("source", SOURCES)
+def test_deep_sums(capability: str, source: Source) -> None:
+    """Many input channels: the error of long sums stays within the budget, in either form."""
+    shape = (2, 300, 48, 9, 10) if source.spatial == 2 else (2, 600, 48, 90)
+    both = ErrorBudget(), ErrorBudget()
+    for seed in range(4):
+        x, weight, *_ = draw(source, shape, torch.float32, seed)
+        option = "zeros" if source.spatial == 2 else 1
+        nothing = (None,) * 5
+        expected = exact_and_plain(by_torch(source), (x, weight, *nothing, "none", 0.2, option))
+        for budget, form in zip(both, (alone, direct), strict=True):
+            budget.add(form(x, weight, source, option), *expected)
+    for budget in both:
+        budget.check()
+
+
+@pytest.mark.native
+@pytest.mark.parametrize("source", SOURCES)
+def test_which_form(capability: str, source: Source) -> None:
+    """The minimal one in float32, for enough channels and pixels, whatever the batch."""
+    if ops.report()["phase_convolution"]["cpu"]["backend"] == "reference":
+        pytest.skip("plain torch has one form")
+    option: Any = "zeros" if source.spatial == 2 else 1
+
+    def is_minimal(shape: tuple[int, ...], dtype: torch.dtype, option: Any = option) -> bool:
+        x, weight, *_ = draw(source, shape, dtype)
+        one, other = alone(x, weight, source, option), direct(x, weight, source, option)
+        torch.testing.assert_close(one, other, rtol=1e-2, atol=1e-2)
+        return not torch.equal(one, other)
+
+    least = 8 if source.spatial == 2 else 32
+    size = (4, 4) if source.spatial == 2 else (16,)
+    for batch in (1, 5):
+        assert is_minimal((batch, least, 17, *size), torch.float32)
+        assert not is_minimal((batch, least - 1, 17, *size), torch.float32)
+        assert not is_minimal((batch, least, 17, *size[:-1], size[-1] - 1), torch.float32)
+    for dtype in (torch.bfloat16, torch.float16, torch.float64):
+        assert not is_minimal((2, 40, 17, *size), dtype)
+    if source == CONV1D3:
+        assert not is_minimal((2, 40, 17, *size), torch.float32, 2)
+
+
+@pytest.mark.native
+@pytest.mark.parametrize("value", (float("inf"), float("nan")))
+@pytest.mark.parametrize("source", SOURCES)
+def test_one_pixel_that_is_not_finite(capability: str, source: Source, value: float) -> None:
+    """It reaches those results that it reaches in plain torch, and no others."""
+    shape = (1, 40, 3, 7, 9) if source.spatial == 2 else (1, 40, 3, 33)
+    x, weight, *_ = draw(source, shape, torch.float32)
+    option = "zeros" if source.spatial == 2 else 1
+    for pixel in range(x[0, 0].numel()):
+        x = torch.ones_like(x)
+        x[0, 5].view(-1)[pixel] = value
+        found = alone(x, weight, source, option).isfinite()
+        plain = by_torch(source)(x, weight, *(None,) * 5, "none", 0.2, option).isfinite()
+        assert torch.equal(found, plain)
+
+
+@pytest.mark.native
+def test_result_of_many_pages(capability: str) -> None:
+    """Large enough that the allocator maps memory of its own for it."""
+    x, weight, *_ = draw(UP2_CONV3X3, (1, 8, 9, 500, 501), torch.float32)
+    found = alone(x, weight, UP2_CONV3X3)
+    assert found.nbytes > 2**25
+    part = alone(x[:, :, 100:120, 400:].clone(), weight, UP2_CONV3X3)
+    torch.testing.assert_close(found[:, :, 210:230, 810:], part[:, :, 10:-10, 10:])
