@@ -101,7 +101,7 @@ AIGC_INLINE void read_transposed(const Unit& unit, int first, int wide, F* row, 
 template <class V, class T, class F>
 void read_keys(const Unit& unit, const Room<F, V>& room) {
   using S = Shape<V>;
-  for (int first = 0; first < room.panels * S::panel; first += V::width) {
+  for (int first = 0; first < unit.keys; first += V::width) {
     F* const panel = room.keys + std::size_t(first / S::panel) * S::panel * unit.depth;
     read_transposed<V, T>(unit, first, room.wide, room.row, panel + first % S::panel);
   }
@@ -204,6 +204,18 @@ AIGC_INLINE F soften(F* score, const F* bias, F scale, int begin, int end, int k
   return static_cast<F>(sum.sum());
 }
 
+// Numbers from one row to the next where they can be read in place: of the type that is computed
+// with, at even steps. Otherwise 0.
+template <class T, class F>
+std::int64_t step_between(const Rows& rows, int count) {
+  if (!std::is_same_v<T, F> || count < 2) return 0;
+  const std::int64_t step = rows.offsets[1] - rows.offsets[0];
+  for (int i = 2; i < count; ++i) {
+    if (rows.offsets[i] - rows.offsets[i - 1] != step) return 0;
+  }
+  return step / static_cast<std::int64_t>(sizeof(F));
+}
+
 template <class V, class T>
 void run_unit(const Unit& unit, char* scratch) {
   using F = typename V::value_type;
@@ -214,6 +226,7 @@ void run_unit(const Unit& unit, char* scratch) {
   const std::int64_t stride = std::int64_t(room.panels) * S::panel;
   const F* const bias = static_cast<const F*>(unit.bias);
   const F scale = static_cast<F>(unit.scale);
+  const std::int64_t query_step = unit.complete ? step_between<T, F>(unit.q, unit.queries) : 0;
   F bounds[V::width];
   for (int i = 0; i < V::width; ++i) {
     const bool key = unit.keys / V::width * V::width + i < unit.keys;
@@ -223,7 +236,10 @@ void run_unit(const Unit& unit, char* scratch) {
   for (int first = 0; first < unit.queries; first += S::block) {
     const int count = unit.queries - first < S::block ? unit.queries - first : S::block;
     const int rows = round_up(count, S::rows);
-    for (int r = 0; r < rows; ++r) {
+    const bool in_place = query_step != 0 && count == rows;
+    const F* queries = room.queries;
+    if (in_place) queries = reinterpret_cast<const F*>(unit.q.base + unit.q.offsets[first]);
+    for (int r = 0; r < rows && !in_place; ++r) {
       F* const to = room.queries + r * wide;
       if (r < count) {
         read_row<V, T>(unit.q, first + r, depth, wide, to);
@@ -239,8 +255,8 @@ void run_unit(const Unit& unit, char* scratch) {
     for (int panel = begin / S::panel; panel * S::panel < end; ++panel) {
       const F* const keys = room.keys + std::size_t(panel) * S::panel * depth;
       const int rest = (whole - panel * S::panel) / V::width;
-      multiply_some<V>(rest < S::vectors ? rest : S::vectors, room.queries, wide, keys, S::panel,
-                       depth, room.scores + panel * S::panel, stride, rows);
+      multiply_some<V>(rest < S::vectors ? rest : S::vectors, queries, in_place ? query_step : wide,
+                       keys, S::panel, depth, room.scores + panel * S::panel, stride, rows);
     }
     F sums[S::block];
     for (int r = 0; r < count; ++r) {
