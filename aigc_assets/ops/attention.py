@@ -124,13 +124,23 @@ def _scaled(product: Tensor, depth: int) -> Tensor:
 
 
 def _check_inputs(q: Tensor, k: Tensor, v: Tensor, keys: int | str) -> None:
-    if min(q.shape[1], q.shape[3]) < 1:
+    """Only where q, k and v are not plainly alike each of them is looked at: calls are short."""
+    batch, heads, _, depth = q.shape
+    if min(heads, depth) < 1:
         raise ValueError(f"q: expected heads and D of at least 1, got shape {tuple(q.shape)}")
     check_floating("q", q)
-    check_shape("k", k, (q.shape[0], q.shape[1], keys, q.shape[3]))
-    check_shape("v", v, k.shape)
-    check_alike("k", k, q, other_name="q")
-    check_alike("v", v, q, other_name="q")
+    shape = k.shape
+    if (
+        len(shape) != 4
+        or v.shape != shape
+        or shape != (batch, heads, shape[2] if keys == "S" else keys, depth)
+    ):
+        check_shape("k", k, (batch, heads, keys, depth))
+        check_shape("v", v, shape)
+    dtype, device = q.dtype, q.device
+    if not (k.dtype == dtype == v.dtype and k.device == device == v.device):
+        check_alike("k", k, q, other_name="q")
+        check_alike("v", v, q, other_name="q")
 
 
 _sliding_attention = define(

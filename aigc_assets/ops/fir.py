@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from aigc_assets.ops.activation import activate, activation_index
-from aigc_assets.ops.arguments import check_alike, check_floating, check_shape
+from aigc_assets.ops.arguments import FLOATING, check_alike, check_floating, check_shape
 from aigc_assets.ops.declare import (
     call_unrecorded,
     define,
@@ -116,31 +116,40 @@ def _checked(
     gain: float,
     clamp: float | None,
 ) -> Tensor:
-    check_shape("x", x, ("B", "C", "H", "W"))
-    check_floating("x", x)
-    batch, channels, height, width = x.shape
+    # What is right is asked in one question, and only what is not is looked at closely: all of it
+    # takes as long as a small image.
+    shape, dtype, device = x.shape, x.dtype, x.device
+    if len(shape) != 4 or dtype not in FLOATING:
+        check_shape("x", x, ("B", "C", "H", "W"))
+        check_floating("x", x)
+    batch, channels, height, width = shape
     if height < (least := 1 if up else 2) or width < least:
         wanted = "one pixel" if up else "two pixels in each direction"
-        raise ValueError(f"x: expected at least {wanted}, got shape {tuple(x.shape)}")
-    check_shape("fir", fir, ("taps",))
-    if not 1 <= fir.shape[0] <= MAX_TAPS:
-        raise ValueError(f"fir: expected 1 to {MAX_TAPS} taps, got {fir.shape[0]}")
-    check_alike("fir", fir, x, torch.float32)
-    if bias is not None:
+        raise ValueError(f"x: expected at least {wanted}, got shape {tuple(shape)}")
+    taps, alike = fir.shape, (dtype, torch.float32)
+    if len(taps) != 1 or fir.dtype not in alike or fir.device != device:
+        check_shape("fir", fir, ("taps",))
+        check_alike("fir", fir, x, torch.float32)
+    if not 1 <= taps[0] <= MAX_TAPS:
+        raise ValueError(f"fir: expected 1 to {MAX_TAPS} taps, got {taps[0]}")
+    if bias is not None and (
+        bias.shape != (channels,) or bias.dtype not in alike or bias.device != device
+    ):
         check_shape("bias", bias, (channels,))
         check_alike("bias", bias, x, torch.float32)
     if noise is not None:
-        size = (2 * height, 2 * width) if up else (height // 2, width // 2)
-        check_shape("noise", noise, ("B or 1", 1, *size))
-        if noise.shape[0] not in (1, batch):
-            raise ValueError(
-                f"noise: expected a batch of {batch} or 1, got shape {tuple(noise.shape)}"
-            )
-        check_alike("noise", noise, x, torch.float32)
+        size = (1, 2 * height, 2 * width) if up else (1, height // 2, width // 2)
+        given = noise.shape
+        if len(given) != 4 or given[1:] != size:
+            check_shape("noise", noise, ("B or 1", *size))
+        if given[0] not in (1, batch):
+            raise ValueError(f"noise: expected a batch of {batch} or 1, got shape {tuple(given)}")
+        if noise.dtype not in alike or noise.device != device:
+            check_alike("noise", noise, x, torch.float32)
     if clamp is not None and not clamp >= 0:
         raise ValueError(f"clamp: expected a bound >= 0 or None, got {clamp}")
     index = activation_index(activation)
-    if noise is not None and noise.dtype != x.dtype:
+    if noise is not None and noise.dtype != dtype:
         # Kernels know noise of the dtype of x alone; it is added before anything is rounded.
         wide = [t if t is None else t.to(_compute_dtype(x)) for t in (x, fir, bias, noise)]
         return _run(*wide, up, index, slope, gain, clamp).to(x.dtype)
