@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from aigc_assets.ops.declare import call_unrecorded, define, is_plain_torch, records_gradients
+from aigc_assets.ops.formats import compute_dtype
 
 TAPS = 12
 """Length of the half-band filter, both ways."""
@@ -87,7 +88,7 @@ def aa_snake1d_reference(x: Tensor, alpha: Tensor, beta: Tensor) -> Tensor:
     samples of the doubled rate, which `torch.compile` fuses and which is several times faster on a
     CPU than grouped convolutions of 12 taps.
     """
-    a, b = _parameters(alpha, beta, _compute_dtype(x))
+    a, b = _parameters(alpha, beta, compute_dtype(x))
     even, odd = _interpolate(_extend(x.to(a.dtype), 3))
     even, odd = (u + torch.sin(a * u).square() / b for u in (2 * even, 2 * odd))
     first, last = even[..., :1], odd[..., -1:]
@@ -110,7 +111,7 @@ def aa_snake1d_backward_reference(
         alpha: As for `aa_snake1d`.
         beta: As for `aa_snake1d`.
     """
-    a, b = _parameters(alpha, beta, _compute_dtype(x))
+    a, b = _parameters(alpha, beta, compute_dtype(x))
     even_grad, odd_grad = _interpolate(_surround(grad.to(a.dtype), 6))
     first = (even_grad[..., :3] + odd_grad[..., :3]).sum(-1, keepdim=True)
     last = (even_grad[..., -3:] + odd_grad[..., -3:]).sum(-1, keepdim=True)
@@ -132,10 +133,6 @@ def aa_snake1d_backward_reference(
     dx = torch.cat([dx[..., :1] + first, dx[..., 1:]], dim=-1)
     dx = torch.cat([dx[..., :-1], dx[..., -1:] + last], dim=-1)
     return dx.to(x.dtype).contiguous(), dalpha.to(alpha.dtype), dbeta.to(beta.dtype)
-
-
-def _compute_dtype(x: Tensor) -> torch.dtype:
-    return torch.float64 if x.dtype == torch.float64 else torch.float32
 
 
 def _parameters(alpha: Tensor, beta: Tensor, compute: torch.dtype) -> tuple[Tensor, Tensor]:

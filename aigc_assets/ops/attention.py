@@ -8,6 +8,7 @@ from torch import Tensor
 
 from aigc_assets.ops.arguments import check_alike, check_floating, check_shape
 from aigc_assets.ops.declare import call_unrecorded, define, records_gradients, under_autocast
+from aigc_assets.ops.formats import compute_dtype
 
 MOST_KEYS = 128
 """Keys that `cross_attention_small` takes."""
@@ -119,8 +120,7 @@ def cross_attention_small_reference(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
 
 def _scaled(product: Tensor, depth: int) -> Tensor:
     """Scores from products, in the dtype of the softmax."""
-    wide = torch.float64 if product.dtype == torch.float64 else torch.float32
-    return product.to(wide) * depth**-0.5
+    return product.to(compute_dtype(product)) * depth**-0.5
 
 
 def _check_inputs(q: Tensor, k: Tensor, v: Tensor, keys: int | str) -> None:

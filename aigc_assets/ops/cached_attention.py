@@ -11,6 +11,7 @@ from torch import Tensor
 
 from aigc_assets.ops import declare
 from aigc_assets.ops.arguments import check_alike, check_eps, check_floating, check_shape
+from aigc_assets.ops.formats import compute_dtype
 
 _PLAIN = (Tensor, torch.nn.Parameter)
 
@@ -403,11 +404,6 @@ def decode_attention_append_reference(
         query, k_cache.to(compute), v_cache.to(compute), positions + 1, window, slopes
     )
     return wide.to(q.dtype)
-
-
-def compute_dtype(x: Tensor) -> torch.dtype:
-    """The dtype of sums: float32, or float64 for float64."""
-    return torch.float64 if x.dtype == torch.float64 else torch.float32
 
 
 _decode_attention = declare.define(

@@ -23,13 +23,13 @@ from aigc_assets.ops.cached_attention import (
     check_rotary,
     check_window,
     check_written,
-    compute_dtype,
     decode_attention_append_reference,
     kernel_checks,
     run,
     run_in_place,
     run_straight,
 )
+from aigc_assets.ops.formats import compute_dtype
 
 _MATRICES = ("qkv", "out", "gated", "down")
 _SCALES = tuple(f"{name}_scale" for name in _MATRICES)

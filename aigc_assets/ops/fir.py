@@ -14,10 +14,10 @@ from aigc_assets.ops.declare import (
     call_unrecorded,
     define,
     is_plain_torch,
-    is_transformed,
     records_gradients,
     vjp,
 )
+from aigc_assets.ops.formats import compute_dtype, memory_format
 
 MAX_TAPS = 8
 
@@ -151,7 +151,7 @@ def _checked(
     index = activation_index(activation)
     if noise is not None and noise.dtype != dtype:
         # Kernels know noise of the dtype of x alone; it is added before anything is rounded.
-        wide = [t if t is None else t.to(_compute_dtype(x)) for t in (x, fir, bias, noise)]
+        wide = [t if t is None else t.to(compute_dtype(x)) for t in (x, fir, bias, noise)]
         return _run(*wide, up, index, slope, gain, clamp).to(x.dtype)
     return _run(x, fir, bias, noise, up, index, slope, gain, clamp)
 
@@ -180,7 +180,7 @@ def fir_resample_reference(
     Written as sums of shifted copies, and for twice the resolution one sum for the even and one for
     the odd pixels, which `torch.compile` fuses.
     """
-    compute = _compute_dtype(x)
+    compute = compute_dtype(x)
     taps, z = fir.to(compute), x.to(compute)
     for dim in (3, 2):
         z = _doubled(z, 2 * taps, dim) if up else _halved(z, taps, dim)
@@ -189,7 +189,7 @@ def fir_resample_reference(
     if noise is not None:
         z = z + noise.to(compute)
     z = _finish(z, activation, slope, gain, clamp)
-    return z.to(x.dtype).contiguous(memory_format=_memory_format(x))
+    return z.to(x.dtype).contiguous(memory_format=memory_format(x))
 
 
 def _backward(
@@ -212,7 +212,7 @@ def _backward(
     if fir.requires_grad:
         inputs = [x, fir, bias, noise, up, activation, slope, gain, clamp]
         return vjp(fir_resample_reference, inputs, [grad])
-    compute = _compute_dtype(x)
+    compute = compute_dtype(x)
     wide = [value if value is None else value.to(compute) for value in (x, fir, bias, noise)]
     inner = grad.to(compute)
     if activation != 0 or clamp is not None:
@@ -237,21 +237,6 @@ def _backward(
             dnoise = dnoise.sum(0, keepdim=True)
         dnoise = dnoise.to(noise.dtype)
     return dx, None, dbias, dnoise, *[None] * 5
-
-
-def _compute_dtype(x: Tensor) -> torch.dtype:
-    return torch.float64 if x.dtype == torch.float64 else torch.float32
-
-
-def _memory_format(x: Tensor) -> torch.memory_format:
-    """That of the result: channels_last where x is that and not NCHW as well.
-
-    Within a transform of `torch.func`, which cannot always tell, it is NCHW.
-    """
-    if x.is_contiguous() or is_transformed():
-        return torch.contiguous_format
-    last = x.is_contiguous(memory_format=torch.channels_last)
-    return torch.channels_last if last else torch.contiguous_format
 
 
 def _finish(z: Tensor, activation: int, slope: float, gain: float, clamp: float | None) -> Tensor:
@@ -306,7 +291,7 @@ def _fake(
     batch, channels, height, width = x.shape
     size = (2 * height, 2 * width) if up else (height // 2, width // 2)
     return torch.empty(
-        (batch, channels, *size), dtype=x.dtype, device=x.device, memory_format=_memory_format(x)
+        (batch, channels, *size), dtype=x.dtype, device=x.device, memory_format=memory_format(x)
     )
 
 

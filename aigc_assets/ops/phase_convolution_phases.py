@@ -24,7 +24,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from aigc_assets.ops.activation import activate
-from aigc_assets.ops.declare import define, is_transformed
+from aigc_assets.ops.declare import define
+from aigc_assets.ops.formats import memory_format
 from aigc_assets.ops.phase_convolution_minimal import REPEATED, SAME, TRANSPOSED, minimal_weights
 
 LANES = 16
@@ -189,7 +190,7 @@ def plain_convolution(
     """The public functions in plain torch, with the weight as their users have it."""
     bias, style, gain, noise, residual = operands
     spatial, dtype = source.spatial, x.dtype
-    memory = _memory_format(x)
+    memory = memory_format(x)
     ones = (1,) * spatial
 
     def per_channel(value: Tensor) -> Tensor:
@@ -245,17 +246,6 @@ def _wrap(x: Tensor) -> Tensor:
     return torch.cat((x[..., -1:], x, x[..., :1]), 3)
 
 
-def _memory_format(x: Tensor) -> torch.memory_format:
-    """That of the result: channels_last only for images that are in no other order.
-
-    Within a transform of `torch.func`, which cannot always tell, it is NCHW.
-    """
-    if x.dim() != 4 or x.is_contiguous() or is_transformed():
-        return torch.contiguous_format
-    last = x.is_contiguous(memory_format=torch.channels_last)
-    return torch.channels_last if last else torch.contiguous_format
-
-
 def _phases_and_taps(kind: int) -> tuple[int, int]:
     return ((4, 4), (1, 9), (2, 2), (1, 3))[kind]
 
@@ -296,7 +286,7 @@ def _fake(
 ) -> Tensor:
     rate = 2 if kind in (0, 2) else 1
     shape = (x.shape[0], channels, *(n * rate for n in x.shape[2:]))
-    return x.new_empty(shape).contiguous(memory_format=_memory_format(x))
+    return x.new_empty(shape).contiguous(memory_format=memory_format(x))
 
 
 pack = define(

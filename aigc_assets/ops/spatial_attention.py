@@ -8,6 +8,7 @@ from torch import Tensor
 
 from aigc_assets.ops.arguments import check_alike, check_floating, check_shape
 from aigc_assets.ops.declare import call_unrecorded, define, records_gradients, under_autocast
+from aigc_assets.ops.formats import compute_dtype
 
 
 def window_attention(
@@ -148,7 +149,7 @@ def neighborhood_attention_reference(
     q, k, v = qkv.permute(3, 0, 4, 1, 2, 5).unbind(0)  # [B, heads, H, W, D] each
     if bias_table is None:
         bias_table = qkv.new_zeros(heads, side, side)
-    table = bias_table.to(_softmax_dtype(qkv))
+    table = bias_table.to(compute_dtype(qkv))
     table = F.pad(table, (0, 1, 0, 1), value=float("-inf"))
     strip = height if height <= 4 * reach + 4 else max(2 * reach, 4)
     parts = []
@@ -200,11 +201,7 @@ def _beyond(size: int, shift: int, device: torch.device) -> Tensor:
 
 def _score(q: Tensor, k: Tensor) -> Tensor:
     """Scaled products of all queries and keys in the dtype of the softmax."""
-    return (q @ k.mT).to(_softmax_dtype(q)) * q.shape[-1] ** -0.5
-
-
-def _softmax_dtype(x: Tensor) -> torch.dtype:
-    return torch.float64 if x.dtype == torch.float64 else torch.float32
+    return (q @ k.mT).to(compute_dtype(q)) * q.shape[-1] ** -0.5
 
 
 def _check_grid(qkv: Tensor) -> int:
