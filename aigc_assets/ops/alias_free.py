@@ -9,6 +9,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from aigc_assets.ops.arguments import FLOATING
 from aigc_assets.ops.declare import call_unrecorded, define, is_plain_torch, records_gradients
 from aigc_assets.ops.formats import compute_dtype
 
@@ -42,19 +43,20 @@ def aa_snake1d(x: Tensor, alpha: Tensor, beta: Tensor) -> Tensor:
         half-width 0.15 cycles per sample of the doubled rate); Ziyin et al., arXiv:2006.08195.
         BigVGAN keeps alpha and beta as logarithms; here they are the values themselves.
     """
-    if x.dim() != 3:
-        raise ValueError(f"x: expected [B, C, T], got shape {tuple(x.shape)}")
-    if x.shape[2] < 1:
-        raise ValueError(f"x: expected at least one sample, got shape {tuple(x.shape)}")
-    if x.dtype not in (torch.float16, torch.bfloat16, torch.float32, torch.float64):
-        raise TypeError(f"x: expected a floating dtype of 16, 32 or 64 bits, got {x.dtype}")
+    shape, dtype, device = x.shape, x.dtype, x.device
+    if len(shape) != 3:
+        raise ValueError(f"x: expected [B, C, T], got shape {tuple(shape)}")
+    if shape[2] < 1:
+        raise ValueError(f"x: expected at least one sample, got shape {tuple(shape)}")
+    if dtype not in FLOATING:
+        raise TypeError(f"x: expected a floating dtype of 16, 32 or 64 bits, got {dtype}")
     for name, value in (("alpha", alpha), ("beta", beta)):
-        if value.dim() != 1 or value.shape[0] != x.shape[1]:
-            raise ValueError(f"{name}: expected [{x.shape[1]}], got shape {tuple(value.shape)}")
-        if value.dtype not in (x.dtype, torch.float32):
-            raise TypeError(f"{name}: expected {x.dtype} or torch.float32, got {value.dtype}")
-        if value.device != x.device:
-            raise TypeError(f"{name}: expected device {x.device}, got {value.device}")
+        if value.shape != shape[1:2]:
+            raise ValueError(f"{name}: expected [{shape[1]}], got shape {tuple(value.shape)}")
+        if value.dtype != dtype and value.dtype != torch.float32:
+            raise TypeError(f"{name}: expected {dtype} or torch.float32, got {value.dtype}")
+        if value.device != device:
+            raise TypeError(f"{name}: expected device {device}, got {value.device}")
     if alpha.dtype != beta.dtype:
         raise TypeError(f"beta: expected the dtype of alpha, {alpha.dtype}, got {beta.dtype}")
     if is_plain_torch():

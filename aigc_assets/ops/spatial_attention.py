@@ -43,12 +43,12 @@ def window_attention(
         Liu et al., "Swin Transformer", arXiv:2103.14030, section 3.2. There, scores between
         tokens from both sides of the edge are lowered by 100; here they do not count at all.
     """
-    heads = _check_grid(qkv)
+    height, width, heads = _check_grid(qkv)
     if window < 1:
         raise ValueError(f"window: expected at least 1, got {window}")
     if not 0 <= shift < window:
         raise ValueError(f"shift: expected 0 <= shift < {window}, got {shift}")
-    if qkv.shape[1] % window or qkv.shape[2] % window:
+    if height % window or width % window:
         raise ValueError(
             f"qkv: expected a height and a width that are multiples of {window}, "
             f"got shape {tuple(qkv.shape)}"
@@ -90,17 +90,17 @@ def neighborhood_attention(
         of a token near an edge is moved inwards until it is whole; here it is cut off, or wraps
         around.
     """
-    heads = _check_grid(qkv)
+    height, width, heads = _check_grid(qkv)
     if reach < 0:
         raise ValueError(f"reach: expected at least 0, got {reach}")
-    if circular and min(qkv.shape[1:3]) < 2 * reach + 1:
+    if circular and min(height, width) < 2 * reach + 1:
         raise ValueError(
             f"qkv: expected at least {2 * reach + 1} rows and columns for a reach of {reach}, "
             f"got shape {tuple(qkv.shape)}"
         )
     (qkv,) = under_autocast(qkv)
     _check_table(bias_table, qkv, heads, 2 * reach + 1)
-    farthest = max(qkv.shape[1:3]) - 1
+    farthest = max(height, width) - 1
     if reach > farthest:  # there is nothing that far
         beyond = reach - farthest
         if bias_table is not None:
@@ -204,13 +204,14 @@ def _score(q: Tensor, k: Tensor) -> Tensor:
     return (q @ k.mT).to(compute_dtype(q)) * q.shape[-1] ** -0.5
 
 
-def _check_grid(qkv: Tensor) -> int:
-    """Check what both functions ask of ``qkv``; return the number of heads."""
+def _check_grid(qkv: Tensor) -> tuple[int, int, int]:
+    """Check what both functions ask of ``qkv``; return height, width and the number of heads."""
     check_shape("qkv", qkv, ("B", "H", "W", 3, "heads", "D"))
-    if min(qkv.shape[1], qkv.shape[2], qkv.shape[4], qkv.shape[5]) < 1:
+    _, height, width, _, heads, depth = qkv.shape
+    if min(height, width, heads, depth) < 1:
         raise ValueError(f"qkv: expected H, W, heads and D of at least 1, got {tuple(qkv.shape)}")
     check_floating("qkv", qkv)
-    return qkv.shape[4]
+    return height, width, heads
 
 
 def _check_table(bias_table: Tensor | None, qkv: Tensor, heads: int, side: int) -> None:
