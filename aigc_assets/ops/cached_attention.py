@@ -168,7 +168,7 @@ def _check_append(
         check_shape(name, value, (q.shape[0], k_cache.shape[1], q.shape[2]))
         check_alike(name, value, q, other_name="q")
     _check_counts("positions", positions, q)
-    check_rotary(rope, q, q.shape[2])
+    check_rotary(rope, q, q.shape[2], "q")
     check_eps(eps)
     for name, scale in (("q_scale", q_scale), ("k_scale", k_scale)):
         if scale is not None:
@@ -243,12 +243,12 @@ def check_window(window: int | None) -> None:
         raise ValueError(f"window: expected at least 1 or None, got {window}")
 
 
-def check_rotary(rope: Tensor, like: Tensor, dim: int) -> None:
+def check_rotary(rope: Tensor, like: Tensor, dim: int, like_name: str) -> None:
     """A table [2, L, dim / 2] in the dtype of ``like`` or float32."""
     if dim % 2:
         raise ValueError(f"rope: expected an even head dimension, got {dim}")
     check_shape("rope", rope, (2, "L", dim // 2))
-    check_alike("rope", rope, like, torch.float32)
+    check_alike("rope", rope, like, torch.float32, other_name=like_name)
 
 
 def _check_counts(name: str, counts: Tensor, q: Tensor) -> None:

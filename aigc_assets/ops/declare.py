@@ -284,7 +284,7 @@ def _backend(name: str, device: str, native: Native) -> dict[str, str]:
     allowed, own = cpu_capability(), CPU_CAPABILITIES.index(_DEFINED[name])
     why = "the best that this processor and AIGC_ASSETS_CPU allow"
     if own < allowed:
-        why = f"the best path it has; {CPU_CAPABILITIES[allowed]} would gain nothing"
+        why = f"the best path it has: none is for {CPU_CAPABILITIES[allowed]} alone"
     return {"backend": f"cpu-{CPU_CAPABILITIES[min(own, allowed)]}", "why": why}
 
 

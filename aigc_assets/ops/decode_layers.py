@@ -343,7 +343,7 @@ def _check_block(
     if positions.dim() != 1 or positions.shape[0] != x.shape[0]:
         raise ValueError(f"positions: expected [{x.shape[0]}], got shape {tuple(positions.shape)}")
     check_counts("positions", positions, x)
-    check_rotary(rope, x, dim)
+    check_rotary(rope, x, dim, "x")
     check_window(window)
     inner = weights.out.shape[1]
     if shared < 1 or inner % (dim * shared):
