@@ -227,8 +227,9 @@ struct Pair<Vector, T> {
   // Rounded to the nearest, ties to even, in the upper half; a NaN stays one.
   static AIGC_INLINE __m512i rounded(Vector v) {
     const __m512i bits = _mm512_castps_si512(v.v);
-    const __m512i odd = _mm512_and_si512(_mm512_srli_epi32(bits, 16), _mm512_set1_epi32(1));
-    const __m512i up = _mm512_add_epi32(_mm512_add_epi32(bits, _mm512_set1_epi32(0x7fff)), odd);
+    const __mmask16 odd = _mm512_test_epi32_mask(bits, _mm512_set1_epi32(0x10000));
+    __m512i up = _mm512_add_epi32(bits, _mm512_set1_epi32(0x7fff));
+    up = _mm512_mask_add_epi32(up, odd, up, _mm512_set1_epi32(1));
     const __mmask16 nan = _mm512_cmp_ps_mask(v.v, v.v, _CMP_UNORD_Q);
     return _mm512_mask_or_epi32(up, nan, bits, _mm512_set1_epi32(0x400000));
   }

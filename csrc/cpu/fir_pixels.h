@@ -15,6 +15,7 @@ void up_rows(const Task& task, const Finish& finish, int64_t begin, int64_t end)
   using Some = Block<V, T>;
   // The columns around a pixel, doubled in height.
   alignas(64) F ring[kWindow][2 * kChannels];
+  alignas(64) F offsets[kChannels];  // the bias, in the order of what is computed
   const Phases<V, N> phases(task);
   const int64_t height = task.height, width = task.width, channels = task.channels;
   for (int64_t unit = begin; unit < end; ++unit) {
@@ -33,6 +34,10 @@ void up_rows(const Task& task, const Finish& finish, int64_t begin, int64_t end)
     for (int64_t c = 0; c < channels; c += kChannels) {
       const int64_t count = channels - c < kChannels ? channels - c : kChannels;
       const F* const bias = static_cast<const F*>(task.bias) + c;
+      for (int64_t d = 0; d < count; d += Some::width) {
+        const Some some = Some::numbers(bias + d, count - d);
+        for (int n = 0; n < Some::vectors; ++n) some.v[n].store(offsets + d + n * V::width);
+      }
       F* columns[kWindow];  // upper numbers, then lower ones
       for (int k = 0; k < kWindow; ++k) columns[k] = ring[k];
       std::memset(ring, 0, sizeof ring);
@@ -67,12 +72,11 @@ void up_rows(const Task& task, const Finish& finish, int64_t begin, int64_t end)
         }
         T* const out = y + 2 * j * channels + c;
         for (int64_t d = 0; d < count; d += Some::width) {
-          const Some offset = Some::numbers(bias + d, count - d);
           const auto emit = [&](int p, int phase, T* to) {
             Some z;
             for (int n = 0; n < Some::vectors; ++n) {
               const int64_t from = p / 2 * kChannels + d + n * V::width;
-              V sum = phases.add(phase, offset.v[n], phase * kSecond,
+              V sum = phases.add(phase, V::load(offsets + d + n * V::width), phase * kSecond,
                                  [&](int k) { return V::load(columns[k] + from); });
               if (noise != nullptr) sum = sum + own[p];
               z.v[n] = finish(sum);
