@@ -161,10 +161,8 @@ void run_all(Format format, const Problem& problem, int64_t batch) {
                      cpu_capability() == Capability::kAmx;
   // Without tiles, half-width numbers are widened first.
   const int64_t number = tiles ? 2 : std::max<int64_t>(size_of(format), 4);
-  const int64_t budget = cpu_capability() >= Capability::kAvx512 ? kLargeCache : kSmallCache;
-  const Cut cut = problem.form == Form::kDirect
-                      ? Cut(problem, batch, number, tiles)
-                      : Cut(problem, batch, axes_of(problem.form), budget);
+  const Cut cut = problem.form == Form::kDirect ? Cut(problem, batch, number, tiles)
+                                                : Cut(problem, batch, axes_of(problem.form));
   const int64_t outputs = problem.padded_outputs();
   const int64_t groups = (batch + cut.images - 1) / cut.images;
   const int64_t down = (problem.height + cut.rows - 1) / cut.rows;

@@ -9,10 +9,6 @@
 
 namespace aigc_assets::phase_convolution {
 
-// Bytes of the second-level cache that the planes and sums of a minimal form may fill.
-constexpr int64_t kLargeCache = 5 << 18;
-constexpr int64_t kSmallCache = 3 << 17;
-
 // The cut may depend on the number of threads, as no result depends on it.
 struct Cut {
   int64_t images, rows, columns, channels;  // of a unit
@@ -33,13 +29,13 @@ struct Cut {
           tiles ? int64_t{1} << 23 : int64_t{1} << 20, 1);
   }
 
-  // For a minimal form: units of about `budget` bytes.
-  Cut(const Problem& problem, int64_t batch, const AxisForms& axes, int64_t budget) {
+  // For a minimal form.
+  Cut(const Problem& problem, int64_t batch, const AxisForms& axes) {
     const int64_t down = axes.rows.step, across = axes.columns.step;
     const int64_t cell = ((axes.planes() + down * across) * problem.inputs +
                           axes.products() * std::min(problem.padded_outputs(), kChunk)) *
                          int64_t{sizeof(float)};
-    const int64_t cells = std::max(kLeastCells, budget / cell);
+    const int64_t cells = std::max(kLeastCells, kCache / cell);
     const int64_t all_rows = divided(problem.height, down);
     columns = std::min(problem.width, kMaxColumns);
     const int64_t fit_rows = std::clamp<int64_t>(cells / divided(columns, across), 1, all_rows);
@@ -56,7 +52,9 @@ struct Cut {
   static constexpr int64_t kGroupedPixels = 384;     // of several images
   static constexpr int64_t kGroupedBytes = 5 << 18;  // of their scratch images
   static constexpr int64_t kFewPixels = 192;         // of an image
-  static constexpr int64_t kLeastCells = 96;         // for which all weights pass by
+  // Bytes of planes and sums of a minimal form: what the second-level cache of a laptop holds.
+  static constexpr int64_t kCache = 1 << 19;
+  static constexpr int64_t kLeastCells = 96;  // for which all weights pass by
 
   static int64_t divided(int64_t a, int64_t b) { return (a + b - 1) / b; }
 

@@ -149,8 +149,8 @@ AIGC_INLINE bool pays_to_gather(int64_t outputs, int64_t blocks) {
 }
 
 // Input channels of a panel: nearly equal parts of all.
-AIGC_INLINE int64_t panel_inputs(int64_t inputs) {
-  const int64_t parts = (inputs + kMostInputs - 1) / kMostInputs;
+AIGC_INLINE int64_t panel_inputs(int64_t inputs, int64_t most = kMostInputs) {
+  const int64_t parts = (inputs + most - 1) / most;
   return (inputs + parts - 1) / parts;
 }
 
