@@ -5,12 +5,10 @@
 
 // `sizes`: B, heads, queries, keys, D. `strides`: of B, heads and tokens, of q,
 // then k, then v. Negative `before`: no band.
-extern "C" void run_sequences(int format, const void *q, const void *k,
-                              const void *v, bool aligned,
-                              const std::int64_t *sizes,
-                              const std::int64_t *strides, std::int64_t before,
-                              std::int64_t after, int tiles, unsigned seed,
-                              void *y) {
+extern "C" void run_sequences(int format, const void* q, const void* k, const void* v, bool aligned,
+                              const std::int64_t* sizes, const std::int64_t* strides,
+                              std::int64_t before, std::int64_t after, int tiles, unsigned seed,
+                              void* y) {
   using namespace aigc_assets::attention_gpu;
   Sequences sequences{};
   sequences.queries = sizes[2];
@@ -23,6 +21,5 @@ extern "C" void run_sequences(int format, const void *q, const void *k,
   sequences.before = before;
   sequences.after = after;
   sequences.tiles = tiles;
-  run(format, {q, k, v, nullptr, false, aligned, y}, 0, 0, sequences, sizes[0],
-      seed);
+  run(format, {q, k, v, nullptr, false, aligned, y}, 0, 0, sequences, sizes[0], seed);
 }
