@@ -229,6 +229,15 @@ KeyOrder score_keys(const T* k, int64_t stride, int64_t keys, const typename V::
   return order;
 }
 
+// Fetches the beginnings of the streams, up to where the loops over them fetch by themselves.
+template <class T>
+AIGC_INLINE void fetch_streams(const T* from, int64_t stride, int64_t each) {
+  for (int stream = 0; stream < kStreams; ++stream, from += each * stride) {
+    const char* const start = reinterpret_cast<const char*>(from);
+    for (int64_t i = 0; i < kAhead; i += kLine) __builtin_prefetch(start + i, 0, 3);
+  }
+}
+
 // Scores become weights e^(score - largest); returns the largest, and the sum through `total`.
 template <class F>
 F soften(F* scores, KeyOrder keys, double slope, int64_t behind, double* total) {
@@ -294,8 +303,16 @@ void attend_chunk(const Attention& a, int64_t unit, F* scratch) {
   const auto attend_heads = [&](int64_t g, auto heads_at_once) {
     constexpr int Q = decltype(heads_at_once)::value;
     F* const o = sums + g * room;
+    const T* const values = v + first * a.value_stride;
+    fetch_streams(values, a.value_stride, keys / kStreams);
     const KeyOrder order = score_keys<V, T, Q>(k + first * a.key_stride, a.key_stride, keys,
                                                query + g * room, dim, scores, score_room);
+    if (g + Q == group) {  // what comes next, most likely: a chunk as long as this one
+      const bool is_last = (unit + 1) % a.chunks == 0;
+      const T* const next = is_last ? k + range.begin * a.key_stride + a.key_head
+                                    : k + (first + kChunk) * a.key_stride;
+      fetch_streams(next, a.key_stride, order.each);
+    }
     double total[Q];
     F top[Q];
     for (int i = 0; i < Q; ++i) {
@@ -303,8 +320,7 @@ void attend_chunk(const Attention& a, int64_t unit, F* scratch) {
       const int64_t behind = range.end - 1 - first;
       top[i] = soften(scores + i * score_room, order, slope, behind, &total[i]);
     }
-    weigh_rows<V, T, Q>(scores, score_room, v + first * a.value_stride, a.value_stride, order, dim,
-                        o, room);
+    weigh_rows<V, T, Q>(scores, score_room, values, a.value_stride, order, dim, o, room);
     for (int i = 0; i < Q; ++i, ++g) {
       F* const found = sums + g * room;
       if (alone) {
