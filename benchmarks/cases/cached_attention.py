@@ -49,7 +49,8 @@ def cases(device: str) -> Iterator[Case]:
         yield _attention(shape, torch.float32, device)
     yield _attention(SHAPES[0], torch.bfloat16, device)
     yield _attention(SHAPES[3], torch.float32, device, cold=True)
-    yield _append((10, 5, 5, 128, 32), device)
+    for shape in ((10, 5, 5, 128, 32), SHAPES[0], SHAPES[2]):
+        yield _append(shape, device)
 
 
 def _attention(shape: tuple[int, ...], dtype: torch.dtype, device: str, cold: bool = False) -> Case:
@@ -90,11 +91,12 @@ def _attention(shape: tuple[int, ...], dtype: torch.dtype, device: str, cold: bo
 
 
 def _append(shape: tuple[int, ...], device: str) -> Case:
-    """A step of the dialogue model's attention: norms, rotation, append, attention."""
-    batch, heads, _, length, dim = shape
+    """The chain of a model's step: norms, rotation, append, attention."""
+    batch, heads, shared, length, dim = shape
     generator = torch.Generator().manual_seed(0)
-    q, k, v = torch.randn(3, batch, heads, dim, generator=generator).to(device)
-    caches = torch.randn(2, batch, heads, length, dim, generator=generator).to(device)
+    q = torch.randn(batch, heads, dim, generator=generator).to(device)
+    k, v = torch.randn(2, batch, shared, dim, generator=generator).to(device)
+    caches = torch.randn(2, batch, shared, length, dim, generator=generator).to(device)
     scale = torch.ones(dim, device=device)
     rope = rotary(length, dim).to(device)
     positions = torch.full((batch,), length - 1, device=device)
@@ -105,12 +107,12 @@ def _append(shape: tuple[int, ...], device: str) -> Case:
     def concatenated(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
         keys = torch.cat((caches[0, :, :, :-1], prepared(k)), 2)
         values = torch.cat((caches[1, :, :, :-1], v[:, :, None]), 2)
-        return F.scaled_dot_product_attention(prepared(q), keys, values)[:, :, 0]
+        return with_sdpa(prepared(q)[:, :, 0], keys, values)
 
     def in_place(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
         caches[0, :, :, -1:] = prepared(k)
         caches[1, :, :, -1] = v
-        return F.scaled_dot_product_attention(prepared(q), *caches)[:, :, 0]
+        return with_sdpa(prepared(q)[:, :, 0], *caches)
 
     torch._dynamo.reset()
     compiled = [torch.compile(run, dynamic=False) for run in (concatenated, in_place)]
