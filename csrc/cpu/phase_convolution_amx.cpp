@@ -268,7 +268,7 @@ RoomSize room(Format format, const Problem& problem, const Unit& unit) {
   if (format != Format::kBfloat16) return kAvx512Kernels.room(format, problem, unit);
   const Scratch scratch(problem, unit);
   const int64_t width = scratch_width(problem), phases = shape_of(problem.kind).column_rate;
-  const int64_t sums = problem.pixels ? 2 * kBuffer : phases * (scratch.span + kSlack) * 32;
+  const int64_t sums = problem.pixels ? kBuffer : phases * (scratch.span + kSlack) * 32;
   return {scratch.pixels * width * 2,
           sums * 4,
           gathered(problem),
@@ -304,7 +304,6 @@ void run_tiles(const Problem& problem, const Unit& unit, const Room& room) {
     const int64_t phase_sums = (scratch.span + kSlack) * width;
     panel.width = width * 4;
     PixelFinish<activation> finish(problem, unit, room, channel);
-    int buffer = 0;
     for (int py = 0; py < shape.row_rate; ++py) {
       for (int px = 0; px < shape.column_rate; ++px) {
         for (int t = 0; t < panel.taps; ++t) {
@@ -325,10 +324,10 @@ void run_tiles(const Problem& problem, const Unit& unit, const Room& room) {
             multiply_tiles(panel, tiles, tile, two, to, [] {});
             continue;
           }
-          float* const to = sums + buffer * kBuffer;
-          buffer ^= 1;
-          multiply_tiles(panel, tiles, tile, two, to, [&] { finish.some(); });
-          finish.take(tiles, tile, py, px, to, width);
+          // The sums before these are finished when the tiles are stored over them: a buffer of
+          // their own for these would push weights out of the first-level cache.
+          multiply_tiles(panel, tiles, tile, two, sums, [&] { finish.some(); });
+          finish.take(tiles, tile, py, px, sums, width);
         }
       }
       if (!problem.pixels) {
