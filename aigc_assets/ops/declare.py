@@ -24,7 +24,6 @@ from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
-from torch._library.autograd import Info, make_autograd_impl
 from torch.autograd import forward_ad
 
 from aigc_assets.errors import MissingPartError
@@ -63,7 +62,7 @@ def define(
 
     Gradients are those of the reference by `torch.func.vjp`, so they are right to any order. With
     ``backward`` the first order runs another declared op instead, whose own gradient is again that
-    of its reference. Under forward-mode differentiation the reference itself runs.
+    of its reference.
 
     Args:
         schema: Schema in torch's language, ``name(Tensor x, ...) -> Tensor``; functional, unless
@@ -101,20 +100,12 @@ def define(
         needed = zip(found, ctx.needs_input_grad, strict=True)
         return tuple(grad if need else None for grad, need in needed)
 
-    op = getattr(getattr(torch.ops, NAMESPACE), name).default
     if differentiable:
-        # What torch.library.register_autograd makes: it knows no forward mode, and would drop
-        # tangents without a word.
-        reverse = make_autograd_impl(op, Info(run_backward, setup_context))
-
-        def autograd(keyset: torch._C.DispatchKeySet, *inputs: Any) -> Any:
-            if forward_ad._current_level >= 0:
-                return reference(*inputs)
-            return reverse(keyset, *inputs)
-
-        _LIBRARY.impl(name, autograd, "Autograd", with_keyset=True)
+        torch.library.register_autograd(
+            qualified, run_backward, setup_context=setup_context, lib=_LIBRARY
+        )
     _DEFINED[name] = best_cpu
-    return op
+    return getattr(getattr(torch.ops, NAMESPACE), name).default
 
 
 def vjp(
@@ -168,9 +159,8 @@ def call_unrecorded(op: Callable[..., Any], *arguments: Any) -> Any:
 def is_plain_torch() -> bool:
     """Whether a call must be plain torch: within `plain_torch`, or while torch transforms it.
 
-    The ops have no rules for the transforms of `torch.func`, and those without a gradient none for
-    forward mode, whose derivatives would be lost without a word; what the references are made of
-    has them all.
+    The ops have no rules for forward-mode derivatives, which would be lost without a word, nor for
+    the transforms of `torch.func`; what their references are made of has them all.
     """
     if _plain_somewhere and _is_plain_here():
         return True

@@ -8,7 +8,6 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 import torch
 from torch import Tensor
-from torch.autograd import forward_ad
 
 from aigc_assets import ops
 from aigc_assets.errors import MissingPartError
@@ -115,24 +114,6 @@ def test_one_sided_gradient(scale) -> None:
     x, weight = torch.randn(3, requires_grad=True), torch.randn(3)
     (found,) = torch.autograd.grad(scale(x, 2.0, weight).sum(), x)
     torch.testing.assert_close(found, 2 * weight.square())
-
-
-def test_declared_ops_know_forward_mode(scale) -> None:
-    """Called directly, not by a public function."""
-    x, direction = torch.randn(2, 3, dtype=torch.float64)
-    weight = torch.randn(3, dtype=torch.float64, requires_grad=True)
-    expected = 2 * direction * weight.square()
-    found = torch.func.jvp(lambda x: scale(x, 2.0, weight), (x,), (direction,))[1]
-    torch.testing.assert_close(found, expected)
-    with forward_ad.dual_level():
-        y, tangent = forward_ad.unpack_dual(scale(forward_ad.make_dual(x, direction), 2.0, weight))
-    torch.testing.assert_close(y, scale_reference(x, 2.0, weight))
-    torch.testing.assert_close(tangent, expected)
-    (found,) = torch.autograd.grad(tangent.sum(), weight)  # reverse over forward
-    torch.testing.assert_close(found, 4 * direction * weight)
-    assert torch.autograd.gradcheck(
-        lambda x: scale(x, 2.0, weight), (x.requires_grad_(),), check_forward_ad=True
-    )
 
 
 def test_plain_torch_runs_no_kernel() -> None:
