@@ -9,9 +9,9 @@ References:
 
 from __future__ import annotations
 
-import functools
 import math
 from dataclasses import dataclass
+from typing import cast
 
 import torch
 import torch.nn.functional as F
@@ -60,6 +60,8 @@ class Cache:
         length: Number of positions that hold something.
         keys: One tensor [B, H, max_length, D / H] per block, made at the first call.
         values: The same.
+        weights: Of the blocks as a single token reads them, made when the first one comes; while
+            a cache lives, the weights of its model stay what they are.
     """
 
     def __init__(self, config: DecoderTransformerConfig):
@@ -67,6 +69,7 @@ class Cache:
         self.max_length = config.max_length
         self.keys: list[Tensor] = []
         self.values: list[Tensor] = []
+        self.weights: list[DecodeWeights] = []
 
     def repeat(self, count: int) -> None:
         """Repeat every row ``count`` times: many continuations of one prompt."""
@@ -193,18 +196,17 @@ class Block(nn.Module):
     def step(self, x: Tensor, table: Tensor, cache: Cache, layer: int, positions: Tensor) -> Tensor:
         """The same for one new token of each row: x [B, D], positions [B]."""
         keys, values = cache.keys[layer], cache.values[layer]
-        return decode_block(x, keys, values, positions, table, self._decode_weights)
+        return decode_block(x, keys, values, positions, table, cache.weights[layer])
 
-    @functools.cached_property
-    def _decode_weights(self) -> DecodeWeights:
-        """The parameters themselves, so that it stays right when they are loaded or moved."""
+    def decode_weights(self) -> DecodeWeights:
+        """What `step` reads, matrices as narrow as they are without loss."""
         return DecodeWeights(
             self.norm_attention.scale,
-            self.qkv.weight,
-            self.out.weight,
+            _narrowest(self.qkv.weight),
+            _narrowest(self.out.weight),
             self.norm_gate.scale,
-            self.gate.weight,
-            self.down.weight,
+            _narrowest(self.gate.weight),
+            _narrowest(self.down.weight),
             q_scale=self.norm_query.scale,
             k_scale=self.norm_key.scale,
         )
@@ -262,8 +264,10 @@ class DecoderTransformer(nn.Module):
         """Features [B, D] of one new token of each row, [B]."""
         x = F.embedding(tokens, self.embedding.weight) * math.sqrt(self.config.dim)
         table, positions = self.table, torch.full((len(x),), cache.length, device=x.device)
-        for layer, block in enumerate(self.blocks):
-            assert isinstance(block, Block)
+        blocks = cast("list[Block]", list(self.blocks))
+        if not cache.weights:
+            cache.weights = [block.decode_weights() for block in blocks]
+        for layer, block in enumerate(blocks):
             x = block.step(x, table, cache, layer, positions)
         cache.length += 1
         return x
