@@ -7,7 +7,7 @@ widened, never rounded: only the storage of the weights costs precision, not the
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -69,19 +69,8 @@ def rms_norm_linear(
             negative.
         TypeError: If a dtype is not one of those above, or the devices differ.
     """
-    if eps >= 0 and kernel_checks(True, x, scale, weight, weight_scale):
-        try:
-            with torch._C._AutoDispatchBelowAutograd():
-                return _rms_norm_linear(x, scale, weight, weight_scale, eps)
-        except RuntimeError:
-            _check_normed(x, scale, weight, weight_scale, eps, "N")
-            raise
-    _check_normed(x, scale, weight, weight_scale, eps, "N")
-    autocast = declare.is_autocast(x)
-    if autocast:
-        x, scale, weight = declare.under_autocast(x, scale, weight)
     arguments = (x, scale, weight, weight_scale, eps)
-    return run(_rms_norm_linear, rms_norm_linear_reference, autocast, *arguments)
+    return _normed(_rms_norm_linear, rms_norm_linear_reference, "N", *arguments)
 
 
 def linear_residual(
@@ -145,19 +134,33 @@ def rms_norm_gated(
     References:
         Shazeer, "GLU Variants Improve Transformer", arXiv:2002.05202, section 2.
     """
+    arguments = (x, scale, weight, weight_scale, eps)
+    return _normed(_rms_norm_gated, rms_norm_gated_reference, "2H", *arguments)
+
+
+def _normed(
+    op: Callable[..., Tensor],
+    reference: Callable[..., Tensor],
+    rows: str,
+    x: Tensor,
+    scale: Tensor,
+    weight: Tensor,
+    weight_scale: Tensor | None,
+    eps: float,
+) -> Tensor:
+    """A product after a norm; ``rows`` of the weight, for errors."""
     if eps >= 0 and kernel_checks(True, x, scale, weight, weight_scale):
         try:
             with torch._C._AutoDispatchBelowAutograd():
-                return _rms_norm_gated(x, scale, weight, weight_scale, eps)
+                return op(x, scale, weight, weight_scale, eps)
         except RuntimeError:
-            _check_normed(x, scale, weight, weight_scale, eps, "2H")
+            _check_normed(x, scale, weight, weight_scale, eps, rows)
             raise
-    _check_normed(x, scale, weight, weight_scale, eps, "2H")
+    _check_normed(x, scale, weight, weight_scale, eps, rows)
     autocast = declare.is_autocast(x)
     if autocast:
         x, scale, weight = declare.under_autocast(x, scale, weight)
-    arguments = (x, scale, weight, weight_scale, eps)
-    return run(_rms_norm_gated, rms_norm_gated_reference, autocast, *arguments)
+    return run(op, reference, autocast, x, scale, weight, weight_scale, eps)
 
 
 def quantize_rows(weight: Tensor) -> tuple[Tensor, Tensor]:

@@ -79,6 +79,23 @@ def test_narrow_weights_change_no_byte_and_follow_the_parameters(network):
         assert torch.equal(network.head(features)[:, 0], expected)
 
 
+@torch.no_grad()
+@pytest.mark.native
+def test_a_step_reads_narrow_weights_where_they_are_exact(network):
+    """Those of one layer are not, and stay as wide as they are."""
+    for parameter in network.parameters():
+        parameter.copy_(parameter.half())
+    network.blocks[-1].out.weight.mul_(1.1)
+    narrow, wide = Cache(CONFIG), Cache(CONFIG)
+    wide.weights = [block.decode_weights().stored_as(torch.float32) for block in network.blocks]
+    row = tokens(2, 5)
+    for cache in (narrow, wide):
+        network(row[:, :4], cache=cache)
+    assert torch.equal(network(row[:, 4:], cache=narrow), network(row[:, 4:], cache=wide))
+    assert [weights.qkv.dtype for weights in narrow.weights] == [torch.float16] * CONFIG.num_layers
+    assert narrow.weights[-1].out.dtype == torch.float32
+
+
 def test_starts_as_the_identity_and_stays_below_the_soft_cap():
     made = DecoderTransformer(dataclasses.replace(CONFIG, softcap=0.1))
     row = tokens(1, 5)
