@@ -48,49 +48,67 @@ struct AxisForm {
 };
 
 struct OneAxis {
-  static constexpr AxisForm form = {1, 0, 1, 0, 1, 1, 1, 1, {{0, 0, 0}}, {{0, 0}}, {{{0}, 0}}};
+  static constexpr AxisForm form = {
+      .step = 1,
+      .before = 0,
+      .inputs = 1,
+      .more = 0,
+      .planes = 1,
+      .products = 1,
+      .outputs = 1,
+      .terms = 1,
+      .plane = {{0, 0, 0}},
+      .product = {{0, 0}},
+      .output = {{{0}, 0}},
+  };
 };
 
 struct RepeatedAxis {
-  static constexpr AxisForm form = {1,
-                                    1,
-                                    2,
-                                    1,
-                                    2,
-                                    3,
-                                    2,
-                                    2,
-                                    {{-1, 0, -1}, {0, 0, 0}},
-                                    {{0, 0}, {1, 0}, {0, 1}},
-                                    {{{0, 1}, 0}, {{1, 2}, 0}}};
+  static constexpr AxisForm form = {
+      .step = 1,
+      .before = 1,
+      .inputs = 2,
+      .more = 1,
+      .planes = 2,
+      .products = 3,
+      .outputs = 2,
+      .terms = 2,
+      .plane = {{-1, 0, -1}, {0, 0, 0}},
+      .product = {{0, 0}, {1, 0}, {0, 1}},
+      .output = {{{0, 1}, 0}, {{1, 2}, 0}},
+  };
 };
 
 struct TransposedAxis {
-  static constexpr AxisForm form = {2,
-                                    1,
-                                    3,
-                                    1,
-                                    4,
-                                    6,
-                                    4,
-                                    2,
-                                    {{-1, 0, -1}, {0, 1, -1}, {0, 0, 0}, {1, 1, 0}},
-                                    {{0, 0}, {2, 0}, {1, 0}, {1, 0}, {3, 0}, {0, 1}},
-                                    {{{0, 1}, 0}, {{3, 4}, 0}, {{1, 2}, 0}, {{4, 5}, 0}}};
+  static constexpr AxisForm form = {
+      .step = 2,
+      .before = 1,
+      .inputs = 3,
+      .more = 1,
+      .planes = 4,
+      .products = 6,
+      .outputs = 4,
+      .terms = 2,
+      .plane = {{-1, 0, -1}, {0, 1, -1}, {0, 0, 0}, {1, 1, 0}},
+      .product = {{0, 0}, {2, 0}, {1, 0}, {1, 0}, {3, 0}, {0, 1}},
+      .output = {{{0, 1}, 0}, {{3, 4}, 0}, {{1, 2}, 0}, {{4, 5}, 0}},
+  };
 };
 
 struct SameAxis {
-  static constexpr AxisForm form = {2,
-                                    1,
-                                    4,
-                                    0,
-                                    4,
-                                    4,
-                                    2,
-                                    3,
-                                    {{-1, 1, -1}, {0, 1, 1}, {1, 0, -1}, {0, 2, -1}},
-                                    {{0, 0}, {1, 0}, {2, 0}, {3, 0}},
-                                    {{{0, 1, 2}, 1}, {{3, 1, 2}, -1}}};
+  static constexpr AxisForm form = {
+      .step = 2,
+      .before = 1,
+      .inputs = 4,
+      .more = 0,
+      .planes = 4,
+      .products = 4,
+      .outputs = 2,
+      .terms = 3,
+      .plane = {{-1, 1, -1}, {0, 1, 1}, {1, 0, -1}, {0, 2, -1}},
+      .product = {{0, 0}, {1, 0}, {2, 0}, {3, 0}},
+      .output = {{{0, 1, 2}, 1}, {{3, 1, 2}, -1}},
+  };
 };
 
 // Calls use(rows, columns) with the axes of a form other than the direct one.
