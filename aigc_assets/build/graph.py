@@ -76,7 +76,12 @@ def plan(manifest: Manifest) -> dict[str, Node]:
 
     nodes: list[Node] = []
     for m in manifest.map:
-        request: dict[str, Any] = {"theme": m.theme, "size": m.size, "require": m.require}
+        request: dict[str, Any] = {
+            "theme": m.theme,
+            "size": m.size,
+            "require": m.require,
+            "generator": m.generator,
+        }
         nodes.append(Node(m.id, "map", request, seed("map", m.id, m.seed)))
     prompts = {}
     for c in manifest.character:

@@ -167,6 +167,11 @@ class MapTable(Table):
         BeforeValidator(_listed(0, 32)),
         Field(description='Such as "start -> exit", "key before door", "monsters 6..10".'),
     ] = []
+    generator: Annotated[
+        str,
+        BeforeValidator(_one_of(vocabulary.generators)),
+        Field(description="Network that draws the map."),
+    ] = "auto"
     seed: Seed | None = None
 
 

@@ -14,7 +14,15 @@ def themes() -> tuple[str, ...]:
     """Themes of maps."""
     from aigc_assets.pipelines.maps import THEMES
 
-    return THEMES
+    return tuple(THEMES)
+
+
+@functools.cache
+def generators() -> tuple[str, ...]:
+    """Networks that draw maps."""
+    from aigc_assets.pipelines.maps import GENERATORS
+
+    return GENERATORS
 
 
 @functools.cache

@@ -76,10 +76,16 @@ class World:
         theme: str,
         size: tuple[int, int],
         require: Sequence[str] = (),
+        generator: str = "auto",
         seed: int | None = None,
     ) -> Tilemap:
         """A playable map; ``.witness`` is the proof that it can be finished."""
-        values = {"theme": theme, "size": list(size), "require": list(require)}
+        values = {
+            "theme": theme,
+            "size": list(size),
+            "require": list(require),
+            "generator": generator,
+        }
         return cast(Tilemap, self._make("map", id, values, seed))
 
     def character(

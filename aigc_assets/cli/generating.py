@@ -28,6 +28,7 @@ def make_map(
     require: Annotated[
         list[str] | None, typer.Option("--require", help='As "monsters 4..8"; may be repeated.')
     ] = None,
+    generator: Annotated[str, typer.Option("--generator", help="auto, gan, transformer.")] = "auto",
     seeds: Seeds = "0",
     out: Out = Path("generated"),
     format: Format = None,
@@ -43,7 +44,12 @@ def make_map(
     """Maps that can be finished, each with its proof."""
     from aigc_assets.build.batch import parse_size
 
-    values = {"theme": theme, "size": list(parse_size(size)), "require": list(require or ())}
+    values = {
+        "theme": theme,
+        "size": list(parse_size(size)),
+        "require": list(require or ()),
+        "generator": generator,
+    }
     _run("map", values, seeds, out, format, (palette, palette_seed), name,
          (jobs, force, max_seconds, quiet, as_json))  # fmt: skip
 

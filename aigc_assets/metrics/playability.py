@@ -3,6 +3,9 @@
 The checker never searches. It walks the path that came with the map and asks of every step whether
 the rules allow it, so a wrong proof is found however clever the generator was.
 
+The property ``movement`` of a map names how one moves on it, one of `MOVEMENTS`; a map without it
+is walked on.
+
 Rules: the walk begins on the cell of a ``start`` object with the event ``start`` and ends on the
 cell of an ``exit`` object with the event ``exit``. Every step goes one cell up, down, left or
 right, never onto a solid cell. A cell with a ``door`` is entered only once that door was opened; a
@@ -16,6 +19,7 @@ import numpy as np
 from aigc_assets.errors import MissingPartError
 from aigc_assets.types import MapObject, Tilemap, WitnessEvent
 
+MOVEMENTS = ("walk",)
 _CLASS_OF_ACTION = {"start": "start", "take": "key", "open": "door", "exit": "exit"}
 _ACTIONS = ("start", "take", "open", "exit")
 _CLASSES = ("start", "exit", "key", "door")
@@ -32,6 +36,9 @@ def verify_witness(tilemap: Tilemap) -> list[str]:
     """
     if tilemap.witness is None:
         return ["the map has no witness"]
+    movement = tilemap.properties.get("movement", "walk")
+    if movement not in MOVEMENTS:
+        return [f"unknown movement {movement!r}"]
     path = [(int(x), int(y)) for x, y in tilemap.witness.path]
     events = tilemap.witness.events
     objects = {item.id: item for item in tilemap.objects}
@@ -111,6 +118,9 @@ def verify_witness_native(tilemap: Tilemap) -> list[str]:
         ) from error
     if tilemap.witness is None:
         return ["the map has no witness"]
+    movement = tilemap.properties.get("movement", "walk")
+    if movement not in MOVEMENTS:
+        return [f"unknown movement {movement!r}"]
     events = [(e.step, _ACTIONS.index(e.action), e.object_id) for e in tilemap.witness.events]
     objects = [
         (item.id, _CLASSES.index(item.cls) if item.cls in _CLASSES else len(_CLASSES), *item.cell)

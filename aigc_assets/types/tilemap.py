@@ -24,8 +24,21 @@ from aigc_assets.types.validation import (
 FLIP_MASK = 0xE0000000
 """The three highest gid bits are Tiled's flips (horizontal, vertical, diagonal)."""
 
-OBJECT_CLASSES = ("start", "exit", "key", "door", "monster", "treasure")
-"""The object classes that every map may carry; keys and doors have the property ``colour``."""
+OBJECT_CLASSES = (
+    "start", "exit", "key", "door", "monster", "treasure", "boss", "trigger", "box", "goal",
+)  # fmt: skip
+"""The object classes that every map may carry; keys and doors have the property ``colour``.
+
+``box`` and ``goal`` belong to maps where boxes are pushed; ``trigger`` starts something in the game
+when it is entered.
+"""
+
+TILE_PROPERTIES = ("solid", "liquid", "hazard", "door")
+"""Booleans that every tile of a playable map carries.
+
+A liquid may be solid (deep) or not; a hazard harms who stands on it; ``door`` marks the picture of
+a door, whether it is shut is a matter of the object on the cell.
+"""
 
 
 @dataclass(frozen=True, slots=True)

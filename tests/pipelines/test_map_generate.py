@@ -75,7 +75,7 @@ def test_any_corrupted_cell_of_the_walk_is_found(theme):
 
 @settings(max_examples=60, deadline=None)
 @given(
-    st.sampled_from(THEMES),
+    st.sampled_from(sorted(THEMES)),
     st.tuples(st.integers(8, 40), st.integers(8, 40)),
     st.fixed_dictionaries(
         {},

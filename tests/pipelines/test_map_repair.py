@@ -18,11 +18,11 @@ from aigc_assets.pipelines.maps.grid import (
     shortest_path,
     walkable_cells,
 )
-from aigc_assets.pipelines.maps.locks import gate_depth, gates, lock
-from aigc_assets.pipelines.maps.placement import NoRoom, place
-from aigc_assets.pipelines.maps.repair import repair
+from aigc_assets.pipelines.maps.indoor.locks import gate_depth, gates, lock
+from aigc_assets.pipelines.maps.indoor.placement import NoRoom, place
+from aigc_assets.pipelines.maps.indoor.repair import repair
+from aigc_assets.pipelines.maps.indoor.sampling import Layout, hall, winding
 from aigc_assets.pipelines.maps.requirements import Range, Requirements
-from aigc_assets.pipelines.maps.sampling import Layout, hall, winding
 
 shapes = st.tuples(st.integers(8, 18), st.integers(8, 18))
 terrains = shapes.flatmap(

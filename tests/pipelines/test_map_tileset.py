@@ -6,13 +6,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aigc_assets.pipelines.made import generator
-from aigc_assets.pipelines.maps import THEMES, scenery, sprites
-from aigc_assets.pipelines.maps.dressing import _masks, dress
-from aigc_assets.pipelines.maps.tileset import BLOB, LIQUIDS, S, build_tileset, canonical
+from aigc_assets.pipelines.maps.tiles import scenery, sprites
+from aigc_assets.pipelines.maps.tiles.dressing import _masks, dress
+from aigc_assets.pipelines.maps.tiles.tileset import BLOB, LIQUIDS, S, build_tileset, canonical
 from aigc_assets.pipelines.palettes import make_palette
 
 KINDS = ("wall", "floor", "field", "liquid", "bridge")
-SETS = [(theme, liquid) for theme in THEMES for liquid in LIQUIDS[theme]]
+SETS = [(theme, liquid) for theme in LIQUIDS for liquid in LIQUIDS[theme]]
 
 
 def tile(tileset, gid: int) -> np.ndarray:
@@ -76,7 +76,7 @@ def test_every_terrain_can_be_dressed(height, width, seed):
     terrain = random.integers(0, 5, (height, width)).astype(np.uint8)
     terrain[[0, -1]] = 0
     terrain[:, [0, -1]] = 0
-    for theme in THEMES:
+    for theme in LIQUIDS:
         _, gids = build_tileset(make_palette(16).tobytes(), theme, LIQUIDS[theme][0])
         ground, decor, marks = dress(terrain, theme, gids, {}, {}, {}, set(), generator(seed))
         assert (ground > 0).all()

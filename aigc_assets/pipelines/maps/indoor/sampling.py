@@ -9,10 +9,12 @@ from numpy.typing import NDArray
 
 from aigc_assets.pipelines.made import derive_seed
 from aigc_assets.pipelines.maps.grid import FLOOR, LIQUID, OUTDOOR, WALL, Terrain
-from aigc_assets.pipelines.maps.request import THEMES
 
 if TYPE_CHECKING:
     from aigc_assets.models.checkpoint import Checkpoint
+
+LABELS = ("dungeon", "cave", "techbase")
+"""Themes in the order of the labels that the network was trained with."""
 
 _RAW_FLOOR, _RAW_OUTDOOR, _RAW_LIQUID, _RAW_DOOR = 1, 2, 3, 4
 
@@ -35,7 +37,7 @@ def sample_layout(
 
     Args:
         checkpoint: The model ``map_sagan``.
-        theme: One of `THEMES`.
+        theme: One of `LABELS`.
         size: Width and height.
         seed: Of the noise.
         least_share: Least share of walkable cells inside the border, 0..1; the cells that are
@@ -54,7 +56,7 @@ def sample_layout(
     style = torch.randn(1, config.style, generator=source)
     with torch.inference_mode():
         dtype = network.theme.weight.dtype
-        label = torch.tensor([THEMES.index(theme)])
+        label = torch.tensor([LABELS.index(theme)])
         out = network(noise.to(dtype), style.to(dtype), label).double()
     logits = np.round(out[0, :, :height, :width].numpy() * 256) / 256
 

@@ -20,7 +20,7 @@ from aigc_assets.pipelines.maps.grid import (
     steps,
     walkable_cells,
 )
-from aigc_assets.pipelines.maps.repair import keep_reachable
+from aigc_assets.pipelines.maps.indoor.repair import keep_reachable
 
 MIN_ROOM = 3
 """Cells between two doors, so that the next key has a place of its own."""

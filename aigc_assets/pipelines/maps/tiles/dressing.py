@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aigc_assets.pipelines.maps.grid import BRIDGE, FLOOR, LIQUID, OUTDOOR, WALL, Terrain
-from aigc_assets.pipelines.maps.tileset import (
+from aigc_assets.pipelines.maps.tiles.tileset import (
     FIELDS,
     FLOORS,
     NE,

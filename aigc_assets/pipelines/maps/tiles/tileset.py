@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aigc_assets.pipelines.made import generator
-from aigc_assets.pipelines.maps.scenery import DECOR, HANGINGS
-from aigc_assets.pipelines.maps.sprites import (
+from aigc_assets.pipelines.maps.tiles.scenery import DECOR, HANGINGS
+from aigc_assets.pipelines.maps.tiles.sprites import (
     DOOR_FRONT,
     DOOR_SIDE,
     INKS,
@@ -150,6 +150,7 @@ def build_tileset(palette: bytes, theme: str, liquid: str) -> tuple[Tileset, Map
             "tile": name,
             "solid": kind in ("wall", liquid),
             "liquid": kind == liquid,
+            "hazard": False,
             "door": name.startswith("door_"),
         })  # fmt: skip
     blank: Mapping[str, Scalar] = {
@@ -157,6 +158,7 @@ def build_tileset(palette: bytes, theme: str, liquid: str) -> tuple[Tileset, Map
         "tile": "empty",
         "solid": False,
         "liquid": False,
+        "hazard": False,
         "door": False,
     }
     properties += [blank] * (count - len(tiles))

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from aigc_assets.pipelines.maps.grid import Terrain, distances, shortest_path, walkable_cells
-from aigc_assets.pipelines.maps.locks import Gate, gate_depth, lock
+from aigc_assets.pipelines.maps.indoor.locks import Gate, gate_depth, lock
 from aigc_assets.pipelines.maps.requirements import Range, Requirements
 
 COLOURS: tuple[str, ...] = ("red", "blue", "gold", "green", "violet", "teal")

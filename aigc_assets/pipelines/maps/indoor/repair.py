@@ -21,7 +21,7 @@ from aigc_assets.pipelines.maps.grid import (
     steps,
     walkable_cells,
 )
-from aigc_assets.pipelines.maps.sampling import Layout
+from aigc_assets.pipelines.maps.indoor.sampling import Layout
 
 
 def repair(layout: Layout) -> tuple[Terrain, int]:
