@@ -15,10 +15,10 @@ from aigc_assets.types.tilemap import (
     ObjectLayer,
     TileLayer,
     Tilemap,
-    Tileset,
     Witness,
     WitnessEvent,
 )
+from aigc_assets.types.tileset import TileAnimation, Tileset, WangColour, WangSet
 from aigc_assets.types.timeline import Clip, Keyframe, Timeline, Track
 
 __all__ = [
@@ -37,11 +37,14 @@ __all__ = [
     "SpriteSheet",
     "Tag",
     "Terrain",
+    "TileAnimation",
     "TileLayer",
     "Tilemap",
     "Tileset",
     "Timeline",
     "Track",
+    "WangColour",
+    "WangSet",
     "Witness",
     "WitnessEvent",
     "dump",

@@ -17,11 +17,11 @@ from typing import Any
 import numpy as np
 
 from aigc_assets.errors import AigcError, DataError
-from aigc_assets.types import dialogue, pack, sound, sprite, terrain, tilemap, timeline
+from aigc_assets.types import dialogue, pack, sound, sprite, terrain, tilemap, tileset, timeline
 
 _CLASSES: dict[str, type] = {
     cls.__name__: cls
-    for module in (dialogue, pack, sound, sprite, terrain, tilemap, timeline)
+    for module in (dialogue, pack, sound, sprite, terrain, tilemap, tileset, timeline)
     for cls in vars(module).values()
     if dataclasses.is_dataclass(cls) and isinstance(cls, type)
 }

@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from aigc_assets.types.tileset import Tileset
 from aigc_assets.types.validation import (
     Scalar,
     frozen_array,
     require,
-    require_id,
     require_int,
     require_pair,
     require_properties,
@@ -39,54 +39,6 @@ TILE_PROPERTIES = ("solid", "liquid", "hazard", "door")
 A liquid may be solid (deep) or not; a hazard harms who stands on it; ``door`` marks the picture of
 a door, whether it is shut is a matter of the object on the cell.
 """
-
-
-@dataclass(frozen=True, slots=True)
-class Tileset:
-    """A grid of equal tiles in one picture.
-
-    Args:
-        name: Id of the tileset.
-        image: Picture, [H, W, 4] uint8 sRGB with straight alpha; a whole number of tiles each way.
-        tile_size: Width and height of one tile in px.
-        properties: One mapping per tile in row-major order; every tile of a playable map carries
-            the boolean ``solid``.
-    """
-
-    name: str
-    image: NDArray[np.uint8]
-    tile_size: tuple[int, int]
-    properties: tuple[Mapping[str, Scalar], ...]
-
-    def __post_init__(self) -> None:
-        require_id(self.name, "Tileset.name")
-        require_pair(self.tile_size, "Tileset.tile_size", 1, 1024)
-        image = frozen_array(self.image, "Tileset.image", np.uint8, (None, None, 4))
-        object.__setattr__(self, "image", image)
-        w, h = self.tile_size
-        fits = image.shape[0] % h == 0 and image.shape[1] % w == 0 and image.size > 0
-        require(fits, "Tileset.image", f"whole tiles of {w}x{h} px", image.shape)
-        require(
-            isinstance(self.properties, tuple), "Tileset.properties", "a tuple", self.properties
-        )
-        require(
-            len(self.properties) == self.tile_count,
-            "Tileset.properties",
-            f"{self.tile_count} mappings, one per tile",
-            len(self.properties),
-        )
-        for i, properties in enumerate(self.properties):
-            require_properties(properties, f"Tileset.properties[{i}]")
-
-    @property
-    def columns(self) -> int:
-        """Tiles in one row of the picture."""
-        return int(self.image.shape[1]) // self.tile_size[0]
-
-    @property
-    def tile_count(self) -> int:
-        """Tiles in the picture."""
-        return self.columns * (int(self.image.shape[0]) // self.tile_size[1])
 
 
 @dataclass(frozen=True, slots=True)

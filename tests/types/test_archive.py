@@ -31,11 +31,14 @@ from aigc_assets.types import (
     SpriteSheet,
     Tag,
     Terrain,
+    TileAnimation,
     TileLayer,
     Tilemap,
     Tileset,
     Timeline,
     Track,
+    WangColour,
+    WangSet,
     dump,
     load,
 )
@@ -119,9 +122,19 @@ def tilemaps(draw):
     tile = draw(st.integers(1, 4)), draw(st.integers(1, 4))
     columns, rows = draw(st.integers(1, 3)), draw(st.integers(1, 3))
     image = arrays(draw, (rows * tile[1], columns * tile[0], 4), np.uint8)
-    tiles = Tileset(draw(ids), image, tile, tuple(draw(properties) for _ in range(columns * rows)))
+    count = columns * rows
+    texts = tuple(draw(properties) for _ in range(count))
+    frames = st.tuples(st.integers(0, count - 1), st.integers(1, 999))
+    animations = tuple(
+        TileAnimation(i, tuple(draw(st.lists(frames, min_size=1, max_size=3))))
+        for i in draw(st.sets(st.integers(0, count - 1), max_size=2))
+    )
+    colours = (WangColour("water", (0, 0, 255), draw(st.integers(-1, count - 1))),)
+    wang_ids = arrays(draw, (count, 8), np.uint8) % np.uint8(2)
+    wang_sets = (WangSet("shores", "mixed", colours, wang_ids),) if draw(st.booleans()) else ()
+    tiles = Tileset(draw(ids), image, tile, texts, animations, wang_sets)
     shape = draw(st.integers(1, 5)), draw(st.integers(1, 5))
-    gids = arrays(draw, shape, np.uint32) % np.uint32(columns * rows + 1)
+    gids = arrays(draw, shape, np.uint32) % np.uint32(count + 1)
     gids |= arrays(draw, shape, np.uint32) % np.uint32(8) << np.uint32(29)
     thing = MapObject(draw(st.integers(1, 99)), draw(st.text(max_size=5)), "x", (0, 0))
     layers = (TileLayer("tiles", gids),)

@@ -23,9 +23,12 @@ from aigc_assets.types import (
     Provenance,
     Sound,
     Tag,
+    TileAnimation,
     TileLayer,
     Tileset,
     Track,
+    WangColour,
+    WangSet,
     Witness,
     WitnessEvent,
 )
@@ -44,6 +47,22 @@ def painted(value: tuple[int, int, int, int]) -> np.ndarray:
     return image
 
 
+def animated(*frames, tile=0):
+    return Tileset("a", TILES, (16, 16), ({},), (TileAnimation(tile, frames),))
+
+
+GRASS = (WangColour("grass", (10, 200, 30), 0),)
+
+
+def wang(kind, ids, colours=GRASS):
+    return WangSet("ground", kind, colours, np.array(ids, dtype=np.uint8))
+
+
+def tiled(*wang_sets):
+    return Tileset("a", TILES, (16, 16), ({},), (), wang_sets)
+
+
+CORNERS = [[0, 1, 0, 1, 0, 1, 0, 1]]
 NODE = DialogueNode("a", "mira", "Hello.")
 TILES = np.zeros((16, 16, 4), dtype=np.uint8)
 WRONG = {
@@ -67,6 +86,38 @@ WRONG = {
         lambda: Tileset("a", TILES, (16, 16), ({"cost": float("nan")},))
     ],
     "Tileset.properties[0] key": [lambda: Tileset("a", TILES, (16, 16), ({"": 1},))],
+    "Tileset.animations": [
+        lambda: Tileset("a", TILES, (16, 16), ({},), [TileAnimation(0, ((0, 100),))]),
+        lambda: Tileset("a", TILES, (16, 16), ({},), (TileAnimation(0, ((0, 100),)),) * 2),
+    ],
+    "Tileset.animations[0]": [lambda: animated((1, 100)), lambda: animated((0, 100), tile=1)],
+    "TileAnimation.tile": [lambda: TileAnimation(-1, ((0, 100),))],
+    "TileAnimation.frames": [lambda: TileAnimation(0, ()), lambda: TileAnimation(0, [(0, 100)])],
+    "TileAnimation.frames[1]": [
+        lambda: TileAnimation(0, ((0, 100), (0, 0))),
+        lambda: TileAnimation(0, ((0, 100), (-1, 9))),
+        lambda: TileAnimation(0, ((0, 100), (0,))),
+    ],
+    "WangColour.name": [lambda: WangColour("", (0, 0, 0))],
+    "WangColour.rgb": [lambda: WangColour("a", (0, 0, 256)), lambda: WangColour("a", (0, 0))],
+    "WangColour.tile": [lambda: WangColour("a", (0, 0, 0), -2)],
+    "WangSet.name": [lambda: WangSet("", "edge", wang("corner", CORNERS).colours, CORNERS)],
+    "WangSet.kind": [lambda: wang("blob", CORNERS)],
+    "WangSet.colours": [lambda: wang("corner", CORNERS, ())],
+    "WangSet.wang_ids": [
+        lambda: wang("edge", CORNERS),
+        lambda: wang("corner", [[1, 1, 0, 1, 0, 1, 0, 1]]),
+        lambda: wang("corner", [[0, 2, 0, 1, 0, 1, 0, 1]]),
+        lambda: wang("corner", [[0, 1, 0, 1]]),
+    ],
+    "Tileset.wang_sets": [
+        lambda: tiled(wang("corner", CORNERS), wang("mixed", CORNERS)),
+        lambda: Tileset("a", TILES, (16, 16), ({},), (), [wang("corner", CORNERS)]),
+    ],
+    "Tileset.wang_sets[0]": [
+        lambda: tiled(wang("corner", CORNERS * 2)),
+        lambda: tiled(wang("corner", CORNERS, (WangColour("grass", (10, 200, 30), 1),))),
+    ],
     "TileLayer.gids": [
         lambda: TileLayer("a", np.zeros((2, 2), dtype=np.int32)),
         lambda: TileLayer("a", np.zeros((0, 2), dtype=np.uint32)),
