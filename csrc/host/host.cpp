@@ -19,7 +19,8 @@ void expect_columns(const py::array& array, const char* name, py::ssize_t column
   }
 }
 
-std::vector<std::string> verify(const Array<std::uint8_t>& solid,    // [H, W]
+std::vector<std::string> verify(const std::string& movement,
+                                const Array<std::uint8_t>& solid,    // [H, W]
                                 const Array<std::int32_t>& path,     // [N, 2] column, row
                                 const Array<std::int32_t>& events,   // [M, 3] step, action, object
                                 const Array<std::int32_t>& objects,  // [K, 4] id, class, x, y
@@ -33,6 +34,7 @@ std::vector<std::string> verify(const Array<std::uint8_t>& solid,    // [H, W]
     throw py::value_error("colours: expected one for every object");
   }
   playability::Map map;
+  map.movement = movement;
   map.width = static_cast<int>(solid.shape(1));
   map.height = static_cast<int>(solid.shape(0));
   map.solid.assign(solid.data(), solid.data() + solid.size());
@@ -57,9 +59,9 @@ std::vector<std::string> verify(const Array<std::uint8_t>& solid,    // [H, W]
 
 PYBIND11_MODULE(_host, m) {
   m.doc() = "C++ that is not about tensors.";
-  m.def("verify", &aigc_assets::verify, py::arg("solid"), py::arg("path"), py::arg("events"),
-        py::arg("objects"), py::arg("colours"),
+  m.def("verify", &aigc_assets::verify, py::arg("movement"), py::arg("solid"), py::arg("path"),
+        py::arg("events"), py::arg("objects"), py::arg("colours"),
         "Reasons why a witness does not prove that a map can be finished; empty if it does.\n\n"
-        "Actions: 0 start, 1 take, 2 open, 3 exit. Classes: 0 start, 1 exit, 2 key, 3 door, "
-        "4 other.");
+        "Movements: walk, push. Actions: 0 start, 1 take, 2 open, 3 exit. Classes: 0 start, "
+        "1 exit, 2 key, 3 door, 4 box, 5 goal, 6 other.");
 }

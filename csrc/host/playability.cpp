@@ -1,9 +1,10 @@
 #include "playability.h"
 
-#include <cstdlib>
 #include <set>
 #include <unordered_map>
 #include <utility>
+
+#include "playability_rules.h"
 
 namespace aigc_assets::playability {
 namespace {
@@ -12,19 +13,15 @@ const char* const kActionNames[] = {"start", "take", "open", "exit"};
 const char* const kWantedNames[] = {"start", "key", "door", "exit"};
 constexpr int kWanted[] = {kStartObject, kKey, kDoor, kExitObject};
 
-std::string text(Cell cell) {
-  return "(" + std::to_string(cell.x) + ", " + std::to_string(cell.y) + ")";
-}
-
 std::string text(const std::vector<int>& numbers) {
   std::string joined;
   for (int number : numbers) joined += (joined.empty() ? "" : ", ") + std::to_string(number);
   return "[" + joined + "]";
 }
 
-class Walk {
+class Checker {
  public:
-  explicit Walk(const Map& map) : map_(map) {
+  Checker(const Map& map, Walk* rules) : map_(map), rules_(rules) {
     for (std::size_t i = 0; i < map.objects.size(); ++i) {
       const Object& object = map.objects[i];
       by_id_.emplace(object.id, &object);
@@ -35,13 +32,15 @@ class Walk {
 
   std::vector<std::string> run() {
     check_ends();
+    add(rules_->begin());
     for (std::size_t step = 0; step < map_.path.size(); ++step) check_step(static_cast<int>(step));
+    add(rules_->finish());
     return reasons_;
   }
 
  private:
-  long long key(Cell cell) const {
-    return static_cast<long long>(cell.y) * (map_.width + 1) + cell.x;
+  void add(const Reasons& reasons) {
+    reasons_.insert(reasons_.end(), reasons.begin(), reasons.end());
   }
 
   void reject(int step, const std::string& why) {
@@ -73,17 +72,8 @@ class Walk {
 
   void check_step(int step) {
     const Cell cell = map_.path[static_cast<std::size_t>(step)];
-    if (step > 0) {
-      const Cell before = map_.path[static_cast<std::size_t>(step) - 1];
-      if (std::abs(cell.x - before.x) + std::abs(cell.y - before.y) != 1) {
-        reject(step, text(before) + " to " + text(cell) + " is not one cell");
-      }
-    }
-    if (cell.x < 0 || cell.y < 0 || cell.x >= map_.width || cell.y >= map_.height) {
-      reject(step, text(cell) + " is outside the map");
-    } else if (map_.solid[static_cast<std::size_t>(cell.y) * map_.width + cell.x] != 0) {
-      reject(step, text(cell) + " is solid");
-    }
+    const Cell* before = step > 0 ? &map_.path[static_cast<std::size_t>(step) - 1] : nullptr;
+    for (const std::string& why : rules_->enter(before, cell, opened_)) reject(step, why);
     std::vector<std::string> taken;
     const auto events = by_step_.find(step);
     if (events != by_step_.end()) {
@@ -130,6 +120,7 @@ class Walk {
   }
 
   const Map& map_;
+  Walk* rules_;
   std::unordered_map<int, const Object*> by_id_;
   std::unordered_map<long long, std::vector<const Object*>> doors_;
   std::unordered_map<int, std::vector<const Event*>> by_step_;
@@ -140,6 +131,10 @@ class Walk {
 
 }  // namespace
 
-std::vector<std::string> verify(const Map& map) { return Walk(map).run(); }
+std::vector<std::string> verify(const Map& map) {
+  const std::unique_ptr<Walk> rules = rules_of(map);
+  if (rules == nullptr) return {"unknown movement '" + map.movement + "'"};
+  return Checker(map, rules.get()).run();
+}
 
 }  // namespace aigc_assets::playability

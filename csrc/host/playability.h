@@ -1,4 +1,4 @@
-// The checker of a map's witness; aigc_assets/metrics/playability.py states the rules.
+// The checker of a map's witness; aigc_assets/metrics/playability states the rules.
 #pragma once
 
 #include <cstdint>
@@ -8,7 +8,15 @@
 namespace aigc_assets::playability {
 
 enum Action { kStart = 0, kTake = 1, kOpen = 2, kExit = 3 };
-enum Class { kStartObject = 0, kExitObject = 1, kKey = 2, kDoor = 3, kOther = 4 };
+enum Class {
+  kStartObject = 0,
+  kExitObject = 1,
+  kKey = 2,
+  kDoor = 3,
+  kBox = 4,
+  kGoal = 5,
+  kOther = 6,
+};
 
 struct Cell {
   int x, y;
@@ -26,6 +34,7 @@ struct Object {
 };
 
 struct Map {
+  std::string movement;  // "walk" or "push"
   int width = 0, height = 0;
   std::vector<std::uint8_t> solid;  // [height, width]
   std::vector<Cell> path;
@@ -33,7 +42,8 @@ struct Map {
   std::vector<Object> objects;
 };
 
-// Reasons in the order in which the walk meets them; empty means accepted.
+// Reasons in the order in which the walk meets them; empty means accepted. A movement that is not
+// known is a reason.
 std::vector<std::string> verify(const Map& map);
 
 }  // namespace aigc_assets::playability

@@ -237,14 +237,20 @@ def test_native_checker_does_not_trust_its_input(host) -> None:
     objects = np.array([[1, 0, 0, 0], [2, 1, 2, 0]], dtype=np.int32)
     events = np.array([[0, 0, 1], [2, 3, 2]], dtype=np.int32)
     path = np.array([[0, 0], [1, 0], [2, 0]], dtype=np.int32)
-    assert host.verify(solid, path, events, objects, ["", ""]) == []
+    assert host.verify("walk", solid, path, events, objects, ["", ""]) == []
     outside = np.array([[0, 0], [0, -1], [2, 0]], dtype=np.int32)
-    assert any("outside" in r for r in host.verify(solid, outside, events, objects, ["", ""]))
-    assert host.verify(solid, path[:0], events, objects, ["", ""])
+    assert any(
+        "outside" in r for r in host.verify("walk", solid, outside, events, objects, ["", ""])
+    )
+    assert host.verify("walk", solid, path[:0], events, objects, ["", ""])
     wild = np.array([[0, 0, 1], [-1, 9, 1], [2, 3, 2]], dtype=np.int32)
-    assert any("unknown action 9" in r for r in host.verify(solid, path, wild, objects, ["", ""]))
+    assert any(
+        "unknown action 9" in r for r in host.verify("walk", solid, path, wild, objects, ["", ""])
+    )
     late = np.array([[0, 0, 1], [7, 1, 2], [2, 3, 2]], dtype=np.int32)
-    assert any("step 7 of 3" in r for r in host.verify(solid, path, late, objects, ["", ""]))
+    assert any(
+        "step 7 of 3" in r for r in host.verify("walk", solid, path, late, objects, ["", ""])
+    )
     for arguments in (
         (solid[0], path, events, objects, ["", ""]),
         (solid, path[:, :1], events, objects, ["", ""]),
@@ -252,7 +258,8 @@ def test_native_checker_does_not_trust_its_input(host) -> None:
         (solid, path, events, objects, [""]),
     ):
         with pytest.raises(ValueError, match="expected"):
-            host.verify(*arguments)
+            host.verify("walk", *arguments)
+    assert host.verify("fly", solid, path, events, objects, ["", ""]) == ["unknown movement 'fly'"]
 
 
 def test_types_refuse_paths_off_the_map() -> None:

@@ -1,28 +1,20 @@
-"""Whether a map can be finished: a small checker of its witness that no generator shares code with.
-
-The checker never searches. It walks the path that came with the map and asks of every step whether
-the rules allow it, so a wrong proof is found however clever the generator was.
-
-The property ``movement`` of a map names how one moves on it, one of `MOVEMENTS`; a map without it
-is walked on.
-
-Rules: the walk begins on the cell of a ``start`` object with the event ``start`` and ends on the
-cell of an ``exit`` object with the event ``exit``. Every step goes one cell up, down, left or
-right, never onto a solid cell. A cell with a ``door`` is entered only once that door was opened; a
-door is opened on its cell, after a ``key`` of its colour was taken on the cell of the key.
-"""
+"""The checker: goes along the path, asks the movement of each step, and follows keys and doors."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from aigc_assets.errors import MissingPartError
+from aigc_assets.metrics.playability.push import Push
+from aigc_assets.metrics.playability.walk import Walk
 from aigc_assets.types import MapObject, Tilemap, WitnessEvent
 
-MOVEMENTS = ("walk",)
+MOVEMENTS: dict[str, type[Walk]] = {"walk": Walk, "push": Push}
+"""How one moves on a map, and the rules of it."""
+
 _CLASS_OF_ACTION = {"start": "start", "take": "key", "open": "door", "exit": "exit"}
 _ACTIONS = ("start", "take", "open", "exit")
-_CLASSES = ("start", "exit", "key", "door")
+_CLASSES = ("start", "exit", "key", "door", "box", "goal")
 
 
 def verify_witness(tilemap: Tilemap) -> list[str]:
@@ -42,17 +34,14 @@ def verify_witness(tilemap: Tilemap) -> list[str]:
     path = [(int(x), int(y)) for x, y in tilemap.witness.path]
     events = tilemap.witness.events
     objects = {item.id: item for item in tilemap.objects}
-    solid = tilemap.solid()
-    reasons = _check_ends(events, len(path) - 1)
+    doors = [item for item in tilemap.objects if item.cls == "door"]
+    rules = MOVEMENTS[str(movement)](tilemap)
+    reasons = _check_ends(events, len(path) - 1) + rules.begin()
     colours: set[str] = set()
     opened: set[int] = set()
     for step, cell in enumerate(path):
-        if step > 0:
-            before = path[step - 1]
-            if abs(cell[0] - before[0]) + abs(cell[1] - before[1]) != 1:
-                reasons.append(f"step {step}: {before} to {cell} is not one cell")
-        if solid[cell[1], cell[0]]:
-            reasons.append(f"step {step}: {cell} is solid")
+        before = path[step - 1] if step > 0 else None
+        reasons += [f"step {step}: {reason}" for reason in rules.enter(before, cell, opened)]
         taken: set[str] = set()
         for event in events:
             if event.step == step:
@@ -63,11 +52,11 @@ def verify_witness(tilemap: Tilemap) -> list[str]:
                     taken.add(str(objects[event.object_id].properties["colour"]))
                 elif event.action == "open":
                     opened.add(event.object_id)
-        for item in tilemap.objects:
-            if item.cls == "door" and item.cell == cell and item.id not in opened:
-                reasons.append(f"step {step}: door {item.id} is shut")
+        for door in doors:
+            if door.cell == cell and door.id not in opened:
+                reasons.append(f"step {step}: door {door.id} is shut")
         colours |= taken
-    return reasons
+    return reasons + rules.finish()
 
 
 def _check_ends(events: tuple[WitnessEvent, ...], last: int) -> list[str]:
@@ -127,6 +116,7 @@ def verify_witness_native(tilemap: Tilemap) -> list[str]:
         for item in tilemap.objects
     ]
     reasons: list[str] = _host.verify(
+        str(movement),
         tilemap.solid().astype(np.uint8),
         tilemap.witness.path,
         np.array(events, dtype=np.int32).reshape(-1, 3),
