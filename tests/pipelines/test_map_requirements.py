@@ -6,9 +6,18 @@ from hypothesis import strategies as st
 
 from aigc_assets.errors import UsageError
 from aigc_assets.pipelines.maps import MapRequest, parse_requirements
-from aigc_assets.pipelines.maps.requirements import LIMIT, Range, Requirements
+from aigc_assets.pipelines.maps.requirements import (
+    COLOURS,
+    KINDS,
+    LIMIT,
+    SYMMETRIES,
+    Range,
+    Requirements,
+    Share,
+    refuse,
+)
 
-NAMES = ("monsters", "treasure", "doors", "path")
+NAMES = ("monsters", "treasure", "doors", "path", "liquid", "outdoor")
 
 
 def test_nothing_means_start_to_exit():
@@ -34,6 +43,51 @@ def test_every_line_of_the_grammar_is_read(spans, key, space, shuffler):
         assert getattr(read, name) == (Range(low, low + more) if name in spans else None)
 
 
+@given(st.sampled_from(("monsters", "treasure", "liquid", "outdoor")), st.integers(0, 60),
+       st.integers(0, 40), st.tuples(st.integers(8, 256), st.integers(8, 256)))  # fmt: skip
+def test_percent_becomes_counts_of_the_cells_inside_the_border(name, low, more, size):
+    read = parse_requirements([f"{name} {low}..{low + more} %"])
+    assert getattr(read, name) is None
+    assert read.shares == ((name, Share(low, low + more)),)
+    span = getattr(read.for_size(size), name)
+    inner = (size[0] - 2) * (size[1] - 2)
+    assert span.low <= low * inner / 100 < span.low + 1
+    assert span.high - 1 < (low + more) * inner / 100 <= span.high
+    assert read.for_size(size).shares == ()
+
+
+def test_shares_may_be_fractions_and_single():
+    read = parse_requirements(["monsters 2.5%", "liquid 10.. percent"]).for_size((22, 12))
+    assert (read.monsters, read.liquid) == (Range(5, 5), Range(20, 200))
+
+
+@given(st.lists(st.sampled_from(COLOURS), min_size=1, max_size=8), st.sampled_from([",", " , "]))
+def test_doors_in_order_of_their_colours(colours, comma):
+    read = parse_requirements([f"doors {comma.join(colours)}", "key before door"])
+    assert read.door_colours == tuple(colours)
+    assert read.doors == Range(len(colours), len(colours))
+
+
+@given(st.floats(0, 1), st.sampled_from(SYMMETRIES))
+def test_boss_difficulty_and_symmetry(difficulty, symmetry):
+    read = parse_requirements(
+        [f"Difficulty {difficulty:.4f}", f"symmetry {symmetry}", "boss  at END"]
+    )
+    assert read.boss
+    assert read.symmetry == symmetry
+    assert read.difficulty == pytest.approx(difficulty, abs=1e-4)
+
+
+def test_a_theme_refuses_what_it_does_not_serve_by_line():
+    read = parse_requirements(["start -> exit", "Monsters 3", "boss at end"])
+    refuse(read, "sokoban", KINDS)
+    with pytest.raises(UsageError, match=r"'boss at end': only boxes here") as caught:
+        refuse(read, "sokoban", ("monsters",), "only boxes here")
+    assert caught.value.where == "require"
+    assert "monsters A..B" in str(caught.value.remedy)
+    assert "path" not in str(caught.value.remedy)
+
+
 def test_short_forms():
     read = parse_requirements(["monsters 3", "path 20..", "treasure 0..2"])
     assert (read.monsters, read.path) == (Range(3, 3), Range(20, LIMIT))
@@ -53,6 +107,15 @@ def test_short_forms():
         ("monsters 1..999999999", "numbers go up to"),
         ("monsters ٣..٥", "unknown requirement"),
         ("path 0..5", "at least 1 step"),
+        ("path 5 %", "cannot be given in percent"),
+        ("monsters 5..120 %", "at most 100 %"),
+        ("monsters 9..5 %", "9 is more than 5"),
+        ("doors red, pink", "unknown colour 'pink'"),
+        ("doors red,", "unknown requirement"),
+        ("difficulty 1.1", "from 0 to 1"),
+        ("difficulty hard", "from 0 to 1"),
+        ("symmetry diagonal", "unknown symmetry"),
+        ("boss", "unknown requirement"),
     ],
 )
 def test_errors_name_the_text_and_the_grammar(line, reason):
@@ -65,6 +128,10 @@ def test_errors_name_the_text_and_the_grammar(line, reason):
 def test_contradictions_are_refused():
     with pytest.raises(UsageError, match="given twice"):
         parse_requirements(["monsters 1..2", "monster 3"])
+    with pytest.raises(UsageError, match="given twice"):
+        parse_requirements(["doors 1..2", "doors red, blue"])
+    with pytest.raises(UsageError, match="given twice"):
+        parse_requirements(["monsters 1..2", "monsters 3 %"])
     with pytest.raises(UsageError, match="forbids"):
         parse_requirements(["key before door", "doors 0..0"])
     assert parse_requirements(["key before door", "doors 0..3"]).doors == Range(1, 3)

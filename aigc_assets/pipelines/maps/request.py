@@ -6,11 +6,19 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from aigc_assets.errors import UsageError
-from aigc_assets.pipelines.maps.requirements import Requirements, parse_requirements
+from aigc_assets.pipelines.maps.requirements import (
+    KINDS,
+    Requirements,
+    parse_requirements,
+    refuse,
+)
 
 
 class Theme(NamedTuple):
     """A theme: how one moves on its maps, and the module whose ``generate`` makes them.
+
+    ``serves`` names the kinds of requirements (`requirements.KINDS`) that it can fulfil; a request
+    that asks for another is refused before any work, with ``reason``.
 
     Movements: ``walk`` goes to any of the four neighbours that is not solid. They are the rules by
     which `aigc_assets.metrics.playability` checks a witness.
@@ -18,13 +26,17 @@ class Theme(NamedTuple):
 
     movement: str
     module: str
+    serves: tuple[str, ...] = KINDS
+    reason: str = ""
 
+
+_INDOOR = ("key before door", "doors", "monsters", "treasure", "path")
 
 THEMES: dict[str, Theme] = {
-    # name: Theme(movement, module)
-    "dungeon": Theme("walk", "aigc_assets.pipelines.maps.indoor.generate"),
-    "cave": Theme("walk", "aigc_assets.pipelines.maps.indoor.generate"),
-    "techbase": Theme("walk", "aigc_assets.pipelines.maps.indoor.generate"),
+    # name: Theme(movement, module, kinds of requirements it serves, why no others)
+    "dungeon": Theme("walk", "aigc_assets.pipelines.maps.indoor.generate", _INDOOR),
+    "cave": Theme("walk", "aigc_assets.pipelines.maps.indoor.generate", _INDOOR),
+    "techbase": Theme("walk", "aigc_assets.pipelines.maps.indoor.generate", _INDOOR),
 }
 GENERATORS = ("auto", "gan", "transformer")
 """Which network draws the terrain; ``auto`` takes the one that suits the request."""
@@ -72,9 +84,10 @@ class MapRequest:
         if isinstance(self.require, str):
             raise UsageError("expected a list of lines", where="require", remedy="use [...]")
         object.__setattr__(self, "require", tuple(self.require))
-        parse_requirements(self.require)
+        theme = THEMES[self.theme]
+        refuse(parse_requirements(self.require), self.theme, theme.serves, theme.reason)
 
     @property
     def requirements(self) -> Requirements:
-        """The parsed lines."""
-        return parse_requirements(self.require)
+        """The parsed lines, with every share as a count for this size."""
+        return parse_requirements(self.require).for_size(self.size)

@@ -9,10 +9,7 @@ import numpy as np
 
 from aigc_assets.pipelines.maps.grid import Terrain, distances, shortest_path, walkable_cells
 from aigc_assets.pipelines.maps.indoor.locks import Gate, gate_depth, lock
-from aigc_assets.pipelines.maps.requirements import Range, Requirements
-
-COLOURS: tuple[str, ...] = ("red", "blue", "gold", "green", "violet", "teal")
-"""Colours of keys and doors; with more doors than colours some keys fit several doors."""
+from aigc_assets.pipelines.maps.requirements import COLOURS, Range, Requirements
 
 
 class NoRoom(Exception):
@@ -75,6 +72,7 @@ def place(terrain: Terrain, wanted: Requirements, random: np.random.Generator) -
         ground, gates = locked
         walkable = walkable_cells(ground)
         colours = [COLOURS[i % len(COLOURS)] for i in random.permutation(len(COLOURS)).tolist()]
+        colours = list(wanted.door_colours) or colours
         doors = [(gate.cell, colours[i % len(colours)]) for i, gate in enumerate(gates)]
         try:
             keys = _keys(walkable, width, start, exit_, doors, aside, random)
