@@ -3,7 +3,10 @@
 #include <pybind11/pybind11.h>
 #include <pybind11/stl.h>
 
+#include <set>
+
 #include "playability.h"
+#include "sokoban.h"
 
 namespace py = pybind11;
 
@@ -54,6 +57,75 @@ std::vector<std::string> verify(const std::string& movement,
   return playability::verify(map);
 }
 
+// A board whose ring is wall, with everything asked about it inside: the searches do not look.
+sokoban::Board board_of(int width, const std::string& wall, const std::vector<int>& goals,
+                        const std::vector<int>& boxes, const std::vector<int>& cells) {
+  const auto area = static_cast<int>(wall.size());
+  if (width < 3 || area < 3 * width || area % width != 0 || area > 65536) {
+    throw py::value_error("wall: expected whole rows of `width`, at most 65536 cells");
+  }
+  sokoban::Board board;
+  board.width = width;
+  board.wall.assign(wall.begin(), wall.end());
+  board.goals = goals;
+  for (int i = 0; i < area; ++i) {
+    const int x = i % width;
+    const bool ring = x == 0 || x == width - 1 || i < width || i >= area - width;
+    if (ring && wall[static_cast<std::size_t>(i)] == 0) throw py::value_error("the ring is open");
+  }
+  for (const std::vector<int>* list : {&goals, &boxes, &cells}) {
+    for (int cell : *list) {
+      if (cell < 0 || cell >= area || wall[static_cast<std::size_t>(cell)] != 0) {
+        throw py::value_error("expected free cells of the board");
+      }
+    }
+    if (list != &cells && std::set<int>(list->begin(), list->end()).size() != list->size()) {
+      throw py::value_error("expected one box and one goal per cell");
+    }
+  }
+  return board;
+}
+
+py::list pairs(const std::vector<sokoban::Push>& pushes) {
+  py::list list;
+  for (const sokoban::Push& push : pushes) list.append(py::make_tuple(push.cell, push.step));
+  return list;
+}
+
+py::list sokoban_retreat(int width, const py::bytes& wall, const std::vector<int>& goals, int end,
+                         int start, std::uint64_t seed, int beam, int max_states) {
+  std::vector<int> cells{end};
+  if (start >= 0) cells.push_back(start);
+  const sokoban::Board board = board_of(width, wall, goals, {}, cells);
+  std::vector<sokoban::Position> found;
+  {
+    py::gil_scoped_release release;
+    found = sokoban::retreat(board, end, start, seed, beam, max_states);
+  }
+  py::list list;
+  for (const sokoban::Position& position : found) {
+    list.append(py::make_tuple(position.boxes, position.player, position.lines, position.exact,
+                               pairs(position.pushes)));
+  }
+  return list;
+}
+
+py::object sokoban_solve(int width, const py::bytes& wall, const std::vector<int>& goals,
+                         const std::vector<int>& boxes, int player, int end, int max_nodes,
+                         int weight) {
+  std::vector<int> cells{player};
+  if (end >= 0) cells.push_back(end);
+  const sokoban::Board board = board_of(width, wall, goals, boxes, cells);
+  if (boxes.size() != goals.size()) throw py::value_error("expected as many boxes as goals");
+  sokoban::Solution solution;
+  {
+    py::gil_scoped_release release;
+    solution = sokoban::solve(board, boxes, player, end, max_nodes, weight);
+  }
+  if (!solution.found) return py::none();
+  return pairs(solution.pushes);
+}
+
 }  // namespace
 }  // namespace aigc_assets
 
@@ -64,4 +136,12 @@ PYBIND11_MODULE(_host, m) {
         "Reasons why a witness does not prove that a map can be finished; empty if it does.\n\n"
         "Movements: walk, push. Actions: 0 start, 1 take, 2 open, 3 exit. Classes: 0 start, "
         "1 exit, 2 key, 3 door, 4 box, 5 goal, 6 other.");
+  m.def("sokoban_retreat", &aigc_assets::sokoban_retreat, py::arg("width"), py::arg("wall"),
+        py::arg("goals"), py::arg("end"), py::arg("start"), py::arg("seed"), py::arg("beam"),
+        py::arg("max_states"),
+        "The best position of each number of pushes, played backwards: (boxes, player, lines, "
+        "exact, pushes) each.");
+  m.def("sokoban_solve", &aigc_assets::sokoban_solve, py::arg("width"), py::arg("wall"),
+        py::arg("goals"), py::arg("boxes"), py::arg("player"), py::arg("end"), py::arg("max_nodes"),
+        py::arg("weight"), "Pushes (cell, step) that put all boxes on goals, or None.");
 }
