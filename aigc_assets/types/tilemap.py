@@ -120,8 +120,8 @@ class Witness:
     """The proof that a map can be finished: a walk and what is done on it.
 
     Args:
-        path: Cells (column, row) from the start to the exit, [N, 2] int32; each step moves one
-            cell up, down, left or right. Cells may repeat.
+        path: Cells (column, row) from the start to the exit, [N, 2] int32; each step goes to
+            another cell nearby, as the movement of the map allows. Cells may repeat.
         events: In order of ``step``: ``start`` at step 0, ``take`` when a key is picked up,
             ``open`` when a locked door is first entered, ``exit`` at the last step.
     """
@@ -231,14 +231,18 @@ class Tilemap:
 
     def solid(self) -> NDArray[np.bool_]:
         """Which cells block movement, [H, W]: any layer's tile is ``solid``, or no tile at all."""
-        flags = [False]
-        for tileset in self.tilesets:
-            flags += [bool(properties.get("solid", False)) for properties in tileset.properties]
-        table: NDArray[Any] = np.array(flags, dtype=bool)
-        blocked = np.zeros((self.height, self.width), dtype=bool)
         void = np.ones((self.height, self.width), dtype=bool)
         for layer in self.layers:
-            plain = layer.gids & np.uint32(~FLIP_MASK & 0xFFFFFFFF)
-            blocked |= table[plain]
-            void &= plain == 0
-        return blocked | void
+            void &= (layer.gids & np.uint32(~FLIP_MASK & 0xFFFFFFFF)) == 0
+        return self.marked("solid") | void
+
+    def marked(self, name: str) -> NDArray[np.bool_]:
+        """Where a tile of any layer has the true boolean property ``name``, [H, W]."""
+        flags = [False]
+        for tileset in self.tilesets:
+            flags += [bool(properties.get(name, False)) for properties in tileset.properties]
+        table: NDArray[Any] = np.array(flags, dtype=bool)
+        found = np.zeros((self.height, self.width), dtype=bool)
+        for layer in self.layers:
+            found |= table[layer.gids & np.uint32(~FLIP_MASK & 0xFFFFFFFF)]
+        return found

@@ -5,6 +5,7 @@
 
 #include <set>
 
+#include "bindings.h"
 #include "playability.h"
 #include "sokoban.h"
 
@@ -23,13 +24,13 @@ void expect_columns(const py::array& array, const char* name, py::ssize_t column
 }
 
 std::vector<std::string> verify(const std::string& movement,
-                                const Array<std::uint8_t>& solid,    // [H, W]
+                                const Array<std::uint8_t>& cells,    // [H, W] flags
                                 const Array<std::int32_t>& path,     // [N, 2] column, row
                                 const Array<std::int32_t>& events,   // [M, 3] step, action, object
                                 const Array<std::int32_t>& objects,  // [K, 4] id, class, x, y
                                 const std::vector<std::string>& colours  // [K]
 ) {
-  if (solid.ndim() != 2) throw py::value_error("solid: expected [H, W]");
+  if (cells.ndim() != 2) throw py::value_error("cells: expected [H, W]");
   expect_columns(path, "path", 2);
   expect_columns(events, "events", 3);
   expect_columns(objects, "objects", 4);
@@ -38,9 +39,9 @@ std::vector<std::string> verify(const std::string& movement,
   }
   playability::Map map;
   map.movement = movement;
-  map.width = static_cast<int>(solid.shape(1));
-  map.height = static_cast<int>(solid.shape(0));
-  map.solid.assign(solid.data(), solid.data() + solid.size());
+  map.width = static_cast<int>(cells.shape(1));
+  map.height = static_cast<int>(cells.shape(0));
+  map.cells.assign(cells.data(), cells.data() + cells.size());
   for (py::ssize_t i = 0; i < path.shape(0); ++i) {
     map.path.push_back({path.at(i, 0), path.at(i, 1)});
   }
@@ -131,10 +132,11 @@ py::object sokoban_solve(int width, const py::bytes& wall, const std::vector<int
 
 PYBIND11_MODULE(_host, m) {
   m.doc() = "C++ that is not about tensors.";
-  m.def("verify", &aigc_assets::verify, py::arg("movement"), py::arg("solid"), py::arg("path"),
+  m.def("verify", &aigc_assets::verify, py::arg("movement"), py::arg("cells"), py::arg("path"),
         py::arg("events"), py::arg("objects"), py::arg("colours"),
         "Reasons why a witness does not prove that a map can be finished; empty if it does.\n\n"
-        "Movements: walk, push. Actions: 0 start, 1 take, 2 open, 3 exit. Classes: 0 start, "
+        "Movements: walk, push, jump. Cells: 1 solid, 2 one-way, 4 hazard, 8 ladder. Actions: 0 "
+        "start, 1 take, 2 open, 3 exit. Classes: 0 start, "
         "1 exit, 2 key, 3 door, 4 box, 5 goal, 6 other.");
   m.def("sokoban_retreat", &aigc_assets::sokoban_retreat, py::arg("width"), py::arg("wall"),
         py::arg("goals"), py::arg("end"), py::arg("start"), py::arg("seed"), py::arg("beam"),
@@ -144,4 +146,5 @@ PYBIND11_MODULE(_host, m) {
   m.def("sokoban_solve", &aigc_assets::sokoban_solve, py::arg("width"), py::arg("wall"),
         py::arg("goals"), py::arg("boxes"), py::arg("player"), py::arg("end"), py::arg("max_nodes"),
         py::arg("weight"), "Pushes (cell, step) that put all boxes on goals, or None.");
+  aigc_assets::bind_jump(m);
 }

@@ -18,6 +18,8 @@ enum Class {
   kOther = 6,
 };
 
+enum CellFlag { kSolid = 1, kOneWay = 2, kHazard = 4, kLadder = 8 };
+
 struct Cell {
   int x, y;
   bool operator==(const Cell& other) const { return x == other.x && y == other.y; }
@@ -34,9 +36,9 @@ struct Object {
 };
 
 struct Map {
-  std::string movement;  // "walk" or "push"
+  std::string movement;  // "walk", "push" or "jump"
   int width = 0, height = 0;
-  std::vector<std::uint8_t> solid;  // [height, width]
+  std::vector<std::uint8_t> cells;  // [height, width], flags of CellFlag
   std::vector<Cell> path;
   std::vector<Event> events;
   std::vector<Object> objects;

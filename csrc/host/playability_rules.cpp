@@ -79,6 +79,7 @@ Reasons Push::finish() {
 std::unique_ptr<Walk> rules_of(const Map& map) {
   if (map.movement == "walk") return std::make_unique<Walk>(map);
   if (map.movement == "push") return std::make_unique<Push>(map);
+  if (map.movement == "jump") return std::make_unique<Jump>(map);
   return nullptr;
 }
 

@@ -19,10 +19,12 @@ inline bool inside(const Map& map, Cell cell) {
   return cell.x >= 0 && cell.y >= 0 && cell.x < map.width && cell.y < map.height;
 }
 
-inline bool solid(const Map& map, Cell cell) {
-  return map.solid[static_cast<std::size_t>(cell.y) * static_cast<std::size_t>(map.width) +
-                   static_cast<std::size_t>(cell.x)] != 0;
+inline int flags_of(const Map& map, Cell cell) {
+  return map.cells[static_cast<std::size_t>(cell.y) * static_cast<std::size_t>(map.width) +
+                   static_cast<std::size_t>(cell.x)];
 }
+
+inline bool solid(const Map& map, Cell cell) { return (flags_of(map, cell) & kSolid) != 0; }
 
 // A cell as a number, also one that is not on the map.
 inline long long key(Cell cell) { return static_cast<long long>(cell.y) * (1LL << 32) + cell.x; }
@@ -57,6 +59,19 @@ class Push : public Walk {
 
   std::unordered_map<long long, int> boxes_;  // cell -> id
   Reasons stacked_;
+};
+
+// Jumping, under gravity.
+class Jump : public Walk {
+ public:
+  explicit Jump(const Map& map);
+  Reasons enter(const Cell* before, Cell cell, const std::set<int>& opened) override;
+
+ private:
+  bool is(Cell cell, int flags) const;
+
+  std::set<long long> doors_;  // cells
+  int phase_;
 };
 
 // Null for a movement that is not known.

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from aigc_assets.errors import MissingPartError
+from aigc_assets.metrics.playability.jump import Jump
 from aigc_assets.metrics.playability.push import Push
 from aigc_assets.metrics.playability.walk import Walk
 from aigc_assets.types import MapObject, Tilemap, WitnessEvent
 
-MOVEMENTS: dict[str, type[Walk]] = {"walk": Walk, "push": Push}
+MOVEMENTS: dict[str, type[Walk]] = {"walk": Walk, "push": Push, "jump": Jump}
 """How one moves on a map, and the rules of it."""
 
 _CLASS_OF_ACTION = {"start": "start", "take": "key", "open": "door", "exit": "exit"}
@@ -57,6 +59,14 @@ def verify_witness(tilemap: Tilemap) -> list[str]:
                 reasons.append(f"step {step}: door {door.id} is shut")
         colours |= taken
     return reasons + rules.finish()
+
+
+def _flags(tilemap: Tilemap) -> NDArray[np.uint8]:
+    """The flags of every cell as the compiled checker takes them, [H, W]."""
+    flags = tilemap.solid().astype(np.uint8)
+    for bit, name in ((2, "one_way"), (4, "hazard"), (8, "ladder")):
+        flags[tilemap.marked(name)] |= bit
+    return flags
 
 
 def _check_ends(events: tuple[WitnessEvent, ...], last: int) -> list[str]:
@@ -117,7 +127,7 @@ def verify_witness_native(tilemap: Tilemap) -> list[str]:
     ]
     reasons: list[str] = _host.verify(
         str(movement),
-        tilemap.solid().astype(np.uint8),
+        _flags(tilemap),
         tilemap.witness.path,
         np.array(events, dtype=np.int32).reshape(-1, 3),
         np.array(objects, dtype=np.int32).reshape(-1, 4),
