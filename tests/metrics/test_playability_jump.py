@@ -77,14 +77,11 @@ def test_standing_still_and_leaping_are_no_steps() -> None:
         assert any("is not one cell" in reason for reason in verdicts(changed))
 
 
-@pytest.mark.parametrize(("rows", "steps", "first"), [(GAP, "eeedcxcd", 0), (LEDGE, "dddwwwd", 4)])
-def test_any_shifted_cell_of_a_needed_jump_is_found(
-    rows: tuple[str, ...], steps: str, first: int
-) -> None:
+def test_any_shifted_cell_of_a_needed_jump_is_found() -> None:
     """At the limit of the reach there is one way alone through the air."""
-    made = played(rows, steps)
+    made = played(GAP, "eeedcxcd")
     assert made.witness is not None
-    for step, (x, y) in list(enumerate(made.witness.path.tolist()))[first:]:
+    for step, (x, y) in enumerate(made.witness.path.tolist()):
         for cell in ((x + 1, y), (x - 1, y), (x, y - 1), (x, y + 1)):
             if 0 <= cell[0] < made.width and 0 <= cell[1] < made.height:
                 path = np.array(made.witness.path)

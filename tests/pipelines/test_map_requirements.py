@@ -91,6 +91,8 @@ def test_a_theme_refuses_what_it_does_not_serve_by_line():
 def test_short_forms():
     read = parse_requirements(["monsters 3", "path 20..", "treasure 0..2"])
     assert (read.monsters, read.path) == (Range(3, 3), Range(20, LIMIT))
+    read = parse_requirements(["boxes 2..4", "pushes 12"])
+    assert (read.boxes, read.pushes) == (Range(2, 4), Range(12, 12))
 
 
 @pytest.mark.parametrize(
@@ -107,6 +109,7 @@ def test_short_forms():
         ("monsters 1..999999999", "numbers go up to"),
         ("monsters ٣..٥", "unknown requirement"),
         ("path 0..5", "at least 1 step"),
+        ("boxes 0", "at least 1"),
         ("path 5 %", "cannot be given in percent"),
         ("monsters 5..120 %", "at most 100 %"),
         ("monsters 9..5 %", "9 is more than 5"),

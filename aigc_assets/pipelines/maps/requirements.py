@@ -12,6 +12,8 @@ Grammar (case and spaces do not matter, every kind at most once)::
     liquid A..B            cells of liquid
     outdoor A..B           cells of outdoor ground
     path A..B              steps of the walk from start to exit, detours to keys included
+    boxes A..B             boxes to push onto as many goals
+    pushes A..B            pushes of the solution that comes with the map
     difficulty X           0 (a stroll) .. 1, see `aigc_assets.metrics.difficulty`
     symmetry S             horizontal (left and right mirrored), vertical (top and bottom) or
                            rotational (half a turn); the terrain, not what stands on it
@@ -45,6 +47,8 @@ _LINES = {
     "liquid": ("liquid A..B", "liquid A..B %"),
     "outdoor": ("outdoor A..B", "outdoor A..B %"),
     "path": ("path A..B",),
+    "boxes": ("boxes A..B",),
+    "pushes": ("pushes A..B",),
     "difficulty": ("difficulty X",),
     "symmetry": ("symmetry " + "|".join(SYMMETRIES),),
 }
@@ -58,7 +62,7 @@ MAX_DOORS = 40
 
 _NUMBER = r"[0-9]{1,9}(?:\.[0-9]{1,6})?"
 _SPAN = re.compile(
-    rf"(monsters?|treasures?|doors?|path|liquid|outdoor) ?({_NUMBER})"
+    rf"(monsters?|treasures?|doors?|path|boxes|pushes|liquid|outdoor) ?({_NUMBER})"
     rf"(?: ?(\.\.) ?({_NUMBER})?)? ?(%|percent)?"
 )
 _SHARED = ("monsters", "treasure", "liquid", "outdoor")
@@ -107,6 +111,8 @@ class Requirements:
         outdoor: Cells of outdoor ground.
         difficulty: 0..1.
         symmetry: One of `SYMMETRIES`, or empty.
+        boxes: Number of boxes and of goals.
+        pushes: Pushes of the witness.
         shares: What was given in percent, by kind; `for_size` turns it into counts.
         lines: The text behind each kind that was asked for.
     """
@@ -122,6 +128,8 @@ class Requirements:
     outdoor: Range | None = None
     difficulty: float | None = None
     symmetry: str = ""
+    boxes: Range | None = None
+    pushes: Range | None = None
     shares: tuple[tuple[str, Share], ...] = ()
     lines: tuple[tuple[str, str], ...] = field(default=(), compare=False)
 
@@ -255,6 +263,8 @@ def _span(text: object, plain: str) -> tuple[str, Range | Share]:
         raise _wrong(text, f"numbers go up to {LIMIT}")
     if kind == "path" and first < 1:
         raise _wrong(text, "a path has at least 1 step")
+    if kind == "boxes" and last < 1:
+        raise _wrong(text, "a level with boxes has at least 1")
     return kind, Range(first, last)
 
 
