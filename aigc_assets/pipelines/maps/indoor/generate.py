@@ -16,7 +16,7 @@ from aigc_assets.pipelines.maps.request import TILE_SIZE, MapRequest
 from aigc_assets.pipelines.maps.requirements import Requirements
 from aigc_assets.pipelines.maps.selfcheck import check
 from aigc_assets.pipelines.maps.tiles.dressing import dress
-from aigc_assets.pipelines.maps.tiles.tileset import LIQUIDS, build_tileset
+from aigc_assets.pipelines.maps.tiles.indoor import LOOKS, build_tileset, choose_look
 from aigc_assets.types import (
     MapObject,
     ObjectLayer,
@@ -134,7 +134,7 @@ def _build(plan: Plan, request: MapRequest, palette: NDArray[np.uint8], seed: in
     """Objects, layers and witness of a plan."""
     width = request.size[0]
     random = generator(derive_seed(seed, "dress"))
-    liquid = LIQUIDS[request.theme][int(random.integers(len(LIQUIDS[request.theme])))]
+    look = choose_look(request.theme, random)
     kinds = _MONSTERS[request.theme]
     objects: list[MapObject] = []
     markers: dict[int, str] = {}
@@ -168,10 +168,11 @@ def _build(plan: Plan, request: MapRequest, palette: NDArray[np.uint8], seed: in
         for step, action, index in plan.events
     )
     path = np.array([(cell % width, cell // width) for cell in plan.path], dtype=np.int32)
-    tileset, names = build_tileset(palette.tobytes(), request.theme, liquid)
+    tileset, names = build_tileset(palette.tobytes(), request.theme, look)
     ground, decor, marks = dress(
         plan.terrain,
         request.theme,
+        look,
         names,
         {plan.start: "start", plan.exit: "exit"},
         doors,
@@ -184,6 +185,12 @@ def _build(plan: Plan, request: MapRequest, palette: NDArray[np.uint8], seed: in
         (TileLayer("ground", ground), TileLayer("decor", decor), TileLayer("markers", marks)),
         (ObjectLayer("objects", tuple(objects)),),
         (TILE_SIZE, TILE_SIZE),
-        {"theme": request.theme, "movement": "walk", "liquid": liquid, "steps": len(plan.path) - 1},
+        {
+            "theme": request.theme,
+            "look": look,
+            "movement": "walk",
+            "liquid": LOOKS[request.theme][look].liquid,
+            "steps": len(plan.path) - 1,
+        },
         Witness(path, events),
     )

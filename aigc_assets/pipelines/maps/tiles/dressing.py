@@ -1,52 +1,37 @@
-"""Which tile lies where: terrain and objects to the gids of three layers."""
+"""Which tile lies where on an indoor map: terrain and objects to the gids of three layers.
+
+Everything is chosen for all cells at once; a map of 256x256 cells is dressed in milliseconds.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Set
+from collections.abc import Iterable, Mapping, Sequence, Set
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from aigc_assets.pipelines.maps.grid import BRIDGE, FLOOR, LIQUID, OUTDOOR, WALL, Terrain
-from aigc_assets.pipelines.maps.tiles.tileset import (
-    FIELDS,
-    FLOORS,
-    NE,
-    NW,
-    SE,
-    SW,
-    E,
-    N,
-    S,
-    W,
-    canonical,
-)
+from aigc_assets.pipelines.maps.tiles.blob import BLOB, BLOB_INDEX, FULL, S, neighbour_masks
+from aigc_assets.pipelines.maps.tiles.indoor import FIELDS, FLOORS, LOOKS, Look
+from aigc_assets.pipelines.maps.tiles.masonry import SHADES
 
 Gids = NDArray[np.uint32]
+_Flags = NDArray[np.bool_]
+_T = TypeVar("_T", bound=np.generic)
 
-_AROUND = ((N, -1, 0), (E, 0, 1), (S, 1, 0), (W, 0, -1),
-           (NE, -1, 1), (SE, 1, 1), (SW, 1, -1), (NW, -1, -1))  # fmt: skip
-_CANONICAL = np.array([canonical(mask) for mask in range(256)])
-_SCENERY: dict[str, tuple[str, ...]] = {
-    "dungeon": ("bones", "rubble", "crack", "crate"),
-    "cave": ("stalagmite", "mushrooms", "stones", "crystal"),
-    "techbase": ("vent", "barrel", "crate", "stain"),
-}
-_WILD: dict[str, tuple[str, ...]] = {
-    "dungeon": ("tuft", "flowers", "stones"),
-    "cave": ("tuft", "mushrooms", "stones"),
-    "techbase": ("stones", "rubble", "tuft"),
-}
-_HANGING: dict[str, tuple[str, ...]] = {
-    "dungeon": ("torch", "torch", "banner"),
-    "cave": ("vine", "crystals", "vine"),
-    "techbase": ("lamp", "screen", "lamp"),
-}
+_MEADOW = np.cumsum([0.16, 0.14, 0.08])
+"""Odds of the variants of outdoor ground; the last one, which is plain, has the rest."""
+_TORCHES = 6
+"""Cells of wall for each thing that hangs on it."""
+_RUG_AREA = 160
+"""Cells of a map for each rug that may lie on it."""
 
 
 def dress(
     terrain: Terrain,
     theme: str,
+    look: str,
     gids: Mapping[str, int],
     stairs: Mapping[int, str],
     doors: Mapping[int, str],
@@ -57,9 +42,10 @@ def dress(
     """Choose tiles.
 
     Args:
-        terrain: Terrain [H, W].
-        theme: One of `THEMES`.
-        gids: Of the tiles of the theme by name.
+        terrain: Terrain [H, W], closed all around.
+        theme: One of `LOOKS`.
+        look: One of the looks of the theme.
+        gids: Of the tiles of the look by name.
         stairs: Cell -> ``start`` or ``exit``.
         doors: Cell -> colour.
         markers: Cell -> name of a tile.
@@ -69,43 +55,19 @@ def dress(
     Returns:
         Layers ``ground`` (a tile in every cell), ``decor`` and ``markers``, [H, W] uint32.
     """
-    height, width = terrain.shape
-    wall, liquid = terrain == WALL, np.isin(terrain, (LIQUID, BRIDGE))
-    field = terrain == OUTDOOR
-    masks_wall, masks_liquid = _masks(wall), _masks(liquid)
-    masks_field = _masks(~np.isin(terrain, (FLOOR, BRIDGE)))
-    dice = random.random((3, height, width))
-    # Plain variants are common, eye-catching ones rare.
-    floor_odds = np.array([0.34, 0.58, 0.78, 0.9, 0.96, 1.0])
-    floors = np.minimum(np.searchsorted(floor_odds, dice[0]), FLOORS - 1)
-    ground = np.zeros((height, width), dtype=np.uint32)
+    style = LOOKS[theme][look]
+    wall = terrain == WALL
+    dice = random.random((3, *terrain.shape))
+    ground = _ground(terrain, wall, style, gids, dice[0])
     decor, marks = np.zeros_like(ground), np.zeros_like(ground)
-    for cell, kind in enumerate(terrain.reshape(-1).tolist()):
-        y, x = divmod(cell, width)
-        if kind == WALL:
-            mask = int(masks_wall[y, x])
-            name = f"wall_{mask}"
-            if not mask & S and dice[0, y, x] < 0.25:
-                name += "_b"
-            elif mask == 255 and theme == "cave" and dice[0, y, x] < 0.12:
-                name += "_c" if dice[0, y, x] < 0.06 else "_d"
-        elif kind == LIQUID:
-            mask = int(masks_liquid[y, x])
-            name = f"liquid_{mask}" + ("_b" if mask == 255 and dice[0, y, x] < 0.2 else "")
-        elif kind == BRIDGE:
-            upright = not wall[y - 1, x] and not wall[y + 1, x] and (
-                terrain[y - 1, x] != LIQUID or terrain[y + 1, x] != LIQUID)  # fmt: skip
-            sideways = terrain[y, x - 1] != LIQUID and terrain[y, x + 1] != LIQUID
-            name = "bridge_v" if upright and not sideways else "bridge_h"
-        elif kind == OUTDOOR and masks_field[y, x] != 255:
-            name = f"field_{int(masks_field[y, x])}"
-        else:
-            shade = _shade(wall, y, x)
-            variant = int(dice[0, y, x] * FIELDS) if field[y, x] else int(floors[y, x])
-            name = f"{'field' if field[y, x] else 'floor'}_{variant}_{shade}"
-        ground[y, x] = gids[name]
-
-    busy = {*stairs, *doors, *markers}
+    busy = cells(terrain.shape, (*stairs, *doors, *markers))
+    gates = cells(terrain.shape, doors)
+    near_gates = gates | _above(gates) | _below(gates) | _left(gates) | _right(gates)
+    free = ~busy & ~near_gates & ~cells(terrain.shape, way)
+    if style.rug:
+        _lay_rugs(terrain, cells(terrain.shape, stairs) | near_gates, gids, random, decor)
+    _decorate(terrain, wall, style, gids, free & (decor == 0), dice, decor)
+    _hang(terrain, wall, style, gids, busy, dice, decor)
     for cell, name in stairs.items():
         decor.flat[cell] = gids[name]
     for cell, colour in doors.items():
@@ -113,59 +75,171 @@ def dress(
         decor.flat[cell] = gids[f"door_{'front' if front else 'side'}_{colour}"]
     for cell, name in markers.items():
         marks.flat[cell] = gids[name]
-    _decorate(terrain, theme, gids, busy, way, dice, decor)
     return ground, decor, marks
+
+
+def cells(shape: tuple[int, ...], chosen: Iterable[int]) -> _Flags:
+    """Which cells of a map of ``shape`` are among ``chosen`` (y * width + x), [H, W]."""
+    flags = np.zeros(shape[0] * shape[1], dtype=bool)
+    flags[np.fromiter(chosen, dtype=np.intp)] = True
+    return flags.reshape(shape[0], shape[1])
+
+
+def blob_gids(gids: Mapping[str, int], name: str, ending: str = "") -> Gids:
+    """The gids of a blob set in order of `BLOB`; tiles without the ending stand in where needed."""
+    plain = f"{name}_{{}}".format
+    return np.array(
+        [gids.get(plain(mask) + ending, gids[plain(mask)]) for mask in BLOB], dtype=np.uint32
+    )
+
+
+def pick(gids: Mapping[str, int], names: Sequence[str], dice: NDArray[np.float64]) -> Gids:
+    """One of the named tiles for each number in [0, 1)."""
+    table = np.array([gids[name] for name in names], dtype=np.uint32)
+    chosen: Gids = table[(dice * len(names)).astype(np.intp)]
+    return chosen
+
+
+def _ground(
+    terrain: Terrain, wall: _Flags, style: Look, gids: Mapping[str, int], dice: NDArray[np.float64]
+) -> Gids:
+    """The lowest layer, a tile in every cell."""
+    liquid = terrain == LIQUID
+    bridge = terrain == BRIDGE
+    field = terrain == OUTDOOR
+    shade = _shades(wall)
+
+    odds = np.cumsum(style.odds)
+    variants = np.minimum(np.searchsorted(odds, dice, side="right"), FLOORS - 1)
+    floors = np.array(
+        [[gids[f"floor_v{v}_{s}"] for s in SHADES] for v in range(FLOORS)], dtype=np.uint32
+    )
+    ground = floors[variants, shade]
+
+    meadow = np.array(
+        [[gids[f"field_v{v}_{s}"] for s in SHADES] for v in range(FIELDS)], dtype=np.uint32
+    )
+    edges = np.stack([blob_gids(gids, "field", f"_{s}" * (s != "lit")) for s in SHADES])
+    around = BLOB_INDEX[neighbour_masks((terrain != FLOOR) & ~bridge)]
+    inner = meadow[np.searchsorted(_MEADOW, dice, side="right"), shade]
+    np.copyto(ground, np.where(around == FULL, inner, edges[shade, around]), where=field)
+
+    around = BLOB_INDEX[neighbour_masks(liquid | bridge)]
+    np.copyto(ground, blob_gids(gids, "liquid")[around], where=liquid)
+
+    if bridge.any():
+        upright = ~_above(wall) & ~_below(wall) & ~(_above(liquid) & _below(liquid))
+        sideways = ~_left(liquid) & ~_right(liquid)
+        planks = np.where(upright & ~sideways, gids["bridge_v"], gids["bridge_h"])
+        np.copyto(ground, planks.astype(np.uint32), where=bridge)
+
+    around = BLOB_INDEX[neighbour_masks(wall)]
+    walls = np.stack([blob_gids(gids, "wall"), blob_gids(gids, "wall", "_b")])
+    faces = np.array([not mask & S for mask in BLOB])
+    stone = walls[(faces[around] & (dice < 0.25)).astype(np.intp), around]
+    chips = (around == FULL) & (dice < 0.06)
+    stone[chips] = pick(gids, ("wall_255_c", "wall_255_d"), dice[chips] / 0.06)
+    np.copyto(ground, stone, where=wall)
+    return ground
+
+
+def _hang(
+    terrain: Terrain,
+    wall: _Flags,
+    style: Look,
+    gids: Mapping[str, int],
+    busy: _Flags,
+    dice: NDArray[np.float64],
+    decor: Gids,
+) -> None:
+    """Hang torches and the like on faces, at even distances along each stretch of wall."""
+    below = _below(terrain)
+    face = wall & (below != WALL) & (below != LIQUID) & ~_below(busy)
+    face &= _left(wall) & _right(wall)
+    face[-1] = False
+    flat = face.reshape(-1)  # the first and the last column are no faces: rows stay apart
+    first = np.flatnonzero(flat & ~np.r_[False, flat[:-1]])
+    last = np.flatnonzero(flat & ~np.r_[flat[1:], False])
+    length = last - first + 1
+    count = (length + _TORCHES // 2) // _TORCHES
+    count[dice[1].reshape(-1)[first] < 0.15] = 0
+    kinds = pick(gids, style.hanging, dice[2].reshape(-1)[first])
+    run = np.repeat(np.arange(len(first)), count)
+    nth = np.arange(len(run)) - np.repeat(np.cumsum(count) - count, count)
+    place = first[run] + (2 * nth + 1) * length[run] // (2 * count[run])
+    decor.reshape(-1)[place] = kinds[run]
 
 
 def _decorate(
     terrain: Terrain,
-    theme: str,
+    wall: _Flags,
+    style: Look,
     gids: Mapping[str, int],
-    busy: Set[int],
-    way: Set[int],
+    free: _Flags,
     dice: NDArray[np.float64],
     decor: Gids,
 ) -> None:
-    """Hang torches on faces at even distances, lay things along walls, grow things outdoors."""
-    height, width = terrain.shape
-    wall = terrain == WALL
-    last_hung = dict.fromkeys(range(height), -9)
-    for y in range(1, height - 1):
-        for x in range(1, width - 1):
-            cell, kind = y * width + x, int(terrain[y, x])
-            chance, pick = float(dice[1, y, x]), float(dice[2, y, x])
-            if cell in busy:
-                continue
-            below = terrain[y + 1, x]
-            if kind == WALL:
-                face = below != WALL and below != LIQUID and cell + width not in busy
-                flush = wall[y, x - 1] and wall[y, x + 1]
-                if face and flush and x - last_hung[y] >= 4 and chance < 0.4:
-                    decor[y, x] = gids[_HANGING[theme][int(pick * 3)]]
-                    last_hung[y] = x
-            elif kind == FLOOR and cell not in way:
-                walls = sum((wall[y - 1, x], wall[y + 1, x], wall[y, x - 1], wall[y, x + 1]))
-                if chance < (0.10 if walls == 1 or walls == 2 else 0.012) and walls < 3:
-                    names = _SCENERY[theme]
-                    decor[y, x] = gids[names[int(pick * len(names))]]
-            elif kind == OUTDOOR and chance < 0.14:
-                names = _WILD[theme]
-                decor[y, x] = gids[names[int(pick * len(names))]]
+    """Heap things in corners and along walls, strew traces, grow things outdoors."""
+    up, down, left, right = _above(wall), _below(wall), _left(wall), _right(wall)
+    floor = (terrain == FLOOR) & free
+    beside = (up ^ down) | (left ^ right)
+    corner = (up ^ down) & (left ^ right)
+    tight = (up & down) | (left & right)
+    heaps = floor & ~tight & (dice[1] < np.where(corner, 0.34, np.where(beside, 0.08, 0.0)))
+    traces = floor & ~heaps & (dice[1] > 0.975)
+    # Where the noise is high for a few cells together things grow in patches.
+    wild = (terrain == OUTDOOR) & free & (_blur(dice[2]) * 0.7 + dice[1] * 0.3 > 0.68)
+    for where, names in ((heaps, style.heaps), (traces, style.traces), (wild, style.wild)):
+        decor[where] = pick(gids, names, dice[2][where])
 
 
-def _masks(same: NDArray[np.bool_]) -> NDArray[np.int64]:
-    """Canonical neighbour masks; beyond the edge everything is the same."""
-    height, width = same.shape
-    padded = np.pad(same, 1, constant_values=True)
-    mask = np.zeros((height, width), dtype=np.int64)
-    for bit, dy, dx in _AROUND:
-        mask |= bit * padded[1 + dy : 1 + dy + height, 1 + dx : 1 + dx + width]
-    return _CANONICAL[mask]
+def _lay_rugs(
+    terrain: Terrain, keep_off: _Flags, gids: Mapping[str, int], random: np.random.Generator,
+    decor: Gids,
+) -> None:  # fmt: skip
+    """Lay rugs where there is room for them and a cell of floor around."""
+    plain = (terrain == FLOOR) & ~keep_off
+    sizes = ((5, 4), (4, 3), (3, 3))
+    nine = np.array([[gids[f"rug_{y}{x}"] for x in range(3)] for y in range(3)], dtype=np.uint32)
+    for _ in range(1 + terrain.size // _RUG_AREA // len(sizes)):
+        for wide, high in sizes:
+            y, x = (random.random(2) * np.array(terrain.shape)).astype(int).tolist()
+            room = plain[y : y + high + 2, x : x + wide + 2]
+            if room.shape == (high + 2, wide + 2) and room.all():
+                rows = np.clip(np.arange(high), 0, 1) + (np.arange(high) == high - 1)
+                columns = np.clip(np.arange(wide), 0, 1) + (np.arange(wide) == wide - 1)
+                decor[y + 1 : y + 1 + high, x + 1 : x + 1 + wide] = nine[np.ix_(rows, columns)]
+                plain[y : y + high + 2, x : x + wide + 2] = False
 
 
-def _shade(wall: NDArray[np.bool_], y: int, x: int) -> str:
-    """Which shadow of `SHADES` falls on a cell."""
-    above, left = bool(wall[y - 1, x]), bool(wall[y, x - 1])
-    if above or left:
-        return "nw" if above and left else ("n" if above else "w")
-    return "corner" if wall[y - 1, x - 1] else "lit"
+def _shades(wall: _Flags) -> NDArray[np.intp]:
+    """Which shadow of `SHADES` falls on each cell."""
+    up, left = _above(wall), _left(wall)
+    corner = _left(_above(wall))
+    shade = up + 2 * left.astype(np.intp)
+    return np.where((shade == 0) & corner, SHADES.index("corner"), shade)
+
+
+def _blur(noise: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Mean over 3x3 cells, stretched so that it still fills 0..1."""
+    total = noise + _above(noise) + _below(noise)
+    total = (total + _left(total) + _right(total)) / 9
+    stretched: NDArray[np.float64] = np.clip((total - 0.5) * 2.2 + 0.5, 0, 1)
+    return stretched
+
+
+def _above(values: NDArray[_T]) -> NDArray[_T]:
+    """For each cell the value of the one above; the first row repeats itself."""
+    return np.concatenate([values[:1], values[:-1]])
+
+
+def _below(values: NDArray[_T]) -> NDArray[_T]:
+    return np.concatenate([values[1:], values[-1:]])
+
+
+def _left(values: NDArray[_T]) -> NDArray[_T]:
+    return np.concatenate([values[:, :1], values[:, :-1]], 1)
+
+
+def _right(values: NDArray[_T]) -> NDArray[_T]:
+    return np.concatenate([values[:, 1:], values[:, -1:]], 1)

@@ -284,6 +284,64 @@ kkkkgkkk
 }
 """Markers of things and creatures."""
 
+SIGNS: dict[str, str] = {
+    "boss": """
+.......k
+k..k..ky
+yk.yk.ky
+yykyykyY
+yyyyyyyY
+rkkkkkkk
+.kwwwwww
+kwwwwwww
+kwkkkwww
+kwkrkkww
+kwkkkwwk
+kgwwwwwk
+.kggwwww
+..kwkwkw
+..kgkgkg
+...kkkkk
+""",
+    "trigger": """
+........
+...kkkkk
+..kggggg
+.kgddddd
+kgdddkkk
+kgddkkaa
+kgdkkakk
+kgdkakka
+kgdkakka
+kgdkkakk
+kgddkkaa
+kgdddkkk
+.kgddddd
+..kggggg
+...kkkkk
+........
+""",
+    "pedestal": """
+........
+........
+........
+...kkkkk
+..kggggg
+.kgggggg
+.kdggggg
+..kddddd
+..kgdddd
+..kgdddd
+..kgdddd
+.kkgdddd
+.kggdddd
+.kdddddd
+.kkkkkkk
+........
+""",
+}
+"""Markers of places: where the boss waits, what sets something off, what a prize stands on."""
+
 
 def rows(picture: str) -> list[str]:
     """The 16 rows of 16 characters of a picture; halves are mirrored, short ones centred."""
