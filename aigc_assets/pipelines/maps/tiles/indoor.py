@@ -122,7 +122,7 @@ LOOKS: dict[str, dict[str, Look]] = {
             "field_light": (250, 250, 246), "field_dark": (168, 180, 200), "bank": (120, 132, 156),
         }, (0.5, 0.14, 0.14, 0.1, 0.08, 0.04), hanging=("crystals",),
             heaps=("shards", "shards", "crystal"), traces=("stones", "bones"),
-            wild=("stones", "shards")),
+            wild=("stones", "stones", "shards")),
     },
     "techbase": {
         "clean": Look("slime", "dirt", masonry.panels, masonry.plates, {
@@ -156,7 +156,7 @@ LOOKS: dict[str, dict[str, Look]] = {
 _LIQUIDS: dict[str, dict[str, RGB]] = {
     "water": {"deep": (38, 74, 138), "wave": (72, 122, 196), "foam": (150, 190, 232)},
     "lava": {"deep": (196, 64, 38), "wave": (236, 140, 56), "foam": (250, 222, 130)},
-    "slime": {"deep": (52, 96, 50), "wave": (92, 160, 70), "foam": (160, 220, 110)},
+    "slime": {"deep": (72, 128, 62), "wave": (116, 178, 100), "foam": (190, 220, 130)},
     "coolant": {"deep": (36, 100, 104), "wave": (76, 164, 160), "foam": (176, 232, 222)},
 }
 _LIGHTS: dict[str, tuple[float, str]] = {
