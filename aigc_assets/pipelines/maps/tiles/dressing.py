@@ -67,7 +67,8 @@ def dress(
     if style.rug:
         _lay_rugs(terrain, cells(terrain.shape, stairs) | near_gates, gids, random, decor)
     _decorate(terrain, wall, style, gids, free & (decor == 0), dice, decor)
-    _hang(terrain, wall, style, gids, busy, dice, decor)
+    hung, begin = hang_evenly(wall, (terrain != LIQUID) & ~busy, dice[1])
+    decor[hung] = pick(gids, style.hanging, dice[2].reshape(-1)[begin])
     for cell, name in stairs.items():
         decor.flat[cell] = gids[name]
     for cell, colour in doors.items():
@@ -107,7 +108,7 @@ def _ground(
     liquid = terrain == LIQUID
     bridge = terrain == BRIDGE
     field = terrain == OUTDOOR
-    shade = _shades(wall)
+    shade = shades_of(wall)
 
     odds = np.cumsum(style.odds)
     variants = np.minimum(np.searchsorted(odds, dice, side="right"), FLOORS - 1)
@@ -143,31 +144,35 @@ def _ground(
     return ground
 
 
-def _hang(
-    terrain: Terrain,
-    wall: _Flags,
-    style: Look,
-    gids: Mapping[str, int],
-    busy: _Flags,
-    dice: NDArray[np.float64],
-    decor: Gids,
-) -> None:
-    """Hang torches and the like on faces, at even distances along each stretch of wall."""
-    below = _below(terrain)
-    face = wall & (below != WALL) & (below != LIQUID) & ~_below(busy)
-    face &= _left(wall) & _right(wall)
+def hang_evenly(
+    wall: _Flags, ground: _Flags, keep: NDArray[np.float64] | None = None
+) -> tuple[tuple[NDArray[np.intp], NDArray[np.intp]], NDArray[np.intp]]:
+    """Where things hang on faces of walls, at even distances along each stretch.
+
+    Args:
+        wall: [H, W].
+        ground: What may lie below a face that carries something, [H, W].
+        keep: Noise in [0, 1), [H, W]; stretches that start where it is low stay bare.
+
+    Returns:
+        Rows and columns of the cells, and for each the flat index of the cell where its stretch
+        begins.
+    """
+    face = wall & _below(ground) & ~_below(wall) & _left(wall) & _right(wall)
     face[-1] = False
-    flat = face.reshape(-1)  # the first and the last column are no faces: rows stay apart
+    face[:, [0, -1]] = False  # stretches of different rows stay apart
+    flat = face.reshape(-1)
     first = np.flatnonzero(flat & ~np.r_[False, flat[:-1]])
     last = np.flatnonzero(flat & ~np.r_[flat[1:], False])
     length = last - first + 1
     count = (length + _TORCHES // 2) // _TORCHES
-    count[dice[1].reshape(-1)[first] < 0.15] = 0
-    kinds = pick(gids, style.hanging, dice[2].reshape(-1)[first])
+    if keep is not None:
+        count[keep.reshape(-1)[first] < 0.15] = 0
     run = np.repeat(np.arange(len(first)), count)
     nth = np.arange(len(run)) - np.repeat(np.cumsum(count) - count, count)
     place = first[run] + (2 * nth + 1) * length[run] // (2 * count[run])
-    decor.reshape(-1)[place] = kinds[run]
+    rows, columns = np.divmod(place, wall.shape[1])
+    return (rows, columns), first[run]
 
 
 def _decorate(
@@ -212,7 +217,7 @@ def _lay_rugs(
                 plain[y : y + high + 2, x : x + wide + 2] = False
 
 
-def _shades(wall: _Flags) -> NDArray[np.intp]:
+def shades_of(wall: _Flags) -> NDArray[np.intp]:
     """Which shadow of `SHADES` falls on each cell."""
     up, left = _above(wall), _left(wall)
     corner = _left(_above(wall))
