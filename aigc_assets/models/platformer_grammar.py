@@ -173,13 +173,15 @@ def _climb(width: int, height: int, random: np.random.Generator, difficulty: flo
         else:
             x = left - length + 1 - int(random.integers(-1, reach))
         x = min(max(first, x), last + 1 - length)
-        rooted = x <= first + 1 or x + length >= last
-        code = SOLID if rooted and length < inner - 3 and random.random() < 0.5 else ONE_WAY
-        if code == SOLID:
-            stop = last + 1 if x + length >= last else x + length
-            x = first if x <= first + 1 else x
-            length = stop - x
-        grid[row, x : x + length] = code
+        begin = first if x <= first + 1 else x
+        stop = last + 1 if x + length >= last else x + length
+        rooted = stop - begin < inner - 3 and (begin == first) != (stop == last + 1)
+        beside = left <= begin - 1 <= right or left <= stop <= right  # else one bumps into it
+        if rooted and beside and random.random() < 0.6:
+            grid[row, begin:stop] = SOLID
+            x, length = begin, stop - begin
+        else:
+            grid[row, x : x + length] = ONE_WAY
         left, right = x, x + length - 1
         if left <= first + 1 or right >= last - 1 or random.random() < 0.15:
             rightward = (left + right) < (first + last)

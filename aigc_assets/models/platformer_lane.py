@@ -169,8 +169,8 @@ class Lane:
         self.lay(2)
         x = self.pit(length, self.dice(2, 3))
         self.platform(x, self.ground, length)
-        holes = 1 + round(self.difficulty * length / 5)
         wide = 1 + round(self.difficulty)
+        holes = min(1 + round(self.difficulty * length / 5), (length - 2) // (wide + 1))
         for i in range(holes):
             at = x + 1 + round((i + 0.5) * (length - 2) / holes) - wide // 2
             self.cells[self.ground, at : at + wide] = AIR
