@@ -20,7 +20,9 @@ RGB = tuple[int, int, int]
 
 COLUMNS = 16
 _APART = 0.06
-"""Least difference of lightness (OKLab, 0..1) between colours that must not melt together."""
+"""Least difference of lightness (OKLab, 0..1) between tones that do not melt together."""
+_MELTING, _DESCENT = 0.05, 0.4
+"""Price of two tones of a ramp that melt together, or whose order turns round."""
 
 
 class Inks:
@@ -82,27 +84,27 @@ class Inks:
 
 
 def _climb(cost: NDArray[np.float64], light: NDArray[np.float64]) -> list[int]:
-    """The cheapest colour for each tone of a ramp such that each is visibly lighter than the last.
+    """The cheapest colours for the tones of a ramp.
 
-    Where the palette has too few steps of lightness the steps become smaller, at last none.
+    Tones that melt together or go down have their price too, but a wrong hue may cost more: a small
+    palette draws stone in one grey rather than in grey and blue.
 
     Args:
         cost: [tones, colours].
         light: [colours].
     """
-    for step in (_APART, _APART / 2, 0.001, -2.0):
-        total = cost[0]
-        back = []
-        for row in cost[1:]:
-            before = np.where(light[None, :] + step <= light[:, None], total[None, :], np.inf)
-            back.append(before.argmin(1))
-            total = row + before.min(1)
-        if np.isfinite(total).any():
-            picks = [int(total.argmin())]
-            for pointers in reversed(back):
-                picks.append(int(pointers[picks[-1]]))
-            return picks[::-1]
-    raise ValueError("no colour at all")
+    step = light[:, None] - light[None, :]  # from the tone before (second axis) to this one
+    price = np.where(step < -0.001, _DESCENT, np.where(step < _APART, _MELTING, 0.0))
+    total = cost[0]
+    back = []
+    for row in cost[1:]:
+        before = total[None, :] + price
+        back.append(before.argmin(1))
+        total = row + before.min(1)
+    picks = [int(total.argmin())]
+    for pointers in reversed(back):
+        picks.append(int(pointers[picks[-1]]))
+    return picks[::-1]
 
 
 class Sheet:
