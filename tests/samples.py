@@ -21,11 +21,14 @@ from aigc_assets.types import (
     SpriteSheet,
     Tag,
     Terrain,
+    TileAnimation,
     TileLayer,
     Tilemap,
     Tileset,
     Timeline,
     Track,
+    WangColour,
+    WangSet,
     Witness,
     WitnessEvent,
     kind_of,
@@ -42,9 +45,12 @@ def rgba(index: int) -> np.ndarray:
 
 
 def tilemap() -> Tilemap:
-    """8x6 cells of 16 px: start, red key, red door in a wall, exit, monster, treasure."""
-    picture = np.zeros((16, 48, 4), dtype=np.uint8)
-    for i, (base, detail) in enumerate(((1, 0), (2, 1), (4, 5))):
+    """8x6 cells of 16 px: start, red key, red door in a wall, exit, monster, treasure.
+
+    Behind the door: moving water, spikes, a boss and a trigger. Walls and floor form a wang set.
+    """
+    picture = np.zeros((16, 96, 4), dtype=np.uint8)
+    for i, (base, detail) in enumerate(((1, 0), (2, 1), (4, 5), (4, 2), (4, 0), (2, 3))):
         picture[:, 16 * i : 16 * i + 16] = rgba(base)
         picture[3:5, 16 * i + 2 : 16 * i + 6] = rgba(detail)
     tiles = Tileset(
@@ -55,10 +61,23 @@ def tilemap() -> Tilemap:
             {"name": "wall", "solid": True},
             {"name": "floor", "solid": False},
             {"name": "door", "solid": False, "door": True},
+            {"name": "water", "solid": True, "liquid": True, "light": 0.5},
+            {"name": "water2", "solid": True, "liquid": True, "light": 0.5},
+            {"name": "spikes", "solid": False, "hazard": True},
+        ),
+        (TileAnimation(3, ((3, 200), (4, 300))),),
+        (
+            WangSet(
+                "rock",
+                "corner",
+                (WangColour("wall", (90, 90, 100), 0), WangColour("floor", (170, 160, 150))),
+                np.array([[0, c] * 4 for c in (1, 2, 0, 0, 0, 2)], dtype=np.uint8),
+            ),
         ),
     )
-    rows = ["########", "#..#...#", "#..D...#", "#..#...#", "#..#...#", "########"]
-    gids = np.array([[{"#": 1, ".": 2, "D": 3}[c] for c in row] for row in rows], dtype=np.uint32)
+    rows = ["########", "#..#...#", "#..D...#", "#..#...#", "#..#~^.#", "########"]
+    codes = {"#": 1, ".": 2, "D": 3, "~": 4, "^": 6}
+    gids = np.array([[codes[c] for c in row] for row in rows], dtype=np.uint32)
     objects = (
         MapObject(1, "start", "start", (1, 1)),
         MapObject(2, "red key", "key", (1, 4), {"colour": "red"}),
@@ -66,6 +85,8 @@ def tilemap() -> Tilemap:
         MapObject(4, "exit", "exit", (6, 4)),
         MapObject(5, "rat", "monster", (5, 1)),
         MapObject(6, "chest", "treasure", (2, 4)),
+        MapObject(7, "warden", "boss", (5, 3), {"level": 3}),
+        MapObject(8, "ambush", "trigger", (4, 3), {"once": True, "delay": 0.5}),
     )
     path = [(1, 1), (1, 2), (1, 3), (1, 4), (1, 3), (1, 2), (2, 2), (3, 2), (4, 2), (5, 2), (6, 2)]
     path += [(6, 3), (6, 4)]
@@ -83,7 +104,7 @@ def tilemap() -> Tilemap:
         (TileLayer("ground", gids),),
         (ObjectLayer("objects", objects),),
         (16, 16),
-        {"theme": "dungeon"},
+        {"theme": "dungeon", "movement": "walk", "steps": 12},
         witness,
     )
 

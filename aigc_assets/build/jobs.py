@@ -133,19 +133,21 @@ class Plan:
             node = self.nodes[asset_id]
             for format in formats:
                 whole = FORMATS[format].needs_pack
+                named = whole or FORMATS[format].names_pack
                 payload: dict[str, Any] = {
                     "format": format,
                     "name": asset_id,
-                    "pack": whole,
+                    "pack": named,
                     "engine": stages.export_fingerprint(),
                 }
                 inputs: tuple[str, ...] = (asset_id,)
-                if whole:
+                if named:
                     payload |= {"pack_name": self.name, "palette": self.palette_hex}
+                if whole:
                     inputs = (asset_id, *node.deps)
                 name = f"export:{asset_id}:{format}"
                 size = self.size(node) if format in _HEAVY_FORMATS else 1.0
-                jobs.append(Job(name, "export", asset_id, node.kind, payload, inputs, whole, size))
+                jobs.append(Job(name, "export", asset_id, node.kind, payload, inputs, named, size))
         return jobs
 
     def _previews(self) -> list[Job]:

@@ -2,7 +2,8 @@
 
 `FORMATS` is the only place that names them. An exporter is a function
 ``export_<format>(asset, name) -> dict[str, bytes]``; those that need other assets of the pack
-(``needs_pack``) take the pack as third argument. Equal assets give equal bytes.
+(``needs_pack``) take the pack as third argument, and those that say where an asset comes from
+(``names_pack``) take it if there is one. Equal assets give equal bytes.
 """
 
 from __future__ import annotations
@@ -27,18 +28,33 @@ class Format(NamedTuple):
     function: str
     suffixes: tuple[str, ...]
     needs_pack: bool = False
+    names_pack: bool = False
 
 
 FORMATS: dict[str, Format] = {
     # name: Format(kinds, module, function, suffixes of the files it writes, needs_pack)
     "tiled": Format(
-        ("map",), "aigc_assets.exporters.tmx", "export_tiled", (".tmx", ".tsx", ".png")
+        ("map",),
+        "aigc_assets.exporters.tmx",
+        "export_tiled",
+        (".tmx", ".tsx", ".png"),
+        names_pack=True,
+    ),
+    "tmj": Format(
+        ("map",), "aigc_assets.exporters.tmj", "export_tmj", (".tmj", ".png"), names_pack=True
+    ),
+    "ldtk": Format(
+        ("map",), "aigc_assets.exporters.ldtk", "export_ldtk", (".ldtk", ".png"), names_pack=True
     ),
     "godot": Format(
         ("map", "character"),
         "aigc_assets.exporters.godot",
         "export_godot",
         (".tscn", ".tres", ".png"),
+        names_pack=True,
+    ),
+    "godot3": Format(
+        ("map",), "aigc_assets.exporters.godot3", "export_godot3", (".tscn", ".tres", ".png")
     ),
     "glb": Format(("map",), "aigc_assets.exporters.glb", "export_glb", (".glb",)),
     "png": Format(("map", "character"), "aigc_assets.exporters.png", "export_png", (".png",)),
@@ -68,7 +84,10 @@ DEFAULT_FORMAT: dict[str, str] = {
 TARGETS: dict[str, tuple[str, ...]] = {
     # [export] targets of a manifest: the formats that an engine or a tool takes
     "tiled": ("tiled",),
+    "ldtk": ("ldtk",),
+    "phaser": ("tmj", "aseprite", "ogg", "dialogue_json"),
     "godot": ("godot", "aseprite", "wav", "ogg", "dialogue_json"),
+    "godot3": ("godot3", "aseprite", "wav", "ogg", "dialogue_json"),
     "film": ("mp4", "srt", "otio", "wav", "glb"),
     "yarn": ("yarn",),
     "ink": ("ink",),
@@ -104,7 +123,8 @@ def export_asset(
     function: Callable[..., dict[str, bytes]]
     try:
         function = getattr(importlib.import_module(entry.module), entry.function)
-        return function(asset, name, pack) if entry.needs_pack else function(asset, name)
+        takes_pack = entry.needs_pack or entry.names_pack
+        return function(asset, name, pack) if takes_pack else function(asset, name)
     except ModuleNotFoundError as error:
         if str(error.name).startswith("aigc_assets"):
             raise

@@ -12,14 +12,14 @@ import math
 from aigc_assets.exporters.godot_text import literal, quote, uid
 from aigc_assets.exporters.names import encode
 from aigc_assets.exporters.png import encode_png
-from aigc_assets.types import SpriteSheet, Tag
+from aigc_assets.types import AssetPack, SpriteSheet, Tag
 
 _PLAYED_ONCE = frozenset(
     ("attack", "cast", "death", "die", "hurt", "jump", "shoot", "slash", "spellcast", "thrust")
 )
 
 
-def export_frames(asset: SpriteSheet, name: str) -> dict[str, bytes]:
+def export_frames(asset: SpriteSheet, name: str, pack: AssetPack | None = None) -> dict[str, bytes]:
     """Write ``<name>.tscn``, ``<name>_frames.tres`` and ``<name>.png``.
 
     Playing orders other than forward are written out frame by frame. Animations loop, except those
@@ -28,17 +28,19 @@ def export_frames(asset: SpriteSheet, name: str) -> dict[str, bytes]:
     Args:
         asset: The sheet.
         name: File name without suffix.
+        pack: The pack that is exported, if there is one; its name enters the uids of the files.
     """
+    scope = (pack.name, name) if pack else (name,)
     return {
-        f"{name}.tscn": encode(_scene(asset, name)),
-        f"{name}_frames.tres": encode(_resource(asset, name)),
+        f"{name}.tscn": encode(_scene(asset, name, scope)),
+        f"{name}_frames.tres": encode(_resource(asset, name, scope)),
         f"{name}.png": encode_png(asset.image),
     }
 
 
-def _resource(sheet: SpriteSheet, name: str) -> str:
+def _resource(sheet: SpriteSheet, name: str, scope: tuple[str, ...]) -> str:
     count = len(sheet.frames)
-    file_uid = uid(name, f"{name}_frames.tres")
+    file_uid = uid(*scope, f"{name}_frames.tres")
     lines = [
         f'[gd_resource type="SpriteFrames" load_steps={count + 2} format=3 uid="{file_uid}"]',
         "",
@@ -84,14 +86,14 @@ def playing_order(tag: Tag) -> list[int]:
     return order
 
 
-def _scene(sheet: SpriteSheet, name: str) -> str:
+def _scene(sheet: SpriteSheet, name: str, scope: tuple[str, ...]) -> str:
     first = sheet.tags[0].name if sheet.tags else "default"
     x, y = sheet.frames[sheet.tags[0].start if sheet.tags else 0].pivot
     return "\n".join(
         [
-            f'[gd_scene load_steps=2 format=3 uid="{uid(name, f"{name}.tscn")}"]',
+            f'[gd_scene load_steps=2 format=3 uid="{uid(*scope, f"{name}.tscn")}"]',
             "",
-            f'[ext_resource type="SpriteFrames" uid="{uid(name, f"{name}_frames.tres")}"'
+            f'[ext_resource type="SpriteFrames" uid="{uid(*scope, f"{name}_frames.tres")}"'
             f' path="{name}_frames.tres" id="1_frames"]',
             "",
             f'[node name="{name}" type="AnimatedSprite2D"]'.replace(".", "_"),

@@ -1,5 +1,6 @@
 """Tiled maps: TMX, one external TSX and one PNG per tileset.
 
+Tilesets carry the properties of their tiles, the shapes that stop a body, animations and wang sets.
 The walk that proves that the map can be finished travels along as a hidden object layer
 ``witness``: a polyline through the cell centres and the list of what is done on the way.
 
@@ -12,25 +13,32 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from xml.etree import ElementTree
 
 import numpy as np
 from numpy.typing import NDArray
 
 from aigc_assets.exporters.names import encode
-from aigc_assets.exporters.png import encode_png, extrude
-from aigc_assets.types import MapObject, Tilemap, Tileset, Witness
+from aigc_assets.exporters.origin import origin
+from aigc_assets.exporters.tile_pictures import (
+    BORDER,
+    collision_height,
+    picture_size,
+    tileset_png,
+    tileset_stems,
+)
+from aigc_assets.types import AssetPack, MapObject, Tilemap, Tileset, Witness
+from aigc_assets.types.tileset import WangSet
 from aigc_assets.types.validation import Scalar
 
-BORDER = 1
-"""Px by which the tiles of an exported tileset are extruded on each side."""
+VERSION = "1.10"
+"""Of the format; what 1.10 writes, Tiled 1.8 and every later version read."""
 
-_VERSION = "1.10"
 _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
-def export_tiled(asset: Tilemap, name: str) -> dict[str, bytes]:
+def export_tiled(asset: Tilemap, name: str, pack: AssetPack | None = None) -> dict[str, bytes]:
     """Write ``<name>.tmx``, ``<name>_<tileset>.tsx`` and ``<name>_<tileset>.png``.
 
     Layers hold unsigned gids as CSV, flips in the three top bits. Objects are rectangles of one
@@ -39,12 +47,13 @@ def export_tiled(asset: Tilemap, name: str) -> dict[str, bytes]:
     Args:
         asset: The map.
         name: File name without suffix.
+        pack: Says where the map comes from; the map then carries ``aigc_*`` properties.
     """
     files: dict[str, bytes] = {}
     root = ElementTree.Element(
         "map",
-        version=_VERSION,
-        tiledversion=_VERSION + ".2",
+        version=VERSION,
+        tiledversion=VERSION + ".2",
         orientation="orthogonal",
         renderorder="right-down",
         width=str(asset.width),
@@ -53,7 +62,7 @@ def export_tiled(asset: Tilemap, name: str) -> dict[str, bytes]:
         tileheight=str(asset.tile_size[1]),
         infinite="0",
     )
-    _add_properties(root, asset.properties)
+    _add_properties(root, {**asset.properties, **origin(pack, name)})
     for first, tileset, stem in zip(
         asset.first_gids, asset.tilesets, tileset_stems(asset, name), strict=True
     ):
@@ -91,28 +100,29 @@ def export_tiled(asset: Tilemap, name: str) -> dict[str, bytes]:
     return {f"{name}.tmx": _document(root), **files}
 
 
-def tileset_stems(tilemap: Tilemap, name: str) -> Iterator[str]:
-    """File names without suffix, one per tileset: ``<name>_<tileset>``, numbered if used twice."""
-    seen: set[str] = set()
-    for tileset in tilemap.tilesets:
-        stem, number = f"{name}_{tileset.name}", 2
-        while stem in seen:
-            stem, number = f"{name}_{tileset.name}_{number}", number + 1
-        seen.add(stem)
-        yield stem
+def witness_name(tilemap: Tilemap) -> str:
+    """A layer name for the witness that no layer of the map has."""
+    names = {layer.name for layer in tilemap.layers}
+    names |= {group.name for group in tilemap.object_layers}
+    name = "witness"
+    while name in names:
+        name = f"aigc_{name}"
+    return name
 
 
-def tileset_png(tileset: Tileset) -> bytes:
-    """The picture of a tileset with extruded tiles (margin `BORDER`, spacing 2 * `BORDER`)."""
-    return encode_png(extrude(tileset.image, tileset.tile_size, BORDER))
+def witness_points(tilemap: Tilemap, witness: Witness) -> tuple[NDArray[np.float64], str]:
+    """Cell centres of the walk in px, [N, 2], and its events as JSON text."""
+    size = np.array(tilemap.tile_size)
+    events = [[event.step, event.action, event.object_id] for event in witness.events]
+    return witness.path * size + size / 2, json.dumps(events)
 
 
 def _tileset(tileset: Tileset, stem: str) -> ElementTree.Element:
     width, height = tileset.tile_size
-    rows = tileset.tile_count // tileset.columns
+    picture = picture_size(tileset)
     root = ElementTree.Element(
         "tileset",
-        version=_VERSION,
+        version=VERSION,
         name=tileset.name,
         tilewidth=str(width),
         tileheight=str(height),
@@ -122,17 +132,55 @@ def _tileset(tileset: Tileset, stem: str) -> ElementTree.Element:
         columns=str(tileset.columns),
     )
     ElementTree.SubElement(
-        root,
-        "image",
-        source=f"{stem}.png",
-        width=str(tileset.columns * (width + 2 * BORDER)),
-        height=str(rows * (height + 2 * BORDER)),
+        root, "image", source=f"{stem}.png", width=str(picture[0]), height=str(picture[1])
     )
+    animations = {animation.tile: animation.frames for animation in tileset.animations}
     for index, properties in enumerate(tileset.properties):
-        if properties:
-            tile = ElementTree.SubElement(root, "tile", id=str(index))
-            _add_properties(tile, properties)
+        solid = collision_height(properties, height)
+        if not properties and index not in animations:
+            continue
+        tile = ElementTree.SubElement(root, "tile", id=str(index))
+        _add_properties(tile, properties)
+        if solid:
+            shapes = ElementTree.SubElement(tile, "objectgroup", draworder="index", id="1")
+            box = {"x": "0", "y": "0", "width": str(width), "height": str(solid)}
+            kind = {"type": "one_way"} if solid < height else {}
+            ElementTree.SubElement(shapes, "object", {"id": "1", **kind, **box})
+        if index in animations:
+            animation = ElementTree.SubElement(tile, "animation")
+            for frame, duration in animations[index]:
+                ElementTree.SubElement(
+                    animation, "frame", tileid=str(frame), duration=str(duration)
+                )
+    if tileset.wang_sets:
+        sets = ElementTree.SubElement(root, "wangsets")
+        for wang_set in tileset.wang_sets:
+            _add_wang_set(sets, wang_set)
     return root
+
+
+def _add_wang_set(parent: ElementTree.Element, wang_set: WangSet) -> None:
+    node = ElementTree.SubElement(
+        parent, "wangset", name=_clean(wang_set.name), type=wang_set.kind, tile="-1"
+    )
+    for colour in wang_set.colours:
+        ElementTree.SubElement(
+            node,
+            "wangcolor",
+            name=_clean(colour.name),
+            color=hex_colour(colour.rgb),
+            tile=str(colour.tile),
+            probability="1",
+        )
+    for index, ids in enumerate(wang_set.wang_ids.tolist()):
+        if any(ids):
+            text = ",".join(map(str, ids))
+            ElementTree.SubElement(node, "wangtile", tileid=str(index), wangid=text)
+
+
+def hex_colour(rgb: tuple[int, int, int]) -> str:
+    """``#rrggbb``."""
+    return "#{:02x}{:02x}{:02x}".format(*rgb)
 
 
 def _add_object(parent: ElementTree.Element, item: MapObject, size: tuple[int, int]) -> None:
@@ -153,14 +201,9 @@ def _add_object(parent: ElementTree.Element, item: MapObject, size: tuple[int, i
 def _add_witness(
     root: ElementTree.Element, tilemap: Tilemap, witness: Witness, layer_id: int, object_id: int
 ) -> None:
-    names = {layer.name for layer in tilemap.layers}
-    names |= {group.name for group in tilemap.object_layers}
-    name = "witness"
-    while name in names:
-        name = f"aigc_{name}"
+    name = witness_name(tilemap)
     group = ElementTree.SubElement(root, "objectgroup", id=str(layer_id), name=name, visible="0")
-    size = np.array(tilemap.tile_size)
-    centres = witness.path * size + size / 2
+    centres, events = witness_points(tilemap, witness)
     start = centres[0]
     node = ElementTree.SubElement(
         group,
@@ -171,8 +214,7 @@ def _add_witness(
         x=_number(start[0]),
         y=_number(start[1]),
     )
-    events = [[event.step, event.action, event.object_id] for event in witness.events]
-    _add_properties(node, {"events": json.dumps(events), "steps": len(witness.path) - 1})
+    _add_properties(node, {"events": events, "steps": len(witness.path) - 1})
     points = " ".join(f"{_number(x)},{_number(y)}" for x, y in centres - start)
     ElementTree.SubElement(node, "polyline", points=points)
 
@@ -183,17 +225,25 @@ def _add_properties(parent: ElementTree.Element, properties: Mapping[str, Scalar
     node = ElementTree.SubElement(parent, "properties")
     for key, value in properties.items():
         entry = ElementTree.SubElement(node, "property", name=_clean(key))
-        if isinstance(value, bool):
-            entry.set("type", "bool")
-            entry.set("value", "true" if value else "false")
-        elif isinstance(value, int) and -(2**31) <= value < 2**31:
-            entry.set("type", "int")
-            entry.set("value", str(int(value)))
-        elif isinstance(value, float):
-            entry.set("type", "float")
-            entry.set("value", repr(float(value)))
-        else:  # text, or an integer that Tiled's 32 bits do not hold
-            entry.set("value", _clean(str(value)))
+        kind, held = typed(value)
+        if kind != "string":
+            entry.set("type", kind)
+        if isinstance(held, bool):
+            entry.set("value", "true" if held else "false")
+        else:
+            entry.set("value", _clean(repr(held) if kind == "float" else str(held)))
+
+
+def typed(value: Scalar) -> tuple[str, Scalar]:
+    """Tiled's type of a property and the value in it; its integers have 32 bits."""
+    if isinstance(value, bool):
+        return "bool", value
+    if isinstance(value, int):
+        fits = -(2**31) <= value < 2**31
+        return ("int", int(value)) if fits else ("string", str(int(value)))
+    if isinstance(value, float):
+        return "float", float(value)
+    return "string", value
 
 
 def _csv(gids: NDArray[np.uint32]) -> str:

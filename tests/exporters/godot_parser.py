@@ -19,7 +19,9 @@ _TOKEN = re.compile(
     re.VERBOSE | re.DOTALL,
 )
 _ESCAPES = {"\\": "\\", '"': '"', "n": "\n", "t": "\t", "r": "\r"}
-_COUNTS = {"Vector2": 2, "Vector2i": 2, "Rect2": 4, "ExtResource": 1, "SubResource": 1}
+_COUNTS = {
+    "Vector2": 2, "Vector2i": 2, "Rect2": 4, "Color": 4, "ExtResource": 1, "SubResource": 1,
+}  # fmt: skip
 
 
 class Call(NamedTuple):
@@ -83,6 +85,8 @@ class _Reader:
             return float(text) if re.search(r"[.e]", text) else int(text)
         if kind == "name" and text in ("true", "false", "null"):
             return {"true": True, "false": False, "null": None}[text]
+        if (kind, text) == ("name", "Array"):
+            return self.typed_array()
         if kind == "name":
             self.expect("(")
             return _call(text, tuple(self.items(")", self.value)))
@@ -91,6 +95,18 @@ class _Reader:
         if text == "{":
             return dict(self.items("}", self.pair))
         raise ValueError(f"no value starts with {text!r}")
+
+    def typed_array(self) -> list[Any]:
+        """``Array[PackedInt32Array]([...])``."""
+        self.expect("[")
+        kind, name = self.next()
+        self.expect("]")
+        self.expect("(")
+        found = self.value()
+        self.expect(")")
+        if kind != "name" or not isinstance(found, list):
+            raise ValueError(f"Array[{name}] takes a list")
+        return found
 
     def pair(self) -> tuple[Any, Any]:
         key = self.value()
@@ -109,6 +125,10 @@ def _call(name: str, arguments: tuple[Any, ...]) -> Any:
             (text,) = arguments
             return base64.b64decode(text, validate=True)
         return bytes(arguments)
+    if name == "PackedInt32Array":
+        if not all(type(value) is int for value in arguments):
+            raise ValueError("PackedInt32Array takes integers")
+        return list(arguments)
     if name == "PackedVector2Array":
         if len(arguments) % 2 or not all(isinstance(v, (int, float)) for v in arguments):
             raise ValueError("PackedVector2Array takes pairs of numbers")

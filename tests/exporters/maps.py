@@ -7,6 +7,7 @@ import numpy as np
 from aigc_assets.types import (
     MapObject,
     ObjectLayer,
+    TileAnimation,
     TileLayer,
     Tilemap,
     Tileset,
@@ -61,6 +62,65 @@ def flipped() -> Tilemap:
         {"theme": "dungeon", "difficulty": 0.5, "seed": 2**62, "tried": False, "note": "é <&>"},
         Witness(path, (WitnessEvent(0, "start", 7), WitnessEvent(1, "exit", 9))),
     )
+
+
+def side_view() -> Tilemap:
+    """A map to jump through: sky, ground, a board, a ladder, spikes and moving lava."""
+    tiles = Tileset(
+        "level",
+        picture(8, 4, 2, holes=True),
+        (8, 8),
+        (
+            {"name": "sky", "solid": False},
+            {"name": "ground", "solid": True},
+            {"name": "board", "solid": False, "one_way": True},
+            {"name": "ladder", "solid": False, "ladder": True},
+            {"name": "spikes", "solid": False, "hazard": True},
+            {"name": "lava", "solid": False, "liquid": True, "hazard": True},
+            {"name": "lava2", "solid": False, "liquid": True, "hazard": True},
+            {"name": "door", "solid": False, "door": True},
+        ),
+        (TileAnimation(5, ((5, 100), (6, 150), (5, 100))),),
+    )
+    rows = ["......", ".--H..", "...H.D", "##^H##", "####~#"]
+    codes = {".": 0, "#": 2, "-": 3, "H": 4, "^": 5, "~": 6, "D": 8}
+    front = np.array([[codes[c] for c in row] for row in rows], dtype=np.uint32)
+    objects = (
+        MapObject(1, "start", "start", (0, 2)),
+        MapObject(2, "exit", "exit", (4, 2)),
+        MapObject(3, "gate", "door", (5, 2), {"colour": "blue"}),
+    )
+    return Tilemap(
+        (tiles,),
+        (TileLayer("sky", np.ones_like(front)), TileLayer("ground", front)),
+        (ObjectLayer("objects", objects),),
+        (8, 8),
+        {"theme": "platformer", "movement": "jump"},
+    )
+
+
+def boxes() -> Tilemap:
+    """A map to push boxes through: two crates, one of them on a goal."""
+    tiles = Tileset(
+        "yard",
+        picture(9, 4, 1),
+        (8, 8),
+        tuple({"name": n, "solid": n == "wall"} for n in ("floor", "wall", "goal", "crate")),
+    )
+    rows = ["#####", "#...#", "#.g.#", "#####"]
+    ground = np.array([[{"#": 2, ".": 1, "g": 3}[c] for c in row] for row in rows], np.uint32)
+    top = np.zeros_like(ground)
+    top[1, 2] = top[2, 2] = 4
+    objects = (
+        MapObject(1, "start", "start", (1, 1)),
+        MapObject(2, "crate", "box", (2, 1)),
+        MapObject(3, "crate", "box", (2, 2)),
+        MapObject(4, "goal", "goal", (2, 2)),
+        MapObject(5, "exit", "exit", (3, 2)),
+    )
+    layers = (TileLayer("ground", ground), TileLayer("things", top))
+    return Tilemap((tiles,), layers, (ObjectLayer("objects", objects),), (8, 8),
+                   {"theme": "sokoban", "movement": "push"})  # fmt: skip
 
 
 def void() -> Tilemap:

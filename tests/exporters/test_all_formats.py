@@ -21,7 +21,19 @@ for _name, _asset in samples.pack().assets.items():
     BY_KIND.setdefault(kind_of(_asset), (_name, _asset))
 
 CASES = [(fmt, kind) for fmt, entry in FORMATS.items() for kind in entry.kinds]
-TEXT = {".tmx", ".tsx", ".tscn", ".tres", ".json", ".yarn", ".ink", ".srt", ".otio"}
+TEXT = {
+    ".tmx",
+    ".tsx",
+    ".tmj",
+    ".ldtk",
+    ".tscn",
+    ".tres",
+    ".json",
+    ".yarn",
+    ".ink",
+    ".srt",
+    ".otio",
+}
 BINARY = {".png", ".glb", ".wav", ".ogg", ".mp4"}
 
 _EXPORT_ALL = """

@@ -6,10 +6,12 @@ After a change that is meant, write the golden files anew with
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import struct
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from hypothesis import given
@@ -27,7 +29,13 @@ from tests.exporters.godot_parser import Call, Section, parse
 from tests.exporters.test_sprite_formats import mixed
 
 GOLDEN = Path(__file__).parent / "golden"
-ASSETS = {"keep": samples.tilemap(), "mira": samples.sheet(), "odd": maps.flipped(), "mix": mixed()}
+ASSETS = {
+    "keep": samples.tilemap(),
+    "mira": samples.sheet(),
+    "odd": maps.flipped(),
+    "mix": mixed(),
+    "side": maps.side_view(),
+}
 
 
 def files(name: str) -> dict[str, bytes]:
@@ -63,7 +71,7 @@ def test_every_text_file_parses_and_finds_its_neighbours(name):
                     assert parse(written[path].decode())[0].head["uid"] == section.head["uid"]
 
 
-@pytest.mark.parametrize("name", ["keep", "odd"])
+@pytest.mark.parametrize("name", ["keep", "odd", "side"])
 def test_layers_decode_to_the_gids(name):
     tilemap = ASSETS[name]
     nodes = {node.head["name"]: node for node in parsed(name, f"{name}.tscn") if node.tag == "node"}
@@ -88,10 +96,19 @@ def decoded(tilemap: Tilemap, data: bytes, shape: tuple[int, int] | None = None)
     if not data:
         return gids
     assert struct.unpack_from("<H", data) == (0,)
+    moving = [i for i, tileset in enumerate(tilemap.tilesets) if tileset.animations]
     for x, y, source, column, row, alternative in struct.iter_unpack("<hhHHHH", data[2:]):
-        tileset = tilemap.tilesets[source]
-        assert column < tileset.columns and alternative & ~0x7000 == 0
-        gid = tilemap.first_gids[source] + row * tileset.columns + column
+        assert alternative & ~0x7001 == 0
+        if source < len(tilemap.tilesets):
+            tileset = tilemap.tilesets[source]
+            assert column < tileset.columns
+            tile = row * tileset.columns + column
+        else:
+            source = moving[source - len(tilemap.tilesets)]
+            tileset = tilemap.tilesets[source]
+            assert column == 0
+            tile = tileset.animations[row].tile
+        gid = tilemap.first_gids[source] + tile
         flips = (
             (31, alternative >> 12 & 1),
             (30, alternative >> 13 & 1),
@@ -101,7 +118,7 @@ def decoded(tilemap: Tilemap, data: bytes, shape: tuple[int, int] | None = None)
     return gids
 
 
-@pytest.mark.parametrize("name", ["keep", "odd"])
+@pytest.mark.parametrize("name", ["keep", "odd", "side"])
 def test_tile_set_lists_every_tile_with_its_data_and_collision(name):
     tilemap = ASSETS[name]
     sections = parsed(name, f"{name}_tileset.tres")
@@ -122,13 +139,98 @@ def test_tile_set_lists_every_tile_with_its_data_and_collision(name):
             assert source[tile] == 0
             polygon = source.get(f"{tile}/physics_layer_0/polygon_0/points")
             x, y = tilemap.tile_size[0] / 2, tilemap.tile_size[1] / 2
+            board = -y + 2 * y // 4
             square = [(-x, -y), (x, -y), (x, y), (-x, y)]
-            assert polygon == (square if properties.get("solid") else None)
+            strip = [(-x, -y), (x, -y), (x, board), (-x, board)]
+            one_way = properties.get("one_way") is True
+            assert polygon == (square if properties.get("solid") else strip if one_way else None)
+            assert source.get(f"{tile}/physics_layer_0/polygon_0/one_way", False) is one_way
             for key, value in properties.items():
                 field, kind = fields[key]
                 data = source[f"{tile}/{field}"]
                 assert type(data) is {1: bool, 2: int, 3: float, 4: str}[kind]
                 assert data == value
+
+
+@pytest.mark.parametrize("name", ["keep", "odd"])
+def test_exactly_the_walkable_cells_offer_navigation(name):
+    tilemap = ASSETS[name]
+    sections = parsed(name, f"{name}_tileset.tres")
+    sources = [s.properties for s in sections if s.head.get("type") == "TileSetAtlasSource"]
+    offered = np.zeros((tilemap.height, tilemap.width), dtype=int)
+    for node in parsed(name, f"{name}.tscn"):
+        if node.head.get("type") != "TileMapLayer" or not node.properties.get(
+            "navigation_enabled", True
+        ):
+            continue
+        for x, y, source, column, row, alternative in struct.iter_unpack(
+            "<hhHHHH", node.properties["tile_map_data"][2:]
+        ):
+            tile = f"{column}:{row}/{alternative & 0xFFF}"
+            assert sources[source][tile] == alternative & 0xFFF
+            offered[y, x] += f"{tile}/navigation_layer_0/polygon" in sources[source]
+    np.testing.assert_array_equal(offered, ~tilemap.solid())
+
+
+def test_who_jumps_gets_no_navigation():
+    sections = parsed("side", "side_tileset.tres")
+    (main,) = [s.properties for s in sections if s.tag == "resource"]
+    assert "navigation_layer_0/layers" not in main
+    assert not [s for s in sections if s.head.get("type") == "NavigationPolygon"]
+    nodes = [n for n in parsed("side", "side.tscn") if n.head.get("type") == "TileMapLayer"]
+    assert all(node.properties["navigation_enabled"] is False for node in nodes)
+
+
+@pytest.mark.parametrize("name", ["keep", "side"])
+def test_moving_tiles_are_rows_of_frames(name):
+    (tileset,) = ASSETS[name].tilesets
+    (animation,) = tileset.animations
+    sections = parsed(name, f"{name}_tileset.tres")
+    source = [s.properties for s in sections if s.head.get("type") == "TileSetAtlasSource"][1]
+    (texture,) = [s.head["path"] for s in sections if s.tag == "ext_resource"][1:]
+    image = cv2.imdecode(np.frombuffer(files(name)[texture], np.uint8), cv2.IMREAD_UNCHANGED)
+    image = cv2.cvtColor(image, cv2.COLOR_BGRA2RGBA)
+    assert source["0:0/animation_frames_count"] == len(animation.frames)
+    margin, gap = source["margins"].arguments[0], source["separation"].arguments[0]
+    side = tileset.tile_size[0]
+    for index, (tile, duration) in enumerate(animation.frames):
+        assert source[f"0:0/animation_frame_{index}/duration"] == duration / 1000
+        x = margin + index * (side + gap)
+        row, column = divmod(tile, tileset.columns)
+        wanted = tileset.image[row * side : (row + 1) * side, column * side : (column + 1) * side]
+        np.testing.assert_array_equal(image[margin : margin + side, x : x + side], wanted)
+
+
+def test_wang_sets_become_terrain_sets():
+    sections = parsed("keep", "keep_tileset.tres")
+    (main,) = [s.properties for s in sections if s.tag == "resource"]
+    assert main["terrain_set_0/mode"] == 1
+    names = [main[f"terrain_set_0/terrain_{i}/name"] for i in range(2)]
+    assert names == ["wall", "floor"]
+    source = next(s.properties for s in sections if s.head.get("type") == "TileSetAtlasSource")
+    (wang_set,) = ASSETS["keep"].tilesets[0].wang_sets
+    places = ("top_side", "top_right_corner", "right_side", "bottom_right_corner", "bottom_side",
+              "bottom_left_corner", "left_side", "top_left_corner")  # fmt: skip
+    for tile, ids in enumerate(wang_set.wang_ids.tolist()):
+        bits = [source.get(f"{tile}:0/0/terrains_peering_bit/{place}", -1) for place in places]
+        assert bits == [colour - 1 for colour in ids]
+        assert ("0/terrain_set" in " ".join(k for k in source if k.startswith(f"{tile}:"))) == any(
+            ids
+        )
+
+
+def test_packs_do_not_share_uids():
+    tilemap, pack = ASSETS["keep"], samples.pack()
+    other = dataclasses.replace(pack, name="other")
+    found = {
+        parse(export_godot(tilemap, "keep", p)[file].decode())[0].head["uid"]
+        for p in (None, pack, other)
+        for file in ("keep.tscn", "keep_tileset.tres")
+    }
+    assert len(found) == 6
+    scene = parse(export_godot(tilemap, "keep", pack)["keep.tscn"].decode())
+    (root,) = [s for s in scene if s.tag == "node" and "parent" not in s.head]
+    assert root.properties["metadata/aigc_pack"] == "sample"
 
 
 def test_objects_become_markers_with_groups_and_metadata():
@@ -217,7 +319,8 @@ def test_any_text_survives(name, value):
     assert nodes[-1].properties["metadata/text"] == value
     assert not set(written["keep.tscn"]) & (set(range(32)) - {9, 10})
     tiles = parse(written["keep_tileset.tres"].decode())
-    assert tiles[2].properties["0:0/0/custom_data_0"] == value
+    (source,) = [s for s in tiles if s.head.get("type") == "TileSetAtlasSource"]
+    assert source.properties["0:0/0/custom_data_0"] == value
 
 
 @pytest.mark.parametrize(

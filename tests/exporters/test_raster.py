@@ -89,7 +89,7 @@ def test_layers_cover_each_other_and_holes_stay_clear():
         tilemap, layers=(TileLayer("ground", below), TileLayer("over", over))
     )
     picture = tilemap_image(both)
-    assert np.array_equal(picture[32:48, 32:48], tilemap.tilesets[0].image[:, 32:])
+    assert np.array_equal(picture[32:48, 32:48], tilemap.tilesets[0].image[:, 32:48])
     assert not picture[:16, :16].any()
     assert np.array_equal(picture[:16, 16:], tilemap_image(tilemap)[:16, 16:])
 

@@ -110,6 +110,52 @@ def test_tilesets_are_beside_the_map_and_describe_their_picture(tilemap):
             assert (values(entry) if entry is not None else {}) == dict(properties)
 
 
+def test_solid_tiles_have_a_shape_and_moving_ones_their_frames():
+    tilemap = maps.side_view()
+    root, files = document(tilemap)
+    tsx = ElementTree.fromstring(files[root.find("tileset").get("source")])
+    shapes, frames = {}, {}
+    for tile in tsx.findall("tile"):
+        kept = [child.tag for child in tile]
+        order = [tag for tag in ("properties", "objectgroup", "animation") if tag in kept]
+        assert kept == order, "Tiled reads them in any order, other readers in this one"
+        for box in tile.findall("objectgroup/object"):
+            place = tuple(int(box.get(key)) for key in ("x", "y", "width", "height"))
+            shapes[int(tile.get("id"))] = (place, box.get("type"))
+        steps = [(int(f.get("tileid")), int(f.get("duration"))) for f in tile.iter("frame")]
+        if steps:
+            frames[int(tile.get("id"))] = tuple(steps)
+    assert shapes == {1: ((0, 0, 8, 8), None), 2: ((0, 0, 8, 2), "one_way")}
+    (animation,) = tilemap.tilesets[0].animations
+    assert frames == {animation.tile: animation.frames}
+
+
+def test_wang_sets_come_back():
+    tilemap = samples.tilemap()
+    root, files = document(tilemap)
+    tsx = ElementTree.fromstring(files[root.find("tileset").get("source")])
+    (node,) = tsx.findall("wangsets/wangset")
+    (wang_set,) = tilemap.tilesets[0].wang_sets
+    assert (node.get("name"), node.get("type")) == (wang_set.name, wang_set.kind)
+    colours = [(c.get("name"), c.get("color"), int(c.get("tile")))
+               for c in node.findall("wangcolor")]  # fmt: skip
+    assert colours == [("wall", "#5a5a64", 0), ("floor", "#aaa096", -1)]
+    ids = np.zeros_like(wang_set.wang_ids)
+    for tile in node.findall("wangtile"):
+        ids[int(tile.get("tileid"))] = [int(v) for v in tile.get("wangid").split(",")]
+    np.testing.assert_array_equal(ids, wang_set.wang_ids)
+
+
+def test_a_map_from_a_pack_says_where_it_comes_from():
+    pack = samples.pack()
+    root = ElementTree.fromstring(export_tiled(pack.assets["keep"], "keep", pack)["keep.tmx"])
+    found = values(root)
+    assert found["theme"] == "dungeon" and found["movement"] == "walk"
+    assert found["aigc_pack"] == "sample" and found["aigc_seed"] == 7
+    assert found["aigc_source_type"].endswith("/algorithmicMedia")
+    assert found["aigc_licences"] == "CC0-1.0"
+
+
 def test_two_tilesets_of_one_name_get_two_files():
     one, two = maps.picture(1, 1, 1), maps.picture(2, 1, 1)
     sets = tuple(Tileset("same", image, (8, 8), ({},)) for image in (one, two))

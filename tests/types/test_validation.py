@@ -155,7 +155,7 @@ WRONG = {
         lambda: changed("tilemap", witness=Witness(np.array([[8, 0]], dtype=np.int32), ()))
     ],
     "Tilemap.layers['ground']": [
-        lambda: changed("tilemap", layers=(TileLayer("ground", np.full((6, 8), 4, np.uint32)),))
+        lambda: changed("tilemap", layers=(TileLayer("ground", np.full((6, 8), 7, np.uint32)),))
     ],
     "Tilemap.layers": [
         lambda: changed("tilemap", layers=()),
@@ -323,9 +323,9 @@ def test_gids_count_through_tilesets():
     tilemap = samples.tilemap()
     extra = Tileset("extra", TILES, (16, 16), ({"solid": True, "name": "block"},))
     both = dataclasses.replace(tilemap, tilesets=(*tilemap.tilesets, extra))
-    assert both.first_gids == (1, 4)
-    names = [both.tile_properties(gid).get("name") for gid in range(5)]
-    assert names == [None, "wall", "floor", "door", "block"]
+    assert both.first_gids == (1, 7)
+    names = [both.tile_properties(gid).get("name") for gid in (0, 1, 2, 3, 6, 7)]
+    assert names == [None, "wall", "floor", "door", "spikes", "block"]
 
 
 def test_positions_move_linearly_between_keys_and_hold_outside():
