@@ -186,6 +186,38 @@ class Sheet:
             ids[tile] = wang_id(mask)
         self.add_wang(name, "mixed", rgb, ids)
 
+    def add_corners(
+        self, name: str, pictures: Pixels, kind: str, rgb: RGB, *, nav_cost: int = 1,
+        flags: Mapping[str, Scalar] | None = None,
+    ) -> None:  # fmt: skip
+        """Add the 15 tiles ``name_<corners>`` of a corner set and its wang set, [16, 16, 16].
+
+        The bits of the corners are those of `corner_fields`; without any there is nothing to draw.
+        """
+        ids = {}
+        for mask in range(1, 16):
+            tile = self.add(f"{name}_{mask}", pictures[mask], kind, nav_cost=nav_cost, flags=flags)
+            top_left, top_right, bottom_right, bottom_left = ((mask >> i) & 1 for i in range(4))
+            ids[tile] = (0, top_right, 0, bottom_right, 0, bottom_left, 0, top_left)
+        self.add_wang(name, "corner", rgb, ids)
+
+    def add_edges(
+        self, name: str, pictures: Pixels, kind: str, rgb: RGB, *, nav_cost: int = 1,
+        flags: Mapping[str, Scalar] | None = None,
+    ) -> None:  # fmt: skip
+        """Add the 16 tiles ``name_<sides>`` of an edge set and its wang set, [.., 16, 16, 16].
+
+        The bits of the sides are those of `way_distances`.
+        """
+        ids = {}
+        for mask in range(16):
+            picture = pictures[..., mask, :, :]
+            tile = self.add(f"{name}_{mask}", picture, kind, nav_cost=nav_cost, flags=flags)
+            north, east, south, west = ((mask >> i) & 1 for i in range(4))
+            if mask:
+                ids[tile] = (north, 0, east, 0, south, 0, west, 0)
+        self.add_wang(name, "edge", rgb, ids)
+
     def add_wang(self, name: str, kind: str, rgb: RGB, ids: Mapping[int, tuple[int, ...]]) -> None:
         """Say that tiles fit each other: index -> the eight colours, 0 or 1, in Tiled's order."""
         full = max(ids, key=lambda tile: (sum(ids[tile]), -tile))
