@@ -20,8 +20,9 @@ class Theme(NamedTuple):
     ``serves`` names the kinds of requirements (`requirements.KINDS`) that it can fulfil; a request
     that asks for another is refused before any work, with ``reason``.
 
-    Movements: ``walk`` goes to any of the four neighbours that is not solid. They are the rules by
-    which `aigc_assets.metrics.playability` checks a witness.
+    Movements: ``walk`` goes to any of the four neighbours that is not solid, ``push`` also moves
+    the box it meets. They are the rules by which `aigc_assets.metrics.playability` checks a
+    witness.
     """
 
     movement: str
@@ -37,6 +38,12 @@ THEMES: dict[str, Theme] = {
     "dungeon": Theme("walk", "aigc_assets.pipelines.maps.indoor.generate", _INDOOR),
     "cave": Theme("walk", "aigc_assets.pipelines.maps.indoor.generate", _INDOOR),
     "techbase": Theme("walk", "aigc_assets.pipelines.maps.indoor.generate", _INDOOR),
+    "sokoban": Theme(
+        "push",
+        "aigc_assets.pipelines.maps.sokoban.generate",
+        ("boxes", "pushes", "path", "treasure", "difficulty"),
+        "a sokoban is walls, boxes and goals: nothing locks, fights or mirrors",
+    ),
 }
 GENERATORS = ("auto", "gan", "transformer")
 """Which network draws the terrain; ``auto`` takes the one that suits the request."""

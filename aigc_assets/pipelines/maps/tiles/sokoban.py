@@ -19,6 +19,7 @@ from aigc_assets.pipelines.maps.tiles.indoor import glow
 from aigc_assets.pipelines.maps.tiles.masonry import SHADES
 from aigc_assets.pipelines.maps.tiles.scenery import HANGINGS
 from aigc_assets.pipelines.maps.tiles.sheet import RGB, Inks, Sheet
+from aigc_assets.pipelines.maps.tiles.sprites import THINGS
 from aigc_assets.types import Tileset
 
 _COLOURS: dict[str, dict[str, RGB]] = {
@@ -192,6 +193,7 @@ def build_tileset(palette: bytes, look: str = LOOKS[0]) -> tuple[Tileset, Mappin
             sheet.add(f"{name}_{shade}", masonry.shaded(slab, inks, shade, "floor"), "floor")
     for name, text in _PICTURES.items():
         sheet.add(name, inks.picture(text), name.split("_")[0])
+    sheet.add("chest", inks.picture(THINGS["chest"]), "chest")
     hanging = _HANGING[look]
     sheet.add("hanging", inks.picture(HANGINGS[hanging]), hanging, flags=glow(hanging))
     return sheet.finish(f"sokoban_{look}", colours)

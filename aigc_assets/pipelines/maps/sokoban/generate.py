@@ -1,0 +1,143 @@
+"""From a request to a finished sokoban level with its witness."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+from aigc_assets.errors import GenerationError
+from aigc_assets.pipelines.made import Made, derive_seed, generator
+from aigc_assets.pipelines.maps.request import TILE_SIZE, MapRequest
+from aigc_assets.pipelines.maps.requirements import Requirements
+from aigc_assets.pipelines.maps.sokoban.check import check
+from aigc_assets.pipelines.maps.sokoban.drawing import draw_level
+from aigc_assets.pipelines.maps.sokoban.furnish import halls, place_treasure, single
+from aigc_assets.pipelines.maps.sokoban.layout import is_single
+from aigc_assets.pipelines.maps.sokoban.plan import NoLevel, Plan
+from aigc_assets.types import (
+    MapObject,
+    ObjectLayer,
+    Provenance,
+    TileLayer,
+    Tilemap,
+    Witness,
+    WitnessEvent,
+)
+from aigc_assets.types.validation import Scalar
+
+_ATTEMPTS = 10
+
+
+def generate(request: MapRequest, palette: NDArray[np.uint8], seed: int) -> Made:
+    """Make one level; see `aigc_assets.pipelines.maps.generate_map`.
+
+    Returns:
+        A `Tilemap` with the movement ``push``: objects ``start``, ``exit`` (which opens once every
+        goal has a box), ``box``, ``goal`` and ``treasure``, and the properties ``boxes``,
+        ``pushes``, ``steps``, ``difficulty`` and ``fewest_pushes``.
+
+    Raises:
+        GenerationError: If no level of this size can fulfil the requirements.
+    """
+    wanted = request.requirements
+    plan, treasure, operations = _plan(request, wanted, seed)
+    tilemap = _build(plan, treasure, palette, seed)
+    check(tilemap, wanted)
+    described: dict[str, Scalar] = {
+        "theme": request.theme,
+        "width": request.size[0],
+        "height": request.size[1],
+        "require": "; ".join(request.require),
+    }
+    made_by = Provenance("map", "composition", "", seed, described, operations=operations)
+    return Made(tilemap, made_by)
+
+
+def _plan(
+    request: MapRequest, wanted: Requirements, seed: int
+) -> tuple[Plan, tuple[int, ...], tuple[str, ...]]:
+    """The first attempt that fulfils everything."""
+    reason = ""
+    level = _level(wanted, seed)
+    crowd = least = 0
+    for attempt in range(_ATTEMPTS):
+        random = generator(derive_seed(seed, "plan", str(attempt)))
+        try:
+            if is_single(request.size):
+                plan = single(request.size, wanted, level, least, random)
+            else:
+                plan = halls(request.size, wanted, level, crowd, random)
+            treasure = place_treasure(plan, wanted.treasure, random)
+        except NoLevel as problem:
+            reason = str(problem)
+            crowd += 1
+            if wanted.path:
+                least = max(least + 2, wanted.path.low // 5) if problem.lacks > 0 else 0
+            if wanted.difficulty is None and problem.lacks:
+                level = 1 - (1 - level) * 0.6 if problem.lacks > 0 else level * 0.7
+            continue
+        rooms = "one room" if plan.chambers == 1 else f"{plan.chambers} chambers"
+        solved = "fewest pushes" if plan.fewest else "few pushes"
+        operations = (f"{rooms} carved", "boxes pulled off their goals", f"solved with {solved}")
+        return plan, treasure, operations
+    width, height = request.size
+    raise GenerationError(
+        f"found no {width}x{height} level that fulfils the requirements: {reason}",
+        where="require",
+        remedy="ask for less, for a wider range or for another size",
+    )
+
+
+def _level(wanted: Requirements, seed: int) -> float:
+    """The difficulty of each puzzle: as asked for, or one that suits the length asked for."""
+    if wanted.difficulty is not None:
+        return wanted.difficulty
+    level = float(generator(derive_seed(seed, "level")).uniform(0.35, 0.85))
+    pushes = [span.low / rate for span, rate in ((wanted.pushes, 1), (wanted.path, 3.5)) if span]
+    if pushes:
+        level = 1 - math.exp(-(2 * max(pushes) + 4) / 35)
+    return level
+
+
+def _build(plan: Plan, treasure: tuple[int, ...], palette: NDArray[np.uint8], seed: int) -> Tilemap:
+    """Objects, layers and witness of a plan."""
+    width = plan.wall.shape[1]
+    objects: list[MapObject] = []
+
+    def add(name: str, cls: str, cell: int, properties: dict[str, Scalar] | None = None) -> None:
+        y, x = divmod(cell, width)
+        objects.append(MapObject(len(objects) + 1, name, cls, (x, y), properties or {}))
+
+    add("start", "start", plan.start)
+    add("exit", "exit", plan.exit, {"opens_when": "every goal has a box"})
+    for cell in plan.goals:
+        add("goal", "goal", cell)
+    for cell in plan.boxes:
+        add("crate", "box", cell)
+    for cell in treasure:
+        add("chest", "treasure", cell)
+    path = np.array([(cell % width, cell // width) for cell in plan.path], dtype=np.int32)
+    events = (WitnessEvent(0, "start", 1), WitnessEvent(len(path) - 1, "exit", 2))
+    tileset, layers, look = draw_level(
+        plan, treasure, palette, generator(derive_seed(seed, "draw"))
+    )
+    properties: dict[str, Scalar] = {
+        "theme": "sokoban",
+        "look": look,
+        "movement": "push",
+        "steps": len(path) - 1,
+        "boxes": len(plan.boxes),
+        "pushes": plan.pushes,
+        "fewest_pushes": plan.fewest,
+        "difficulty": round(plan.difficulty, 3),
+    }
+    return Tilemap(
+        (tileset,),
+        tuple(TileLayer(name, gids) for name, gids in layers.items()),
+        (ObjectLayer("objects", tuple(objects)),),
+        (TILE_SIZE, TILE_SIZE),
+        properties,
+        Witness(path, events),
+    )
