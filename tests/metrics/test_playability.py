@@ -164,14 +164,14 @@ def test_rejects_diagonal_steps_and_standing_still() -> None:
 
 
 def test_a_second_closed_door_on_the_path() -> None:
-    second = MapObject(7, "blue door", "door", (5, 2), {"colour": "blue"})
+    second = MapObject(70, "blue door", "door", (5, 2), {"colour": "blue"})
     reasons = verdicts(changed(objects=[*tilemap().objects, second]))
-    assert reasons == ["step 9: door 7 is shut"]
+    assert reasons == ["step 9: door 70 is shut"]
 
 
 def test_one_key_opens_all_doors_of_its_colour() -> None:
-    second = MapObject(7, "red door", "door", (5, 2), {"colour": "red"})
-    events = [*sample_events()[:3], WitnessEvent(9, "open", 7), sample_events()[3]]
+    second = MapObject(70, "red door", "door", (5, 2), {"colour": "red"})
+    events = [*sample_events()[:3], WitnessEvent(9, "open", 70), sample_events()[3]]
     assert verdicts(changed(objects=[*tilemap().objects, second], events=events)) == []
 
 
