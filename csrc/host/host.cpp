@@ -147,4 +147,5 @@ PYBIND11_MODULE(_host, m) {
         py::arg("goals"), py::arg("boxes"), py::arg("player"), py::arg("end"), py::arg("max_nodes"),
         py::arg("weight"), "Pushes (cell, step) that put all boxes on goals, or None.");
   aigc_assets::bind_jump(m);
+  aigc_assets::bind_grid(m);
 }
