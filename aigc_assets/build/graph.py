@@ -81,6 +81,7 @@ def plan(manifest: Manifest) -> dict[str, Node]:
             "size": m.size,
             "require": m.require,
             "generator": m.generator,
+            "pins": m.pins,
         }
         nodes.append(Node(m.id, "map", request, seed("map", m.id, m.seed)))
     prompts = {}

@@ -172,6 +172,11 @@ class MapTable(Table):
         BeforeValidator(_one_of(vocabulary.generators)),
         Field(description="Network that draws the map."),
     ] = "auto"
+    pins: Annotated[
+        list[Annotated[str, BeforeValidator(_text(1, 1000))]],
+        BeforeValidator(_listed(0, 65_536)),
+        Field(description='Cells that are given, such as "wall 3,4", "room 10..16,4..9".'),
+    ] = []
     seed: Seed | None = None
 
 

@@ -21,7 +21,13 @@ def map_request(request: Mapping[str, Any]) -> MapRequest:
     from aigc_assets.pipelines.maps import MapRequest
 
     size = (int(request["size"][0]), int(request["size"][1]))
-    return MapRequest(request["theme"], size, tuple(request["require"]), request["generator"])
+    return MapRequest(
+        request["theme"],
+        size,
+        tuple(request["require"]),
+        request["generator"],
+        tuple(request["pins"]),
+    )
 
 
 def character_request(request: Mapping[str, Any]) -> CharacterRequest:

@@ -77,14 +77,24 @@ class World:
         size: tuple[int, int],
         require: Sequence[str] = (),
         generator: str = "auto",
+        pins: Sequence[str] | NDArray[np.integer] = (),
         seed: int | None = None,
     ) -> Tilemap:
-        """A playable map; ``.witness`` is the proof that it can be finished."""
+        """A playable map; ``.witness`` is the proof that it can be finished.
+
+        ``pins`` are cells that are given: lines such as "wall 3,4", or terrain codes
+        [height, width], negative where free (`aigc_assets.pipelines.maps.pins`).
+        """
+        if isinstance(pins, np.ndarray):
+            from aigc_assets.pipelines.maps.pins import lines_of
+
+            pins = lines_of(pins)
         values = {
             "theme": theme,
             "size": list(size),
             "require": list(require),
             "generator": generator,
+            "pins": list(pins),
         }
         return cast(Tilemap, self._make("map", id, values, seed))
 

@@ -29,6 +29,9 @@ def make_map(
         list[str] | None, typer.Option("--require", help='As "monsters 4..8"; may be repeated.')
     ] = None,
     generator: Annotated[str, typer.Option("--generator", help="auto, gan, transformer.")] = "auto",
+    pin: Annotated[
+        list[str] | None, typer.Option("--pin", help='As "wall 3,4"; may be repeated.')
+    ] = None,
     seeds: Seeds = "0",
     out: Out = Path("generated"),
     format: Format = None,
@@ -49,6 +52,7 @@ def make_map(
         "size": list(parse_size(size)),
         "require": list(require or ()),
         "generator": generator,
+        "pins": list(pin or ()),
     }
     _run("map", values, seeds, out, format, (palette, palette_seed), name,
          (jobs, force, max_seconds, quiet, as_json))  # fmt: skip

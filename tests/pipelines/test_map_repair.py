@@ -18,8 +18,10 @@ from aigc_assets.pipelines.maps.grid import (
     shortest_path,
     walkable_cells,
 )
-from aigc_assets.pipelines.maps.indoor.locks import gate_depth, gates, lock
-from aigc_assets.pipelines.maps.indoor.placement import NoRoom, place
+from aigc_assets.pipelines.maps.indoor.canvas import Canvas
+from aigc_assets.pipelines.maps.indoor.keys import NoRoom
+from aigc_assets.pipelines.maps.indoor.locks import build_gate, gate_depth, gates, lock
+from aigc_assets.pipelines.maps.indoor.placement import place
 from aigc_assets.pipelines.maps.indoor.repair import repair
 from aigc_assets.pipelines.maps.indoor.sampling import Layout, hall, winding
 from aigc_assets.pipelines.maps.requirements import Range, Requirements
@@ -37,17 +39,18 @@ def layout(terrain: np.ndarray, seed: int = 0) -> Layout:
 
 def reachable(terrain: np.ndarray) -> int:
     walkable = walkable_cells(terrain)
-    first = walkable.index(1)
+    first = int(np.flatnonzero(walkable)[0])
     return sum(d >= 0 for d in distances(walkable, terrain.shape[1], [first]))
 
 
 @settings(max_examples=120, deadline=None)
 @given(terrains)
 def test_repair_leaves_one_area_inside_a_closed_border(terrain):
-    fixed, edits = repair(layout(terrain))
+    canvas, edits = repair(layout(terrain))
+    fixed = canvas.terrain
     assert (fixed[[0, -1]] == WALL).all()
     assert (fixed[:, [0, -1]] == WALL).all()
-    count = walkable_cells(fixed).count(1)
+    count = int(walkable_cells(fixed).sum())
     assert count >= 4
     assert reachable(fixed) == count
     assert edits == int((fixed != terrain).sum())
@@ -59,7 +62,8 @@ def test_a_good_map_is_not_touched():
     good = np.zeros((12, 12), dtype=np.uint8)
     good[1:11, 1:11] = 1
     good[4:8, 4:8] = LIQUID
-    fixed, edits = repair(layout(good))
+    canvas, edits = repair(layout(good))
+    fixed = canvas.terrain
     assert edits == 0
     assert np.array_equal(fixed, good)
 
@@ -70,7 +74,8 @@ def test_islands_are_joined_where_it_is_cheapest():
     terrain[2:10, 12:18] = 1
     cost = np.full(terrain.shape, 100, dtype=np.int32)
     cost[7, 6:12] = 1
-    fixed, edits = repair(Layout(terrain, cost))
+    canvas, edits = repair(Layout(terrain, cost))
+    fixed = canvas.terrain
     assert edits == 6
     assert (fixed[7, 6:12] != WALL).all()
 
@@ -79,7 +84,7 @@ def test_a_way_over_liquid_is_a_bridge():
     terrain = np.full((10, 20), LIQUID, dtype=np.uint8)
     terrain[2:8, 2:6] = 1
     terrain[2:8, 12:18] = 2
-    fixed, _ = repair(Layout(terrain, np.full(terrain.shape, 5, dtype=np.int32)))
+    fixed = repair(Layout(terrain, np.full(terrain.shape, 5, dtype=np.int32)))[0].terrain
     assert (fixed == BRIDGE).sum() == 6
 
 
@@ -96,7 +101,7 @@ def brute_separators(terrain: np.ndarray, path: list[int]) -> list[tuple[int, in
 @settings(max_examples=80, deadline=None)
 @given(terrains, st.integers(0, 999))
 def test_separators_and_depths_equal_brute_force(terrain, seed):
-    fixed, _ = repair(layout(terrain))
+    fixed = repair(layout(terrain))[0].terrain
     width = fixed.shape[1]
     walkable = walkable_cells(fixed)
     cells = [i for i, w in enumerate(walkable) if w]
@@ -120,39 +125,59 @@ def test_separators_and_depths_equal_brute_force(terrain, seed):
 
 
 @settings(max_examples=60, deadline=None)
-@given(terrains, st.integers(1, 2), st.integers(0, 99))
-def test_gates_lock_the_exit_away(terrain, low, seed):
-    fixed, _ = repair(layout(terrain))
-    walkable = walkable_cells(fixed)
-    width = fixed.shape[1]
-    first = walkable.index(1)
-    away = distances(walkable, width, [first])
-    goal = max(range(len(away)), key=lambda c: away[c])
-    locked = lock(fixed, first, goal, low, low + 1, generator(seed))
+@given(terrains, st.integers(1, 2), st.booleans(), st.integers(0, 99))
+def test_gates_lock_the_exit_away(terrain, low, boss, seed):
+    canvas, _ = repair(layout(terrain))
+    width = canvas.width
+    first = int(np.flatnonzero(canvas.walkable)[0])
+    away = distances(canvas.walkable, width, [first])
+    goal = int(np.argmax(away))
+    path = shortest_path(canvas.walkable, width, first, goal)
+    locked = lock(canvas, path, (low, low + 1), generator(seed), boss=boss)
     if locked is None:
         return
-    ground, places = locked
+    places, entrance = locked
+    ground = canvas.terrain
     assert low <= len(places) <= low + 1
-    assert reachable(ground) == walkable_cells(ground).count(1)
-    assert {p.cell for p in places} <= {p.cell for p in gates(ground, first, goal)}
-    for place_ in places:
+    assert reachable(ground) == int(walkable_cells(ground).sum())
+    barred = [*places, entrance] if entrance else places
+    assert {p.cell for p in barred} <= {p.cell for p in gates(ground, path)}
+    for place_ in barred:
         assert distances(walkable_cells(ground), width, [first], [place_.cell])[goal] < 0
+    if boss:
+        inside = distances(walkable_cells(ground), width, [goal], [entrance.cell]) >= 0
+        assert 2 <= inside.sum() <= 60
+        assert not any(inside[place_.cell] for place_ in places)
 
 
-def test_an_empty_hall_takes_locks():
-    terrain, _ = repair(hall((14, 12)))
-    locked = lock(terrain, 1 * 14 + 1, 10 * 14 + 12, 2, 2, generator(0))
-    assert locked is not None
-    assert len(locked[1]) == 2
+def test_a_gate_takes_the_fewest_walls():
+    canvas, _ = repair(hall((14, 12)))
+    path = shortest_path(canvas.walkable, 14, 5 * 14 + 1, 5 * 14 + 12)
+    assert build_gate(canvas, path, 6, np.zeros(14 * 12, dtype=bool)) == 9
+    assert canvas.terrain[5, 7] != WALL
+    assert [gate.cell for gate in gates(canvas.terrain, path)] == [path[6]]
+
+
+def test_pins_and_mirror_images_survive_the_building_of_gates():
+    terrain = np.zeros((11, 17), dtype=np.uint8)
+    terrain[1:-1, 1:-1] = 1
+    pinned = np.zeros(terrain.shape, dtype=bool)
+    pinned[5, 6:9] = True
+    canvas = Canvas(terrain, pinned, "horizontal")
+    path = shortest_path(canvas.walkable, 17, 17 + 1, 17 + 15)
+    assert build_gate(canvas, path, 5, np.zeros(terrain.size, dtype=bool)) > 0
+    assert (canvas.terrain[5, 6:9] == 1).all()
+    assert (canvas.terrain == canvas.terrain[:, ::-1]).all()
 
 
 def test_the_winding_layout_is_one_long_way():
     for size in ((8, 8), (9, 30), (40, 11)):
-        terrain, edits = repair(winding(size))
+        canvas, edits = repair(winding(size))
+        terrain = canvas.terrain
         assert edits == 0
         walkable = walkable_cells(terrain)
-        away = distances(walkable, size[0], [walkable.index(1)])
-        assert max(away) == walkable.count(1) - 1
+        away = distances(walkable, size[0], [int(np.flatnonzero(walkable)[0])])
+        assert max(away) == int(walkable.sum()) - 1
 
 
 @settings(max_examples=80, deadline=None)
@@ -164,12 +189,11 @@ def test_the_winding_layout_is_one_long_way():
     st.integers(0, 99),
 )
 def test_plans_hold_what_they_promise(terrain, monsters, treasure, doors, seed):
-    fixed, _ = repair(layout(terrain))
     wanted = Requirements(
         monsters=Range(monsters, monsters + 1), treasure=Range(treasure, treasure + 1),
         doors=Range(doors, doors + 1))  # fmt: skip
     try:
-        plan = place(fixed, wanted, generator(seed))
+        plan = place(repair(layout(terrain))[0], wanted, None, generator(seed))
     except NoRoom as reason:
         assert str(reason)
         return
@@ -186,14 +210,14 @@ def test_plans_hold_what_they_promise(terrain, monsters, treasure, doors, seed):
 
 @pytest.mark.parametrize("seed", range(8))
 def test_a_crowd_leaves_room_for_the_least_of_both_kinds(seed):
-    terrain, _ = repair(hall((8, 8)))  # 36 cells, 34 beside start and exit
+    canvas, _ = repair(hall((8, 8)))  # 36 cells, 34 beside start and exit
     wanted = Requirements(monsters=Range(28, 30), treasure=Range(4, 20))
-    plan = place(terrain, wanted, generator(seed))
+    plan = place(canvas, wanted, None, generator(seed))
     assert 28 <= len(plan.monsters) <= 30
     assert len(plan.treasure) >= 4
 
 
 def test_too_much_is_refused_with_the_numbers():
-    terrain, _ = repair(hall((8, 8)))
+    canvas, _ = repair(hall((8, 8)))
     with pytest.raises(NoRoom, match="40 monsters"):
-        place(terrain, Requirements(monsters=Range(40, 40)), generator(0))
+        place(canvas, Requirements(monsters=Range(40, 40)), None, generator(0))

@@ -1,30 +1,53 @@
 """Cells and walks on a map whose outermost ring is solid.
 
-Cells are numbers ``y * width + x``; thanks to the solid ring no neighbour leaves the map. Plain
-Python on purpose: floods are short, exact, and the same on every machine.
+Cells are numbers ``y * width + x``; thanks to the solid ring no neighbour leaves the map. The
+floods run in the compiled module where it is there, else in `floods`, with equal results; the
+environment variable ``AIGC_ASSETS_NATIVE=0`` chooses the latter.
 """
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Collection, Iterable, Sequence
+import os
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from aigc_assets.pipelines.maps import floods
 
 WALL, FLOOR, OUTDOOR, LIQUID, BRIDGE = range(5)
 """Terrain of a cell. Floor, outdoor ground and bridges can be walked on; liquid is deep."""
 
 Terrain = NDArray[np.uint8]
-Walkable = bytearray
-"""One byte per cell, 1 where one can walk."""
+Walkable = NDArray[np.uint8]
+"""One byte per cell, flat, 1 where one can walk."""
+Cells = NDArray[np.int32]
 
 _WALKABLE = np.array([0, 1, 1, 0, 1], dtype=np.uint8)
 
 
+def _chosen() -> Any:
+    if os.environ.get("AIGC_ASSETS_NATIVE") == "0":
+        return floods
+    try:
+        from aigc_assets import _host
+    except ImportError:
+        return floods
+    return _host
+
+
+_engine = _chosen()
+
+
+def _cells(cells: Iterable[int]) -> Cells:
+    listed = cells if isinstance(cells, np.ndarray) else list(cells)
+    return np.asarray(listed, dtype=np.int32)
+
+
 def walkable_cells(terrain: Terrain) -> Walkable:
     """Where one can walk, flat."""
-    return bytearray(_WALKABLE[terrain].tobytes())
+    return _WALKABLE[terrain.reshape(-1)]
 
 
 def steps(width: int) -> tuple[int, int, int, int]:
@@ -33,68 +56,34 @@ def steps(width: int) -> tuple[int, int, int, int]:
 
 
 def distances(
-    walkable: Walkable, width: int, sources: Iterable[int], shut: Collection[int] = ()
-) -> list[int]:
-    """Steps from the nearest source to every cell, -1 where none leads."""
-    distance = [-1] * len(walkable)
-    for cell in shut:
-        distance[cell] = -2
-    queue: deque[int] = deque()
-    for cell in sources:
-        distance[cell] = 0
-        queue.append(cell)
-    around = steps(width)
-    while queue:
-        cell = queue.popleft()
-        after = distance[cell] + 1
-        for step in around:
-            other = cell + step
-            if distance[other] == -1 and walkable[other]:
-                distance[other] = after
-                queue.append(other)
-    for cell in shut:
-        distance[cell] = -1
-    return distance
+    walkable: Walkable, width: int, sources: Iterable[int], shut: Iterable[int] = ()
+) -> Cells:
+    """Steps from the nearest source to every cell, -1 where none leads.
+
+    Args:
+        walkable: As of `walkable_cells`.
+        width: Cells in a row.
+        sources: Cells where the walk may begin.
+        shut: Cells that cannot be entered.
+    """
+    found: Cells = _engine.distances(walkable, width, _cells(sources), _cells(shut))
+    return found
 
 
 def shortest_path(
-    walkable: Walkable, width: int, start: int, goal: int, shut: Collection[int] = ()
+    walkable: Walkable, width: int, start: int, goal: int, shut: Iterable[int] = ()
 ) -> list[int]:
     """Cells of a shortest walk, both ends included; empty when there is none.
 
     Prefers to go on straight, so that walks look purposeful.
     """
-    distance = distances(walkable, width, [goal], [cell for cell in shut if cell != goal])
-    if distance[start] < 0:
-        return []
-    path = [start]
-    heading = 0
-    around = steps(width)
-    while path[-1] != goal:
-        cell = path[-1]
-        wanted = distance[cell] - 1
-        if not (heading and distance[cell + heading] == wanted):
-            heading = next(step for step in around if distance[cell + step] == wanted)
-        path.append(cell + heading)
-    return path
+    path = _engine.shortest_path(walkable, width, int(start), int(goal), _cells(shut))
+    return [int(cell) for cell in path.tolist()]
 
 
-def components(walkable: Walkable, width: int) -> list[list[int]]:
-    """All areas of connected walkable cells, in order of their first cell."""
-    seen = bytearray(len(walkable))
-    around = steps(width)
-    found = []
-    for first in range(len(walkable)):
-        if walkable[first] and not seen[first]:
-            seen[first] = 1
-            area = [first]
-            for cell in area:  # grows while it runs
-                for step in around:
-                    other = cell + step
-                    if walkable[other] and not seen[other]:
-                        seen[other] = 1
-                        area.append(other)
-            found.append(area)
+def components(walkable: Walkable, width: int) -> Cells:
+    """Number of the connected area of every cell in the order of first cells, -1 where solid."""
+    found: Cells = _engine.components(walkable, width)
     return found
 
 
@@ -106,28 +95,43 @@ def separators(walkable: Walkable, width: int, path: Sequence[int]) -> list[tupl
     Returns:
         (index in the path, number of cells on the near side) of each, in order.
     """
-    place = {cell: i for i, cell in enumerate(path)}
-    seen = set(path)
-    around = steps(width)
-    furthest = near = 0
-    found = []
-    for i, first in enumerate(path):
-        if furthest <= i:
-            found.append((i, near))
-        furthest = max(furthest, i + 1)
-        todo = [first]
-        near += 1
-        while todo:
-            cell = todo.pop()
-            for step in around:
-                other = cell + step
-                if not walkable[other]:
-                    continue
-                at = place.get(other)
-                if at is not None:
-                    furthest = max(furthest, at)
-                elif other not in seen:
-                    seen.add(other)
-                    near += 1
-                    todo.append(other)
+    found: list[tuple[int, int]] = _engine.separators(walkable, width, _cells(path))
+    return found
+
+
+def cut_depth(walkable: Walkable, width: int, gate: NDArray[np.uint8], start: int) -> Cells:
+    """How many cells of ``gate`` every walk from ``start`` to a cell has to pass, for each cell."""
+    found: Cells = _engine.cut_depth(walkable, width, gate, int(start))
+    return found
+
+
+def cheapest_way(price: Cells, width: int, start: int, goal: int, neighbours: int = 4) -> list[int]:
+    """Cells of the cheapest way over cells of price >= 0; both ends included and paid for.
+
+    Args:
+        price: Of entering each cell, flat; negative where that is forbidden.
+        width: Cells in a row.
+        start: First cell.
+        goal: Last cell.
+        neighbours: 4, or 8 with the diagonals.
+
+    Returns:
+        The cells, none if no way leads to the goal.
+    """
+    way = _engine.cheapest_way(price, width, int(start), int(goal), neighbours)
+    return [int(cell) for cell in way.tolist()]
+
+
+def joins(walkable: Walkable, width: int, price: Cells) -> list[tuple[int, int, list[int]]]:
+    """The cheapest tree of ways that joins all areas.
+
+    Args:
+        walkable: As of `walkable_cells`.
+        width: Cells in a row.
+        price: Of opening a cell, flat; negative where that is forbidden and on the border.
+
+    Returns:
+        (area, area, cells to open) of each way; areas as `components` numbers them.
+    """
+    found: list[tuple[int, int, list[int]]] = _engine.joins(walkable, width, price)
     return found

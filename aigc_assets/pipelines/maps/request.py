@@ -5,7 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import NamedTuple
 
+import numpy as np
+
 from aigc_assets.errors import UsageError
+from aigc_assets.pipelines.maps.pins import Pins, lines_of, parse_pins
 from aigc_assets.pipelines.maps.requirements import (
     KINDS,
     Requirements,
@@ -18,7 +21,8 @@ class Theme(NamedTuple):
     """A theme: how one moves on its maps, and the module whose ``generate`` makes them.
 
     ``serves`` names the kinds of requirements (`requirements.KINDS`) that it can fulfil; a request
-    that asks for another is refused before any work, with ``reason``.
+    that asks for another is refused before any work, with ``reason``. ``pins`` says whether cells
+    can be pinned.
 
     Movements: ``walk`` goes to any of the four neighbours that is not solid, ``push`` also moves
     the box it meets. They are the rules by which `aigc_assets.metrics.playability` checks a
@@ -29,15 +33,18 @@ class Theme(NamedTuple):
     module: str
     serves: tuple[str, ...] = KINDS
     reason: str = ""
+    pins: bool = False
 
 
-_INDOOR = ("key before door", "doors", "monsters", "treasure", "path")
+_INDOOR = "aigc_assets.pipelines.maps.indoor.generate"
+_WALKED = tuple(kind for kind in KINDS if kind not in ("boxes", "pushes"))
+_NO_BOXES = "nothing is pushed here"
 
 THEMES: dict[str, Theme] = {
     # name: Theme(movement, module, kinds of requirements it serves, why no others)
-    "dungeon": Theme("walk", "aigc_assets.pipelines.maps.indoor.generate", _INDOOR),
-    "cave": Theme("walk", "aigc_assets.pipelines.maps.indoor.generate", _INDOOR),
-    "techbase": Theme("walk", "aigc_assets.pipelines.maps.indoor.generate", _INDOOR),
+    "dungeon": Theme("walk", _INDOOR, _WALKED, _NO_BOXES, True),
+    "cave": Theme("walk", _INDOOR, _WALKED, _NO_BOXES, True),
+    "techbase": Theme("walk", _INDOOR, _WALKED, _NO_BOXES, True),
     "sokoban": Theme(
         "push",
         "aigc_assets.pipelines.maps.sokoban.generate",
@@ -62,6 +69,8 @@ class MapRequest:
         size: Width and height in tiles, 8..256 each.
         require: Requirement lines, see `aigc_assets.pipelines.maps.requirements`.
         generator: One of `GENERATORS`.
+        pins: Cells that are given, as lines (see `aigc_assets.pipelines.maps.pins`) or as an
+            array of terrain codes [height, width], negative where free.
 
     Raises:
         UsageError: If any of them is not allowed.
@@ -71,6 +80,7 @@ class MapRequest:
     size: tuple[int, int]
     require: tuple[str, ...] = ()
     generator: str = "auto"
+    pins: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.theme not in THEMES:
@@ -92,7 +102,41 @@ class MapRequest:
             raise UsageError("expected a list of lines", where="require", remedy="use [...]")
         object.__setattr__(self, "require", tuple(self.require))
         theme = THEMES[self.theme]
-        refuse(parse_requirements(self.require), self.theme, theme.serves, theme.reason)
+        wanted = parse_requirements(self.require)
+        refuse(wanted, self.theme, theme.serves, theme.reason)
+        self._take_pins(theme, wanted)
+
+    def _take_pins(self, theme: Theme, wanted: Requirements) -> None:
+        if isinstance(self.pins, str):
+            raise UsageError("expected a list of lines", where="pins", remedy="use [...]")
+        if isinstance(self.pins, np.ndarray):
+            lines = lines_of(self.pins)
+            if self.pins.shape != self.size[::-1]:
+                raise UsageError(
+                    f"pins {self.pins.shape} for a map of {self.size[::-1]} rows and columns",
+                    where="pins",
+                )
+            object.__setattr__(self, "pins", lines)
+        object.__setattr__(self, "pins", tuple(self.pins))
+        if not self.pins:
+            return
+        if not theme.pins:
+            takers = ", ".join(name for name, row in THEMES.items() if row.pins)
+            raise UsageError(
+                f"{self.theme} maps take no pins", where="pins", remedy=f"these do: {takers}"
+            )
+        if self.generator == "gan":
+            raise UsageError(
+                "the GAN cannot draw around pins", where="generator", remedy="auto, transformer"
+            )
+        parse_pins(self.pins, self.size, wanted.symmetry)
+
+    @property
+    def pinned(self) -> Pins | None:
+        """The parsed pins; None if nothing is pinned."""
+        if not self.pins:
+            return None
+        return parse_pins(self.pins, self.size, self.requirements.symmetry)
 
     @property
     def requirements(self) -> Requirements:

@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+import dataclasses
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from aigc_assets.errors import GenerationError
+from aigc_assets.metrics.difficulty import difficulty
 from aigc_assets.pipelines.made import Made, derive_seed, generator, load_model, provenance
-from aigc_assets.pipelines.maps.indoor.placement import NoRoom, Plan, place
+from aigc_assets.pipelines.maps.grid import LIQUID
+from aigc_assets.pipelines.maps.indoor.canvas import Canvas
+from aigc_assets.pipelines.maps.indoor.feasible import check_area, crowded
+from aigc_assets.pipelines.maps.indoor.keys import NoRoom
+from aigc_assets.pipelines.maps.indoor.placement import Plan, place
 from aigc_assets.pipelines.maps.indoor.repair import repair
-from aigc_assets.pipelines.maps.indoor.sampling import hall, sample_layout, winding
+from aigc_assets.pipelines.maps.indoor.sampling import Layout, hall, sample_layout, winding
+from aigc_assets.pipelines.maps.indoor.shaping import drain
+from aigc_assets.pipelines.maps.pins import Pins
 from aigc_assets.pipelines.maps.request import TILE_SIZE, MapRequest
 from aigc_assets.pipelines.maps.requirements import Requirements
 from aigc_assets.pipelines.maps.selfcheck import check
@@ -33,6 +42,7 @@ if TYPE_CHECKING:
 _SAMPLES = 6
 """Layouts of the network that are tried before a built one takes its place."""
 
+_PLAIN: Mapping[str, Scalar] = {}
 _MONSTERS = {
     "dungeon": ("skeleton", "ghost", "rat"),
     "cave": ("slime", "bat", "spider"),
@@ -53,81 +63,86 @@ def generate(request: MapRequest, palette: NDArray[np.uint8], seed: int) -> Made
     """
     checkpoint = load_model("map_sagan", narrow=True)
     wanted = request.requirements
-    _check_area(request, wanted)
-    plan, operations = _plan(checkpoint, request, wanted, seed)
+    pins = request.pinned
+    check_area(request.size, wanted, pins)
+    plan, operations = _plan(checkpoint, request, wanted, pins, seed)
     tilemap = _build(plan, request, palette, seed)
-    check(tilemap, wanted)
+    check(tilemap, wanted, pins)
     described: dict[str, Scalar] = {
         "theme": request.theme,
         "width": request.size[0],
         "height": request.size[1],
         "require": "; ".join(request.require),
+        "pins": len(request.pins),
     }
     return Made(tilemap, provenance(checkpoint, seed, described, operations))
 
 
-def _check_area(request: MapRequest, wanted: Requirements) -> None:
-    """Refuse at once what no map of this size can hold."""
-    width, height = request.size
-    inside = (width - 2) * (height - 2)
-    low = {
-        name: span.low if (span := getattr(wanted, name)) else 0
-        for name in ("monsters", "treasure", "doors", "path")
-    }
-    doors = max(low["doors"], int(wanted.key_before_door))
-    objects = 2 + low["monsters"] + low["treasure"] + doors + min(doors, 1)
-    if objects > inside:
-        raise GenerationError(
-            f"the requirements need {objects} free cells, a {width}x{height} map has {inside}",
-            where="require",
-            remedy="ask for fewer monsters, treasures and doors, or a larger map",
-        )
-    if low["path"] and not wanted.doors and not wanted.key_before_door and low["path"] >= inside:
-        raise GenerationError(
-            f"a path of {low['path']} steps does not fit into the {inside} cells of a "
-            f"{width}x{height} map",
-            where="require",
-            remedy="ask for a shorter path or a larger map",
-        )
-
-
 def _plan(
-    checkpoint: Checkpoint, request: MapRequest, wanted: Requirements, seed: int
+    checkpoint: Checkpoint, request: MapRequest, wanted: Requirements, pins: Pins | None, seed: int
 ) -> tuple[Plan, tuple[str, ...]]:
     """Furnish the first layout that takes everything."""
     width, height = request.size
-    inside = (width - 2) * (height - 2)
-    counts = [span.low for span in (wanted.monsters, wanted.treasure, wanted.doors) if span]
-    crowd = (sum(counts) + 4) / inside
-    reason = NoRoom("")
-    for attempt in range(_SAMPLES + 2):
-        if attempt < _SAMPLES:
-            least = min(0.95, max(0.36, 1.3 * crowd) + 0.05 * attempt)
-            layout = sample_layout(
-                checkpoint, request.theme, request.size, derive_seed(seed, str(attempt)), least
-            )
-            operation = "drawn by map_sagan"
-        else:
-            first = winding if wanted.path and wanted.path.low > width + height else hall
-            second = hall if first is winding else winding
-            build = first if attempt == _SAMPLES else second
-            layout = build(request.size)
-            operation = f"{build.__name__} layout, the network's layouts had no room"
-        terrain, edits = repair(layout)
-        random = generator(derive_seed(seed, "place", str(attempt)))
+    reason: NoRoom | None = None
+    for number, layout, operation in _layouts(checkpoint, request, wanted, pins, seed):
+        canvas, edits = repair(layout, pins, wanted.symmetry)
+        random = generator(derive_seed(seed, "place", str(number)))
         try:
-            plan = place(terrain, wanted, random)
+            _make_room(canvas, wanted, random)
+            plan = place(canvas, wanted, pins, random)
         except NoRoom as problem:
-            if attempt <= _SAMPLES:  # the last resort is not what was asked for: it says little
+            if reason is None or number < _SAMPLES:  # the last resorts are not what was asked for
                 reason = problem
             continue
-        share = edits / terrain.size
-        return plan, (operation, f"repaired {edits} cells ({share:.1%})", "locks", "placement")
+        shaped = int((plan.terrain != canvas.terrain).sum())
+        return plan, (
+            operation,
+            f"repaired {edits} cells ({edits / canvas.flat.size:.1%})",
+            f"shaped {shaped} cells ({shaped / canvas.flat.size:.1%})",
+            "locks",
+            "placement",
+        )
     raise GenerationError(
         f"found no {width}x{height} map that fulfils the requirements: {reason}",
-        where="require",
+        where="pins" if request.pins and reason and "pinned" in str(reason) else "require",
         remedy="ask for less, for a wider range or for a larger map",
     )
+
+
+def _layouts(
+    checkpoint: Checkpoint, request: MapRequest, wanted: Requirements, pins: Pins | None, seed: int
+) -> Iterator[tuple[int, Layout, str]]:
+    """What the network draws, then what can always be built."""
+    width, height = request.size
+    inside = (width - 2) * (height - 2)
+    crowd = (crowded(wanted) + 4) / inside
+    for number in range(_SAMPLES):
+        least = min(0.95, max(0.36, 1.3 * crowd) + 0.05 * number)
+        yield (
+            number,
+            sample_layout(
+                checkpoint, request.theme, request.size, derive_seed(seed, str(number)), least
+            ),
+            "drawn by map_sagan",
+        )
+    longest = wanted.path is not None and wanted.path.low > width + height
+    lengths = [] if wanted.path is None else [wanted.path.low, wanted.path.low // 2]
+    built = [(f"corridor of {n} steps and a hall", winding(request.size, n)) for n in lengths]
+    halls = [("hall", hall(request.size))]
+    if wanted.boss or wanted.doors or wanted.key_before_door:
+        built.append(("winding corridor", winding(request.size)))
+    for i, (name, layout) in enumerate(built + halls if longest else halls + built):
+        yield _SAMPLES + i, layout, f"{name}, the network's layouts had no room"
+
+
+def _make_room(canvas: Canvas, wanted: Requirements, random: np.random.Generator) -> None:
+    """Turn ground into liquid where there are fewer walls than liquid is wanted."""
+    if wanted.liquid is None:
+        return
+    solid = int((canvas.inside & ~canvas.pinned & (canvas.walkable == 0)).sum())
+    spare = solid - (wanted.liquid.low + 4 * (1 + (wanted.doors.low if wanted.doors else 1)))
+    if spare < 0:
+        drain(canvas, LIQUID, -spare, crowded(wanted) + 8, random)
 
 
 def _build(plan: Plan, request: MapRequest, palette: NDArray[np.uint8], seed: int) -> Tilemap:
@@ -141,20 +156,25 @@ def _build(plan: Plan, request: MapRequest, palette: NDArray[np.uint8], seed: in
     doors: dict[int, str] = {}
     number: dict[tuple[str, int], int] = {}
 
-    def add(name: str, cls: str, cell: int, index: int = 0, colour: str = "") -> None:
+    def add(
+        name: str, cls: str, cell: int, index: int = 0, properties: Mapping[str, Scalar] = _PLAIN
+    ) -> None:
         number[cls, index] = len(objects) + 1
         y, x = divmod(cell, width)
-        properties = {"colour": colour} if colour else {}
         objects.append(MapObject(len(objects) + 1, name, cls, (x, y), properties))
 
     add("start", "start", plan.start)
     add("exit", "exit", plan.exit)
     for i, (cell, colour) in enumerate(plan.keys):
-        add(f"{colour} key", "key", cell, i, colour)
+        add(f"{colour} key", "key", cell, i, {"colour": colour})
         markers[cell] = f"key_{colour}"
     for i, (cell, colour) in enumerate(plan.doors):
-        add(f"{colour} door", "door", cell, i, colour)
+        add(f"{colour} door", "door", cell, i, {"colour": colour})
         doors[cell] = colour
+    if plan.boss is not None and plan.entrance is not None:
+        add("boss", "boss", plan.boss)
+        markers[plan.boss] = "boss"
+        add("boss room", "trigger", plan.entrance, properties={"event": "boss"})
     for i, cell in enumerate(plan.treasure):
         add("chest", "treasure", cell, i)
         markers[cell] = "chest"
@@ -180,7 +200,7 @@ def _build(plan: Plan, request: MapRequest, palette: NDArray[np.uint8], seed: in
         set(plan.path),
         random,
     )
-    return Tilemap(
+    made = Tilemap(
         (tileset,),
         (TileLayer("ground", ground), TileLayer("decor", decor), TileLayer("markers", marks)),
         (ObjectLayer("objects", tuple(objects)),),
@@ -194,3 +214,5 @@ def _build(plan: Plan, request: MapRequest, palette: NDArray[np.uint8], seed: in
         },
         Witness(path, events),
     )
+    properties = {**made.properties, "difficulty": round(difficulty(made), 3)}
+    return dataclasses.replace(made, properties=properties)

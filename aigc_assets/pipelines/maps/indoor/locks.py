@@ -1,12 +1,13 @@
-"""Locked doors: in chokepoints that separate the exit from the start, built where there are none.
+"""Gates: cells between two walls that every walk from the start to the exit has to pass.
 
-A door stands between two wall cells on opposite sides, and every walk from the start to the exit
-passes it. Where the terrain has too few such places, a straight wall with one gap is built across
-a room; what else leads around it is walled up.
+Where the terrain has too few of them, one is built: the walls of a gate are the cheapest chain of
+cells that leads from one side of it to the other without touching the way. The chain and the gate
+are a closed curve that the way crosses once, so start and exit lie on different sides of it.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -14,19 +15,19 @@ import numpy as np
 from aigc_assets.pipelines.maps.grid import (
     WALL,
     Terrain,
-    distances,
+    cheapest_way,
+    cut_depth,
     separators,
-    shortest_path,
-    steps,
     walkable_cells,
 )
-from aigc_assets.pipelines.maps.indoor.repair import keep_reachable
+from aigc_assets.pipelines.maps.indoor.canvas import Canvas
 
-MIN_ROOM = 3
-"""Cells between two doors, so that the next key has a place of its own."""
-_ROOMS = (60, 40, 25, 15, 8, MIN_ROOM)
-_MAX_FLOODED = 60_000
-"""Cells of map times tries at building walls."""
+_ROOMS = (60, 40, 25, 15, 8, 3, 1)
+"""Cells between two doors that are tried, largest first; one is for the key."""
+_WALL_PRICE = 4
+_TRIES = 24
+CHAMBER = (2, 60)
+"""Fewest and most cells of a boss's chamber behind its entrance."""
 
 
 class Gate(NamedTuple):
@@ -36,257 +37,247 @@ class Gate(NamedTuple):
     before: int
 
 
-def lock(
-    terrain: Terrain, start: int, exit_: int, low: int, high: int, random: np.random.Generator
-) -> tuple[Terrain, list[Gate]] | None:
-    """Find or build between ``low`` and ``high`` gates on the way from start to exit.
-
-    Args:
-        terrain: One connected walkable area inside a solid border; not changed.
-        start: Cell of the start.
-        exit_: Cell of the exit.
-        low: Least number of gates.
-        high: Most, at least ``low``.
-        random: Decides how many and where.
-
-    Returns:
-        The terrain with its new walls, still connected, and the gates in walking order, or None
-        if there is no room for ``low`` gates.
-    """
-    places = gates(terrain, start, exit_)
-    while (count := len(_apart(places, MIN_ROOM))) < low:
-        grown = _grow(terrain, start, exit_, count, random)
-        if grown is None:
-            return None
-        terrain, places = grown
-    for room in _ROOMS:  # the largest parts between doors that the number of doors allows
-        fitting = _apart(places, room)
-        if len(fitting) >= max(low, 1):
-            break
-    return terrain, _spread(fitting, int(random.integers(low, min(high, len(fitting)) + 1)))
-
-
-def _grow(
-    terrain: Terrain, start: int, exit_: int, count: int, random: np.random.Generator
-) -> tuple[Terrain, list[Gate]] | None:
-    """The terrain with walls that make more than ``count`` gates; None if nothing helps.
-
-    Tries walls across the way first, then a chamber around the exit, then one around the start.
-    """
-    # A try floods the map several times: large maps get few.
-    tries = max(3, _MAX_FLOODED // terrain.size)
-    crossings = _crossings(terrain, start, exit_, random)[:tries]
-    attempts = [lambda c=cell, a=across: _wall_off(terrain, start, exit_, c, a)
-                for cell, across in crossings]  # fmt: skip
-    for centre in (exit_, start):
-        for radius in (2, 1, 3):
-            attempts.append(lambda c=centre, r=radius: _chamber(terrain, start, exit_, c, r))
-    for attempt in attempts:
-        walled = attempt()
-        if walled is not None:
-            places = gates(walled, start, exit_)
-            if len(_apart(places, MIN_ROOM)) > count:
-                return walled, places
-    return None
-
-
-def gate_depth(terrain: Terrain, start: int) -> list[int]:
-    """How many possible doors every walk from the start to a cell has to pass, for each cell.
-
-    A depth-first search finds the cells that cut the map (Hopcroft & Tarjan 1973); those between
-    two walls count.
-    """
+def gate_depth(terrain: Terrain, start: int) -> np.ndarray:
+    """How many possible doors every walk from the start to a cell has to pass, for each cell."""
     width = terrain.shape[1]
-    walkable = walkable_cells(terrain)
-    wall = (terrain == WALL).reshape(-1).tolist()
-    around = steps(width)
-    found = [0] * len(walkable)
-    lowest = [0] * len(walkable)
-    parent = [-1] * len(walkable)
-    order = []
-    todo = [(start, 0)]
-    found[start] = lowest[start] = 1
-    while todo:
-        cell, turn = todo.pop()
-        if turn == 0:
-            order.append(cell)
-        for i in range(turn, 4):
-            other = cell + around[i]
-            if not walkable[other]:
-                continue
-            if not found[other]:
-                found[other] = lowest[other] = len(order) + 1
-                parent[other] = cell
-                todo.append((cell, i + 1))
-                todo.append((other, 0))
-                break
-            if other != parent[cell]:
-                lowest[cell] = min(lowest[cell], found[other])
-        else:
-            if parent[cell] >= 0:
-                lowest[parent[cell]] = min(lowest[parent[cell]], lowest[cell])
-    depth = [0] * len(walkable)
-    for cell in order[1:]:
-        above = parent[cell]
-        between = (wall[above - 1] and wall[above + 1]) or (
-            wall[above - width] and wall[above + width]
-        )
-        cuts = above != start and between and lowest[cell] >= found[above]
-        depth[cell] = depth[above] + cuts
-    return depth
+    wall = (terrain == WALL).astype(np.uint8).reshape(-1)
+    between = (np.roll(wall, 1) & np.roll(wall, -1)) | (
+        np.roll(wall, width) & np.roll(wall, -width)
+    )
+    return cut_depth(walkable_cells(terrain), width, between, start)
 
 
-def gates(terrain: Terrain, start: int, exit_: int) -> list[Gate]:
-    """Every cell where a door could stand, in walking order."""
-    width = terrain.shape[1]
+def across(terrain: Terrain, path: Sequence[int], i: int) -> int:
+    """The direction across the way at ``path[i]`` where it goes straight on, else 0."""
+    if not 0 < i < len(path) - 1 or path[i + 1] - path[i] != path[i] - path[i - 1]:
+        return 0
+    return terrain.shape[1] if abs(path[i + 1] - path[i]) == 1 else 1
+
+
+def gates(terrain: Terrain, path: Sequence[int]) -> list[Gate]:
+    """Every cell of a walk where a door could stand, in walking order."""
     flat = terrain.reshape(-1)
-    walkable = walkable_cells(terrain)
-    path = shortest_path(walkable, width, start, exit_)
     found = []
-    for i, before in separators(walkable, width, path):
-        if not 0 < i < len(path) - 1:
-            continue
-        cell = path[i]
-        for along, across in ((1, width), (width, 1)):
-            if (
-                flat[cell - across] == WALL
-                and flat[cell + across] == WALL
-                and walkable[cell - along]
-                and walkable[cell + along]
-            ):
-                found.append(Gate(cell, before))
+    for i, before in separators(walkable_cells(terrain), terrain.shape[1], path):
+        side = across(terrain, path, i)
+        if side and flat[path[i] - side] == WALL and flat[path[i] + side] == WALL:
+            found.append(Gate(int(path[i]), before))
     return found
 
 
-def _apart(places: list[Gate], room: int) -> list[Gate]:
-    """As many gates as have ``room`` cells before each of them."""
+def build_gate(canvas: Canvas, path: Sequence[int], i: int, kept: np.ndarray) -> int:
+    """Make ``path[i]`` a gate with as few walls as possible.
+
+    Args:
+        canvas: Changed only on success.
+        path: The way from start to exit; stays open.
+        i: Index of the gate in it.
+        kept: Cells that have to stay open besides, flat bool.
+
+    Returns:
+        The number of cells changed, -1 if it cannot be done.
+    """
+    side = across(canvas.terrain, path, i)
+    if not side:
+        return -1
+    gate = path[i]
+    flat, twin = canvas.flat, canvas.twin
+    walkable = canvas.walkable > 0
+    price = np.where(walkable, _WALL_PRICE, 0).astype(np.int32)
+    closed = kept | (walkable & canvas.pinned)
+    closed[list(path)] = True
+    price[closed | closed[twin]] = -1
+    ends = (gate - side, gate + side)
+    for end in ends:
+        if flat[end] != WALL and canvas.pinned[end]:
+            return -1
+    chain = cheapest_way(price, canvas.width, *ends, neighbours=8)
+    if not chain:
+        return -1
+    before = canvas.flat.copy()
+    cells = np.array(chain)
+    walls = np.concatenate([cells[walkable[cells]], np.array(ends)])
+    if not canvas.put(walls, WALL) or canvas.fill_unreached(path[0]) < 0:
+        flat[:] = before
+        return -1
+    return int((flat != before).sum())
+
+
+def lock(
+    canvas: Canvas,
+    path: Sequence[int],
+    doors: tuple[int, int],
+    random: np.random.Generator,
+    *,
+    boss: bool = False,
+    forced: Sequence[int] = (),
+    spacious: bool = True,
+) -> tuple[list[Gate], Gate | None] | None:
+    """Find or build gates on the way from start to exit.
+
+    Args:
+        canvas: One connected walkable area; walls are added to it.
+        path: The way.
+        doors: Fewest and most gates for doors.
+        random: Decides how many and where.
+        boss: Whether a further gate is wanted behind all doors, as the entrance of a chamber.
+        forced: Cells of the way that must be among the gates, in walking order.
+        spacious: Whether doors are far from each other where there is a choice.
+
+    Returns:
+        The gates for doors in walking order and that of the chamber, or None if there is no room
+        for them.
+    """
+    low, high = doors
+    kept = np.zeros(canvas.flat.size, dtype=bool)
+    for cell in forced:
+        present = {gate.cell for gate in gates(canvas.terrain, path)}
+        if cell not in present and build_gate(canvas, path, path.index(cell), kept) < 0:
+            return None
+    entrance = None
+    if boss:
+        entrance = _chamber(canvas, path, kept, after=max(map(path.index, forced), default=0))
+        if entrance is None:
+            return None
+    last = path.index(entrance.cell) if entrance else len(path) - 1
+    tight = last <= 4 * max(low, 1) + 4
+    failed: set[int] = set()
+    while True:
+        places = [gate for gate in gates(canvas.terrain, path) if gate.cell in path[:last]]
+        fitting = _apart(places, 1, forced)
+        if len(fitting) >= low:
+            break
+        taken = {path.index(gate.cell) for gate in fitting}
+        if not _grow(canvas, path, last, taken, failed, tight, kept, random):
+            return None
+    if entrance is not None:
+        entrance = next((g for g in gates(canvas.terrain, path) if g.cell == entrance.cell), None)
+        if entrance is None or not _is_chamber(canvas, entrance):
+            return None
+    for room in _ROOMS if spacious else (1,):  # the largest parts that the number allows
+        fitting = _apart(places, room, forced)
+        if len(fitting) >= max(low, 1):
+            break
+    most = min(high, len(fitting))
+    if most < low:
+        return None
+    return _spread(fitting, int(random.integers(low, most + 1)), forced), entrance
+
+
+def _grow(
+    canvas: Canvas,
+    path: Sequence[int],
+    last: int,
+    taken: set[int],
+    failed: set[int],
+    tight: bool,
+    kept: np.ndarray,
+    random: np.random.Generator,
+) -> bool:
+    """Build one more gate, the cheapest of a few; the earliest where the way is short."""
+    free = [
+        i
+        for i in range(2, last)
+        if i not in failed and not taken & {i - 1, i, i + 1} and across(canvas.terrain, path, i)
+    ]
+    if not tight:
+        widths = _widths(canvas, path, free)
+        dice = random.random(len(free)).tolist()
+        free = [
+            i for _, i in sorted((w + 2 * d, i) for w, d, i in zip(widths, dice, free, strict=True))
+        ]
+    best: tuple[int, Canvas] | None = None
+    tries = max(3, min(_TRIES, 60_000 // canvas.flat.size))
+    for turn, i in enumerate(free):
+        if turn >= (tries if best else 4 * tries):
+            break
+        trial = canvas.copy()
+        cost = build_gate(trial, path, i, kept)
+        if cost < 0:
+            failed.add(i)
+        elif best is None or cost < best[0]:
+            best = (cost, trial)
+            if tight or cost <= 3:
+                break
+    if best is None:
+        return False
+    canvas.terrain = best[1].terrain
+    return True
+
+
+def _widths(canvas: Canvas, path: Sequence[int], indices: Sequence[int]) -> list[int]:
+    """How many cells wide the way is at each index."""
+    walkable = canvas.walkable.tobytes()
+    found = []
+    for i in indices:
+        side = across(canvas.terrain, path, i)
+        count = 0
+        for step in (side, -side):
+            cell = path[i] + step
+            while walkable[cell]:
+                count += 1
+                cell += step
+        found.append(count)
+    return found
+
+
+def _chamber(canvas: Canvas, path: Sequence[int], kept: np.ndarray, after: int) -> Gate | None:
+    """The entrance of a chamber around the exit: found, or built near the end of the way."""
+    rooms = [gate for gate in gates(canvas.terrain, path)
+             if path.index(gate.cell) > after and _is_chamber(canvas, gate)]  # fmt: skip
+    roomy = [gate for gate in rooms if _behind(canvas, gate) >= 6]
+    if roomy:
+        return roomy[-1]
+    best: tuple[int, Canvas, Gate] | None = None
+    for i in range(len(path) - 3, max(after, len(path) - 16), -1):
+        trial = canvas.copy()
+        cost = build_gate(trial, path, i, kept)
+        if cost < 0:
+            continue
+        found = [g for g in gates(trial.terrain, path) if g.cell == path[i]]
+        if not found or not _is_chamber(trial, found[0]):
+            continue
+        # A room to fight in is worth some walls.
+        worth = cost - 2 * min(_behind(trial, found[0]), 16)
+        if best is None or worth < best[0]:
+            best = (worth, trial, found[0])
+    if best is None:
+        return rooms[-1] if rooms else None
+    canvas.terrain = best[1].terrain
+    return best[2]
+
+
+def _behind(canvas: Canvas, gate: Gate) -> int:
+    return int(canvas.walkable.sum()) - gate.before - 1
+
+
+def _is_chamber(canvas: Canvas, gate: Gate) -> bool:
+    return CHAMBER[0] <= _behind(canvas, gate) <= CHAMBER[1]
+
+
+def _apart(places: list[Gate], room: int, forced: Sequence[int]) -> list[Gate]:
+    """As many gates as have ``room`` cells before each of them, the forced ones in any case."""
     fitting: list[Gate] = []
     last = 1  # the start takes a cell
-    for place in places:
-        if place.before - last >= (room if fitting or room > MIN_ROOM else 1):
+    for n, place in enumerate(places):
+        ahead = next((p for p in places[n + 1 :] if p.cell in forced), None)
+        if place.cell in forced or (
+            place.before - last >= room
+            and (ahead is None or ahead.before - place.before - 1 >= room)
+        ):
             fitting.append(place)
             last = place.before + 1
     return fitting
 
 
-def _spread(fitting: list[Gate], count: int) -> list[Gate]:
-    """``count`` of the gates at even distances in their order."""
+def _spread(fitting: list[Gate], count: int, forced: Sequence[int]) -> list[Gate]:
+    """``count`` of the gates at even distances in their order, the forced ones among them."""
     if count >= len(fitting) or count <= 0:
         return fitting[:count]
-    picks = np.round(np.linspace(0, len(fitting) - 1, count + 2)[1:-1]).astype(int)
-    for i in range(1, count):  # rounding may meet
-        picks[i] = max(picks[i], picks[i - 1] + 1)
-    picks -= max(0, int(picks[-1]) - len(fitting) + 1)
-    return [fitting[i] for i in picks.tolist()]
-
-
-def _crossings(
-    terrain: Terrain, start: int, exit_: int, random: np.random.Generator
-) -> list[tuple[int, int]]:
-    """Where the walk goes straight on, and the direction across it; shortest walls first."""
-    width = terrain.shape[1]
-    walkable = walkable_cells(terrain)
-    path = shortest_path(walkable, width, start, exit_)
-    found = []
-    taken = {gate.cell for gate in gates(terrain, start, exit_)}
-    for before, cell, after in zip(path, path[1:], path[2:], strict=False):
-        if after - cell != cell - before or cell in taken:
-            continue
-        across = width if abs(after - cell) == 1 else 1
-        length = _length(walkable, cell, across) + _length(walkable, cell, -across)
-        found.append((length + float(random.random()) * 2, cell, across))
-    return [(cell, across) for _, cell, across in sorted(found)]
-
-
-def _length(walkable: bytearray, cell: int, step: int) -> int:
-    count = 0
-    while walkable[cell + (count + 1) * step]:
-        count += 1
-    return count
-
-
-def _wall_off(terrain: Terrain, start: int, exit_: int, gate: int, across: int) -> Terrain | None:
-    """Build a wall with a gap at ``gate`` and close every way around it; None if that fails."""
-    terrain = terrain.copy()
-    flat = terrain.reshape(-1)
-    width = terrain.shape[1]
-    for step in (across, -across):
-        if not _build(terrain, gate, step, {start, exit_}):
-            return None
-        flat[gate + step] = WALL  # a door does not lean on liquid
-    for _ in range(8):
-        walkable = walkable_cells(terrain)
-        around = shortest_path(walkable, width, start, exit_, (gate,))
-        if not around:
-            break
-        cuts = []
-        for before, cell, after in zip(around, around[1:], around[2:], strict=False):
-            if after - cell == cell - before and gate not in (before, after):
-                side = width if abs(after - cell) == 1 else 1
-                length = _length(walkable, cell, side) + _length(walkable, cell, -side)
-                cuts.append((length, cell, side))
-        if not cuts:
-            return None
-        _, cell, side = min(cuts)
-        keep = {start, exit_, gate, gate + 1, gate - 1, gate + width, gate - width}
-        for step in (side, -side):
-            if not _build(terrain, cell, step, keep):
-                return None
-        flat[cell] = WALL
-    reached = distances(walkable_cells(terrain), width, [start])
-    if reached[exit_] < 0:
-        return None
-    keep_reachable(terrain, reached)
-    return terrain
-
-
-def _chamber(terrain: Terrain, start: int, exit_: int, centre: int, radius: int) -> Terrain | None:
-    """Enclose ``centre`` in a square chamber with one gap; None if that is not possible."""
-    height, width = terrain.shape
-    y, x = divmod(centre, width)
-    top, bottom = y - radius - 1, y + radius + 1
-    left, right = x - radius - 1, x + radius + 1
-    other_y, other_x = divmod(start if centre == exit_ else exit_, width)
-    if top <= other_y <= bottom and left <= other_x <= right:
-        return None
-    ring = [(row, column) for row in (top, bottom) for column in range(left, right + 1)]
-    ring += [(row, column) for column in (left, right) for row in range(top + 1, bottom)]
-    ring = [(r, c) for r, c in ring if 0 < r < height - 1 and 0 < c < width - 1]
-    walled = terrain.copy()
-    for row, column in ring:
-        walled[row, column] = WALL
-    walkable = walkable_cells(terrain)
-    blocked = walkable_cells(walled)
-    inside = distances(blocked, width, [centre])
-    outside = distances(blocked, width, [start if centre == exit_ else exit_])
-    choices = []
-    for row, column in ring:
-        cell = row * width + column
-        for along, across in ((1, width), (width, 1)):
-            ends = {cell - along, cell + along}
-            if not walkable[cell] or walled.flat[cell - across] != WALL:
-                continue
-            if walled.flat[cell + across] != WALL or not all(blocked[end] for end in ends):
-                continue
-            near = [end for end in ends if inside[end] >= 0]
-            far = [end for end in ends if outside[end] >= 0]
-            if len(near) == 1 and len(far) == 1 and near != far:
-                choices.append((outside[far[0]] + inside[near[0]], cell))
-    if not choices:
-        return None
-    walled.flat[min(choices)[1]] = terrain.flat[min(choices)[1]]
-    keep_reachable(walled, distances(walkable_cells(walled), width, [start]))
-    return walled
-
-
-def _build(terrain: Terrain, cell: int, step: int, keep: set[int]) -> bool:
-    """Wall all walkable cells from ``cell`` (not included) on; False if one of ``keep`` is hit."""
-    flat = terrain.reshape(-1)
-    walkable = walkable_cells(terrain)
-    other = cell + step
-    while walkable[other]:
-        if other in keep:
-            return False
-        flat[other] = WALL
-        other += step
-    return True
+    must = [i for i, gate in enumerate(fitting) if gate.cell in forced]
+    picks = np.round(np.linspace(0, len(fitting) - 1, count + 2)[1:-1]).astype(int).tolist()
+    chosen = set(must)
+    for i in sorted(range(len(fitting)), key=lambda i: (min(abs(i - p) for p in picks), i)):
+        if len(chosen) < count:
+            chosen.add(i)
+    return [fitting[i] for i in sorted(chosen)]

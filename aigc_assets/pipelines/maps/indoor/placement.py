@@ -1,28 +1,21 @@
-"""Where start, exit, keys, doors, monsters and treasure stand, and the walk that proves it."""
+"""Where start, exit, gates, keys and inhabitants stand, and the walk that proves it."""
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from aigc_assets.pipelines.maps.grid import Terrain, distances, shortest_path, walkable_cells
+from aigc_assets.pipelines.maps.grid import WALL, Terrain, distances, shortest_path
+from aigc_assets.pipelines.maps.indoor.canvas import Canvas
+from aigc_assets.pipelines.maps.indoor.inhabitants import Crowd, settle
+from aigc_assets.pipelines.maps.indoor.keys import NoRoom, place_keys, walk
 from aigc_assets.pipelines.maps.indoor.locks import Gate, gate_depth, lock
+from aigc_assets.pipelines.maps.indoor.shaping import lengthen, set_liquid, set_outdoor
+from aigc_assets.pipelines.maps.pins import Pins
 from aigc_assets.pipelines.maps.requirements import COLOURS, Range, Requirements
-
-
-class NoRoom(Exception):
-    """A layout does not take what is required; the message says what was missing.
-
-    Args:
-        message: What was missing.
-        steps: Length of the walk when it is that which does not fit.
-    """
-
-    def __init__(self, message: str, steps: int = 0):
-        super().__init__(message)
-        self.steps = steps
 
 
 @dataclass(frozen=True)
@@ -39,6 +32,8 @@ class Plan:
         treasure: Cells.
         path: Cells of the walk.
         events: (step, action, index of the key or door; 0 for start and exit).
+        boss: Cell of the boss, if there is one.
+        entrance: Cell by which his chamber is entered.
     """
 
     terrain: Terrain
@@ -50,224 +45,384 @@ class Plan:
     treasure: tuple[int, ...]
     path: tuple[int, ...]
     events: tuple[tuple[int, str, int], ...]
+    boss: int | None = None
+    entrance: int | None = None
 
 
-def place(terrain: Terrain, wanted: Requirements, random: np.random.Generator) -> Plan:
+_NOBODY = Crowd((), ())
+
+
+@dataclass(frozen=True)
+class Fixed:
+    """Cells of pinned objects."""
+
+    start: int | None = None
+    exit: int | None = None
+    boss: int | None = None
+    doors: tuple[tuple[int, str], ...] = ()
+    keys: tuple[tuple[int, str], ...] = ()
+    crowd: Crowd = _NOBODY
+
+    @property
+    def cells(self) -> list[int]:
+        """All of them but start and exit."""
+        found = [cell for cell, _ in (*self.doors, *self.keys)]
+        found += [*self.crowd.monsters, *self.crowd.treasure]
+        return found + ([] if self.boss is None else [self.boss])
+
+
+def fixed_objects(pins: Pins | None, width: int) -> Fixed:
+    """The pinned objects by class."""
+    if pins is None:
+        return Fixed()
+
+    def cells(cls: str) -> list[int]:
+        return [item.cell[1] * width + item.cell[0] for item in pins.of(cls)]
+
+    def one(cls: str) -> int | None:
+        return next(iter(cells(cls)), None)
+
+    def coloured(cls: str) -> tuple[tuple[int, str], ...]:
+        return tuple(zip(cells(cls), [item.colour for item in pins.of(cls)], strict=True))
+
+    crowd = Crowd(tuple(cells("monster")), tuple(cells("treasure")))
+    return Fixed(one("start"), one("exit"), one("boss"), coloured("door"), coloured("key"), crowd)
+
+
+def door_range(size: int, wanted: Requirements, fixed: Fixed) -> Range:
+    """Fewest and most doors; with a difficulty and no word on doors, up to three."""
+    colours = {colour for _, colour in (*fixed.doors, *fixed.keys)}
+    least = max(len(fixed.doors), len(colours))
+    if wanted.doors is not None:
+        return Range(max(least, wanted.doors.low), wanted.doors.high)
+    if wanted.key_before_door:
+        least = max(1, least)
+        return Range(least, max(least, min(3, size // 700)))
+    return Range(least, least)
+
+
+def least_steps(wanted: Requirements, doors: Range) -> int:
+    """Steps below which no walk can be: every key, door and entrance takes a cell of its own."""
+    keys = len(set(wanted.door_colours)) or min(doors.low, len(COLOURS))
+    return keys + doors.low + 1 + int(wanted.boss)
+
+
+def place(
+    canvas: Canvas, wanted: Requirements, pins: Pins | None, random: np.random.Generator
+) -> Plan:
     """Furnish a connected terrain.
+
+    Args:
+        canvas: One connected walkable area; not changed.
+        wanted: What to furnish it with.
+        pins: Given objects; given terrain is in the canvas.
+        random: Decides.
 
     Raises:
         NoRoom: If this terrain cannot hold what is wanted.
     """
-    width = terrain.shape[1]
-    low, high = _door_range(terrain, wanted)
+    fixed = fixed_objects(pins, canvas.width)
+    if fixed.boss is not None and not wanted.boss:
+        wanted = dataclasses.replace(wanted, boss=True)
+    doors = door_range(canvas.terrain.size, wanted, fixed)
+    aim = _Aim(0.75 if doors.low else 1.0)
     last = NoRoom("no place for start and exit")
-    stretch = 0.8 if low else 1.0  # the detours to the keys add to the way
-    aside = True
-    for _ in range(10 if wanted.path and low else 6 if wanted.path or low else 2):
-        start, exit_ = _ends(terrain, wanted.path, low, stretch, random)
-        locked = lock(terrain, start, exit_, low, high, random)
-        if locked is None:
-            last = NoRoom(f"no room for {low} locked doors between start and exit")
-            continue
-        ground, gates = locked
-        walkable = walkable_cells(ground)
-        colours = [COLOURS[i % len(COLOURS)] for i in random.permutation(len(COLOURS)).tolist()]
-        colours = list(wanted.door_colours) or colours
-        doors = [(gate.cell, colours[i % len(colours)]) for i, gate in enumerate(gates)]
+    simple = not (wanted.path or doors.low or wanted.boss or fixed.cells)
+    for turn in range(2 if simple else max(8, min(40, 20_000 // canvas.terrain.size))):
         try:
-            keys = _keys(walkable, width, start, exit_, doors, aside, random)
-            path, events = _walk(walkable, width, start, exit_, keys, doors)
-            _check_length(path, wanted.path)
-            monsters, treasure = _inhabitants(
-                walkable, width, start, exit_, keys, gates, path, wanted, random
-            )
+            return _attempt(canvas.copy(), wanted, fixed, doors, aim, turn, random)
         except NoRoom as reason:
             last = reason
-            if wanted.path and low and reason.steps:
-                aim = min(wanted.path.high, wanted.path.low * 1.5 + 4) + wanted.path.low
-                stretch *= min(1.5, max(0.5, aim / 2 / reason.steps))
-                aside = reason.steps < wanted.path.low
-            continue
-        return Plan(ground, start, exit_, tuple(doors), tuple(keys), monsters, treasure,
-                    tuple(path), tuple(events))  # fmt: skip
+            if wanted.path and reason.steps:
+                aim.correct(reason.steps, wanted.path)
     raise last
 
 
-def _door_range(terrain: Terrain, wanted: Requirements) -> tuple[int, int]:
-    if wanted.doors is not None:
-        return wanted.doors.low, wanted.doors.high
-    if wanted.key_before_door:
-        return 1, max(1, min(3, terrain.size // 700))
-    return 0, 0
+@dataclass
+class _Aim:
+    """What share of the wanted steps the plain way from start to exit shall have."""
+
+    share: float
+
+    def correct(self, steps: int, wanted: Range) -> None:
+        """Learn from a walk that came out too long or too short."""
+        goal = min(wanted.high, wanted.low * 1.5 + 4) + wanted.low
+        self.share = min(1.0, max(0.05, self.share * min(1.5, max(0.5, goal / 2 / steps))))
+
+
+def _attempt(
+    canvas: Canvas,
+    wanted: Requirements,
+    fixed: Fixed,
+    doors: Range,
+    aim: _Aim,
+    turn: int,
+    random: np.random.Generator,
+) -> Plan:
+    """One start and exit, and everything that follows from them."""
+    width = canvas.width
+    most = _door_wish(doors, wanted)
+    start, exit_ = _ends(canvas, wanted, fixed, most, aim.share, turn, random)
+    kept = np.zeros(canvas.flat.size, dtype=bool)
+    kept[[start, exit_, *fixed.cells]] = True
+    if wanted.path and not fixed.doors:
+        way = Range(int(wanted.path.low * (aim.share if doors.low else 1)), wanted.path.high)
+        lengthen(canvas, start, exit_, way, kept, tries=16)
+    path, forced = _way(canvas, start, exit_, fixed, wanted, random)
+    if wanted.boss and fixed.boss in path:
+        raise NoRoom("the pinned boss stands in the way")
+    built = canvas.copy()
+    spacious = wanted.path is None or wanted.path.low > 6 * max(1, doors.low)
+    found = lock(built, path, (doors.low, most), random, boss=wanted.boss, forced=forced,
+                 spacious=spacious)  # fmt: skip
+    if found is None:
+        room = "a boss's chamber" if wanted.boss else ""
+        if doors.low:
+            room = f"{doors.low} locked doors" + (f" and {room}" if room else "")
+        raise NoRoom(f"no room for {room} between start and exit")
+    gates, entrance = found
+    walkable = built.walkable
+    locked = _colours(gates, wanted, fixed, random)
+    taken = {start, exit_, *fixed.cells}
+    boss = None
+    chamber: list[int] = []
+    if entrance is not None:
+        inside = distances(walkable, width, [exit_], [entrance.cell])
+        chamber = np.flatnonzero(inside >= 0).tolist()
+        boss = _boss_cell(inside, path, exit_, fixed)
+        taken |= {entrance.cell, boss}
+    keys: list[tuple[int, str]] = []
+    if locked:
+        given = {colour: cell for cell, colour in fixed.keys}
+        aside = 0.8 if wanted.difficulty is None else 0.2 + 0.7 * wanted.difficulty
+        keys = place_keys(walkable, width, start, exit_, locked, {*taken, *chamber}, given,
+                          wanted.path, aside, random)  # fmt: skip
+    steps, events = walk(walkable, width, start, exit_, keys, locked)
+    length = len(steps) - 1
+    if wanted.path is not None and not wanted.path.low <= length <= wanted.path.high:
+        raise NoRoom(f"the walk has {length} steps, path {wanted.path} was asked for", length)
+    _check_order(locked, keys, fixed, wanted)
+    taken |= {cell for cell, _ in (*keys, *locked)}
+    direct = len(shortest_path(walkable, width, start, exit_)) - 1
+    crowd = settle(walkable, width, steps, {*taken, *chamber}, wanted, fixed.crowd,
+                   (direct, len(locked), boss is not None), random)  # fmt: skip
+    _finish(built, wanted, locked, entrance, random)
+    return Plan(built.terrain, start, exit_, tuple(locked), tuple(keys), crowd.monsters,
+                crowd.treasure, tuple(steps), tuple(events), boss,
+                None if entrance is None else entrance.cell)  # fmt: skip
+
+
+def _door_wish(doors: Range, wanted: Requirements) -> int:
+    """The most doors to build; a difficulty without a word on doors brings some."""
+    if wanted.difficulty is None:
+        return doors.high
+    if wanted.doors is None and not wanted.key_before_door:
+        return max(doors.low, round(3 * wanted.difficulty))
+    high = min(doors.high, doors.low + 4)
+    return doors.low + round((high - doors.low) * wanted.difficulty)
+
+
+def _finish(
+    canvas: Canvas,
+    wanted: Requirements,
+    doors: Sequence[tuple[int, str]],
+    entrance: Gate | None,
+    random: np.random.Generator,
+) -> None:
+    """Liquid and outdoor ground; the walls beside doors stay walls."""
+    kept = np.zeros(canvas.flat.size, dtype=bool)
+    for cell in [cell for cell, _ in doors] + ([entrance.cell] if entrance else []):
+        for side in (1, canvas.width):
+            for end in (cell - side, cell + side):
+                kept[end] |= canvas.flat[end] == WALL
+    if wanted.liquid is not None:
+        set_liquid(canvas, wanted.liquid, kept, random)
+    if wanted.outdoor is not None:
+        set_outdoor(canvas, wanted.outdoor, kept, random)
 
 
 def _ends(
-    terrain: Terrain,
-    length: Range | None,
+    canvas: Canvas,
+    wanted: Requirements,
+    fixed: Fixed,
     doors: int,
-    stretch: float,
+    share: float,
+    turn: int,
     random: np.random.Generator,
 ) -> tuple[int, int]:
     """Start and exit: far apart, or as far as the wanted path asks for."""
-    width = terrain.shape[1]
-    walkable = walkable_cells(terrain)
-    cells = [cell for cell, free in enumerate(walkable) if free]
+    width = canvas.width
+    walkable = canvas.walkable
+    cells = np.flatnonzero(walkable)
+    cells = cells[~np.isin(cells, fixed.cells)]
     if len(cells) < 2:
         raise NoRoom("fewer than 2 walkable cells")
-    anywhere = cells[int(random.integers(len(cells)))]
-    # Farthest from anywhere is one end of a long walk; farthest from there the other.
-    start = _farthest(distances(walkable, width, [anywhere]), cells, 0.9, random)
-    away = distances(walkable, width, [start])
-    fitting = cells
-    if length is not None:
-        low, high = length.low, length.high
+    if fixed.start is not None and fixed.exit is not None:
+        return fixed.start, fixed.exit
+    short = wanted.path is not None and wanted.path.high < (canvas.width + canvas.height) // 2
+    near = fixed.boss if fixed.boss is not None and fixed.exit is None else None
+    backwards = fixed.start is None and (fixed.exit is not None or near is not None)
+    if near is not None:
+        close = distances(walkable, width, [near])[cells]
+        choice = cells[(close > 0) & (close <= 1 + turn % 4)]
+        if fixed.start is not None:
+            choice = choice[choice != fixed.start]
+        if not len(choice):
+            raise NoRoom("no place for the exit beside the pinned boss")
+        exit_ = int(choice[int(random.integers(len(choice)))])
+        if fixed.start is not None:
+            return fixed.start, exit_
+        anchor = exit_
+    elif fixed.start is not None or fixed.exit is not None:
+        anchor = int(fixed.start if fixed.start is not None else fixed.exit or 0)
+    else:
+        # Farthest from anywhere is one end of a long walk; farthest from there the other.
+        anywhere = int(cells[int(random.integers(len(cells)))])
+        away = distances(walkable, width, [anywhere])
+        anchor = anywhere if short and turn % 2 else _farthest(away, cells, 0.9, random)
+    away = distances(walkable, width, [anchor])
+    others = cells[cells != anchor]
+    fitting = others
+    if wanted.path is not None:
+        low, high = wanted.path.low, wanted.path.high
         if doors:
-            low, high = max(3, int(low * stretch)), max(3, int(high * stretch))
-        fitting = [cell for cell in cells if low <= away[cell] <= high]
-        if not fitting and not doors:
-            raise NoRoom(f"the longest way has {max(away)} steps, path {length} was asked for")
-        if not fitting:
-            fitting = [max(cells, key=lambda cell: (min(away[cell], high), -cell))]
-    if doors:  # an exit behind natural chokepoints needs no walls built
-        depth = gate_depth(terrain, start)
-        deepest = max(depth[cell] for cell in fitting)
-        fitting = [cell for cell in fitting if depth[cell] >= min(deepest, doors + 1)]
-    fitting = [cell for cell in fitting if cell != start]
-    if not fitting:
-        raise NoRoom("no place for the exit")
-    if length is None:
-        return start, _farthest(away, fitting, 0.85, random)
-    return start, fitting[int(random.integers(len(fitting)))]
+            low, high = int(low * share), max(3, int(high * share))
+            low = min(low, high)
+        fitting = others[(away[others] >= low) & (away[others] <= high)]
+        if not len(fitting):
+            # As near to it as there is; walls will make it longer.
+            miss = np.maximum(low - away[others], away[others] - high)
+            fitting = others[miss == miss.min()]
+    if doors and wanted.path and wanted.path.high < 4 * doors + 6 and turn % 2:
+        # Doors stand where the way goes straight on.
+        straight = (fitting % width == anchor % width) | (fitting // width == anchor // width)
+        if straight.any():
+            fitting = fitting[straight]
+    elif doors or wanted.boss:
+        # Exits behind more natural chokepoints need fewer new walls.
+        depth = gate_depth(canvas.terrain, anchor)[fitting]
+        if turn % 3 < 2:
+            fitting = fitting[depth >= min(int(depth.max()), doors + 1)]
+    if wanted.path is None:
+        other = _farthest(away, fitting, 0.85, random)
+        if wanted.difficulty is not None:
+            goal = (0.3 + 0.7 * wanted.difficulty) * int(away[fitting].max())
+            miss = np.abs(away[fitting] - goal)
+            best = fitting[miss <= miss.min() + 1]
+            other = int(best[int(random.integers(len(best)))])
+    else:
+        other = int(fitting[int(random.integers(len(fitting)))])
+    return (other, anchor) if backwards else (anchor, other)
 
 
 def _farthest(
-    distance: Sequence[int], cells: Sequence[int], share: float, random: np.random.Generator
+    distance: np.ndarray, cells: np.ndarray, share: float, random: np.random.Generator
 ) -> int:
     """A random one of the cells at ``share`` of the greatest distance or more."""
-    least = max(1, int(share * max(distance[cell] for cell in cells)))
-    fitting = [cell for cell in cells if distance[cell] >= least]
-    return fitting[int(random.integers(len(fitting)))]
+    least = max(1, int(share * int(distance[cells].max())))
+    fitting = cells[distance[cells] >= least]
+    return int(fitting[int(random.integers(len(fitting)))])
 
 
-def _keys(
-    walkable: bytearray,
-    width: int,
+def _way(
+    canvas: Canvas,
     start: int,
     exit_: int,
-    doors: Sequence[tuple[int, str]],
-    aside: bool,
-    random: np.random.Generator,
-) -> list[tuple[int, str]]:
-    """A key for each colour, in the part that opens just before the first door of the colour.
-
-    Far off the way when ``aside``, else near it.
-    """
-    shut = [cell for cell, _ in doors]
-    keys: list[tuple[int, str]] = []
-    used = {start, exit_}
-    before = [-1] * len(walkable)
-    for i, (door, colour) in enumerate(doors):
-        reached = distances(walkable, width, [start], shut[i:])
-        if colour not in [c for _, c in keys]:
-            way = set(shortest_path(walkable, width, start, door, shut[i + 1 :]))
-            fresh = [
-                cell
-                for cell, steps in enumerate(reached)
-                if steps >= 0 and before[cell] < 0 and cell not in used and cell not in shut
-            ]
-            if not fresh:
-                raise NoRoom("no place for a key before its door")
-            away = distances(walkable, width, way, shut[i:])
-            sign = -1 if aside else 1
-            ranked = sorted(fresh, key=lambda cell: (sign * away[cell], cell))
-            pick = ranked[int(random.integers(max(1, len(ranked) // 8)))]
-            keys.append((pick, colour))
-            used.add(pick)
-        before = reached
-    return keys
-
-
-def _walk(
-    walkable: bytearray,
-    width: int,
-    start: int,
-    exit_: int,
-    keys: Sequence[tuple[int, str]],
-    doors: Sequence[tuple[int, str]],
-) -> tuple[list[int], list[tuple[int, str, int]]]:
-    """Fetch each key, open its door, go on to the exit."""
-    path = [start]
-    events: list[tuple[int, str, int]] = [(0, "start", 0)]
-    shut = [cell for cell, _ in doors]
-    colours = [colour for _, colour in keys]
-    held: set[str] = set()
-    for i, (door, colour) in enumerate(doors):
-        if colour not in held:
-            number = colours.index(colour)
-            path += shortest_path(walkable, width, path[-1], keys[number][0], shut[i:])[1:]
-            events.append((len(path) - 1, "take", number))
-            held.add(colour)
-        path += shortest_path(walkable, width, path[-1], door, shut[i + 1 :])[1:]
-        events.append((len(path) - 1, "open", i))
-    path += shortest_path(walkable, width, path[-1], exit_)[1:]
-    events.append((len(path) - 1, "exit", 0))
-    return path, events
-
-
-def _check_length(path: Sequence[int], wanted: Range | None) -> None:
-    steps = len(path) - 1
-    if wanted is not None and not wanted.low <= steps <= wanted.high:
-        raise NoRoom(f"the walk has {steps} steps, path {wanted} was asked for", steps)
-
-
-def _inhabitants(
-    walkable: bytearray,
-    width: int,
-    start: int,
-    exit_: int,
-    keys: Sequence[tuple[int, str]],
-    gates: Sequence[Gate],
-    path: Sequence[int],
+    fixed: Fixed,
     wanted: Requirements,
     random: np.random.Generator,
-) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    """Monsters away from the start and from each other, treasure aside from the way."""
-    taken = {start, exit_, *(cell for cell, _ in keys), *(gate.cell for gate in gates)}
-    free = [cell for cell, ok in enumerate(walkable) if ok and cell not in taken]
-    area = len(free)
-    monsters = wanted.monsters or Range(min(area // 3, area // 70), min(area // 3, area // 40 + 1))
-    treasure = wanted.treasure or Range(min(area // 3, area // 160), min(area // 3, area // 90 + 1))
-    if monsters.low + treasure.low > area:
-        raise NoRoom(
-            f"{monsters.low} monsters and {treasure.low} treasures do not fit on {area} free cells"
-        )
-    count = int(random.integers(monsters.low, monsters.high + 1))
-    loot = int(random.integers(treasure.low, treasure.high + 1))
-    loot = max(treasure.low, min(loot, area // 4, area - monsters.low))
-    count = max(monsters.low, min(count, area // 3, area - loot))
-    aside = distances(walkable, width, set(path))
-    quiet = sorted(free, key=lambda cell: (-aside[cell], cell))
-    chests = _apart(quiet[: max(loot, len(quiet) // 3)], loot, width, random)
-    occupied = set(chests)
-    from_start = distances(walkable, width, [start])
-    others = [cell for cell in free if cell not in occupied]
-    distant = [cell for cell in others if from_start[cell] > 5]
-    beasts = _apart(distant if len(distant) >= count else others, count, width, random)
-    return tuple(sorted(beasts)), tuple(sorted(chests))
+) -> tuple[list[int], list[int]]:
+    """The way from start to exit, straight through every pinned door, and those doors in order."""
+    walkable = canvas.walkable
+    if not fixed.doors:
+        return shortest_path(walkable, canvas.width, start, exit_), []
+    away = distances(walkable, canvas.width, [start])
+    order = sorted(fixed.doors, key=lambda door: (int(away[door[0]]), door[0]))
+    if wanted.door_colours:
+        order.sort(key=lambda door: wanted.door_colours.index(door[1])
+                   if door[1] in wanted.door_colours else 0)  # fmt: skip
+    sides = [(side, sign) for side in (1, canvas.width) for sign in (1, -1)]
+    ranked: list[list[int]] = []
+
+    def extend(path: list[int], left: list[tuple[int, str]]) -> None:
+        if len(ranked) >= 8:
+            return
+        shut = [*path[:-1], *(cell for cell, _ in left)]
+        if not left:
+            end = shortest_path(walkable, canvas.width, path[-1], exit_, shut)
+            if end:
+                ranked.append(path + end[1:])
+            return
+        door = left[0][0]
+        for side, sign in sides:
+            before, after = door - sign * side, door + sign * side
+            if not walkable[before] or not walkable[after] or after in path or after == start:
+                continue
+            across_ = canvas.width if side == 1 else 1
+            if {door - across_, door + across_} & {start, exit_, *path}:
+                continue
+            if before == exit_ or (after == exit_ and len(left) > 1):
+                continue
+            part = shortest_path(
+                walkable, canvas.width, path[-1], before,
+                [*shut, after, exit_, door - across_, door + across_],
+            )  # fmt: skip
+            if part and exit_ not in part:
+                extend([*path, *part[1:], door, after], left[1:])
+
+    extend([start], order)
+    if not ranked:
+        raise NoRoom(f"no way from start to exit leads through the pinned {order[0][1]} door")
+    path = ranked[int(random.integers(len(ranked)))]
+    return path, [cell for cell, _ in order]
 
 
-def _apart(cells: Sequence[int], count: int, width: int, random: np.random.Generator) -> list[int]:
-    """``count`` of the cells, each the best of a few draws by distance from those before."""
-    pool = list(cells)
-    chosen: list[int] = []
-    nearest = np.full(len(pool), 1e9)
-    places = np.array([divmod(cell, width) for cell in pool], dtype=np.float64).reshape(-1, 2)
-    free = np.ones(len(pool), dtype=bool)
-    for _ in range(count):
-        left = np.flatnonzero(free)
-        draws = left[random.integers(len(left), size=6)]
-        best = int(draws[int(np.argmax(nearest[draws]))])
-        free[best] = False
-        chosen.append(pool[best])
-        nearest = np.minimum(nearest, np.abs(places - places[best]).sum(1))
-    return chosen
+def _colours(
+    gates: Sequence[Gate], wanted: Requirements, fixed: Fixed, random: np.random.Generator
+) -> list[tuple[int, str]]:
+    """(cell, colour) of the doors in walking order."""
+    if wanted.door_colours:
+        return [(g.cell, c) for g, c in zip(gates, wanted.door_colours, strict=True)]
+    given = dict(fixed.doors)
+    shuffled = [COLOURS[i] for i in random.permutation(len(COLOURS)).tolist()]
+    first = [colour for _, colour in fixed.keys if colour not in given.values()]
+    rest = first + [c for c in shuffled if c not in first and c not in given.values()]
+    rest = rest or shuffled
+    doors = []
+    turn = 0
+    for gate in gates:
+        if gate.cell in given:
+            doors.append((gate.cell, given[gate.cell]))
+        else:
+            doors.append((gate.cell, rest[turn % len(rest)]))
+            turn += 1
+    return doors
+
+
+def _check_order(
+    doors: Sequence[tuple[int, str]],
+    keys: Sequence[tuple[int, str]],
+    fixed: Fixed,
+    wanted: Requirements,
+) -> None:
+    """Pinned doors and keys are those that came out."""
+    for cell, colour in fixed.doors:
+        if (cell, colour) not in doors:
+            raise NoRoom(f"the pinned {colour} door is not where its turn comes")
+    for cell, colour in fixed.keys:
+        if (cell, colour) not in keys:
+            raise NoRoom(f"there is no {colour} door for the pinned key")
+
+
+def _boss_cell(inside: np.ndarray, path: Sequence[int], exit_: int, fixed: Fixed) -> int:
+    """In the chamber, near the exit, off the way where there is room."""
+    if fixed.boss is not None:
+        if inside[fixed.boss] < 0:
+            raise NoRoom("the pinned boss is not in the chamber of the exit")
+        return fixed.boss
+    room = [int(cell) for cell in np.flatnonzero(inside >= 0)
+            if cell != exit_ and cell not in fixed.cells]  # fmt: skip
+    if not room:
+        raise NoRoom("no place for the boss")
+    way = set(path)
+    return min(room, key=lambda cell: (cell in way, abs(int(inside[cell]) - 2), cell))

@@ -1,12 +1,11 @@
 """The first half of the guarantee: one connected walkable area inside a solid border.
 
 Islands are joined by the cheapest corridors, where a cell costs -log of the probability that the
-network gave it to be walkable: the most plausible edit, not any edit.
+network gave it to be walkable: the most plausible edit, not any edit. An island that is smaller
+than its corridor is filled instead, whatever takes fewer edits.
 """
 
 from __future__ import annotations
-
-import heapq
 
 import numpy as np
 
@@ -16,126 +15,144 @@ from aigc_assets.pipelines.maps.grid import (
     LIQUID,
     OUTDOOR,
     WALL,
-    Terrain,
     components,
+    joins,
     steps,
-    walkable_cells,
 )
+from aigc_assets.pipelines.maps.indoor.canvas import Canvas
 from aigc_assets.pipelines.maps.indoor.sampling import Layout
+from aigc_assets.pipelines.maps.pins import FREE, Pins, mirrored
+
+LEAST = 4
+"""Walkable cells that every map has."""
 
 
-def repair(layout: Layout) -> tuple[Terrain, int]:
-    """Close the border, drop specks, join all areas.
+def repair(layout: Layout, pins: Pins | None = None, symmetry: str = "") -> tuple[Canvas, int]:
+    """Close the border, write the pins, mirror a half, join or fill what is apart.
 
     Returns:
-        The terrain, one connected walkable area of at least 4 cells, and how many cells differ
-        from the layout.
+        The terrain, one connected walkable area of at least `LEAST` cells, and how many cells
+        differ from the layout; what pins and symmetry ask for is not counted.
     """
-    terrain = layout.terrain.copy()
+    terrain = _mirror(layout.terrain, symmetry)
+    if pins is not None:
+        terrain[pins.around] = WALL
+        terrain = np.where(pins.terrain == FREE, terrain, pins.terrain).astype(np.uint8)
+    raw = terrain.copy()
     terrain[[0, -1]] = WALL
     terrain[:, [0, -1]] = WALL
-    _clear_puddles(terrain)
-    _drop_specks(terrain)
-    if walkable_cells(terrain).count(1) < 4:
-        height, width = terrain.shape
-        y, x = height // 2, width // 2
-        terrain[y - 2 : y + 2, x - 2 : x + 2] = FLOOR
-    _join(terrain, layout.cost)
-    return terrain, int((terrain != layout.terrain).sum())
+    pinned = None if pins is None else pins.terrain != FREE
+    canvas = Canvas(terrain, pinned, symmetry)
+    _clear_puddles(canvas)
+    price = _mirror(layout.cost, symmetry).reshape(-1)
+    closed = ~canvas.inside | (canvas.pinned & (canvas.walkable == 0))
+    price = np.where(closed, -1, price).astype(np.int32)
+    for filling in (True, False, False, False):
+        if int(canvas.walkable.sum()) < LEAST:
+            _open_something(canvas, price)
+        _join(canvas, price, filling)
+    return canvas, int((canvas.terrain != raw).sum())
 
 
-def keep_reachable(terrain: Terrain, reached: list[int]) -> None:
-    """Fill every walkable cell whose distance in ``reached`` is negative; in place."""
-    flat = terrain.reshape(-1)
-    lost = (np.array(reached) < 0) & np.isin(flat, (FLOOR, OUTDOOR, BRIDGE))
-    flat[lost] = np.where(flat[lost] == BRIDGE, LIQUID, WALL)
+def _mirror(array: np.ndarray, symmetry: str) -> np.ndarray:
+    """A copy whose second half is the mirror image of the first."""
+    array = array.copy()
+    if symmetry:
+        other = mirrored(array, symmetry).copy()
+        height, width = array.shape
+        if symmetry == "horizontal":
+            array[:, (width + 1) // 2 :] = other[:, (width + 1) // 2 :]
+        else:
+            array[(height + 1) // 2 :] = other[(height + 1) // 2 :]
+            if symmetry == "rotational" and height % 2:  # the middle row turns into itself
+                array[height // 2, (width + 1) // 2 :] = other[height // 2, (width + 1) // 2 :]
+    return array
 
 
-def _clear_puddles(terrain: Terrain) -> None:
+def _clear_puddles(canvas: Canvas) -> None:
     """Liquid of fewer than 3 cells becomes what surrounds it."""
-    width = terrain.shape[1]
-    liquid = bytearray((terrain == LIQUID).astype(np.uint8).tobytes())
-    flat = terrain.reshape(-1)
-    for area in components(liquid, width):
-        if len(area) < 3:
-            around = [int(flat[c + s]) for c in area for s in steps(width)]
-            for cell in area:
-                flat[cell] = max((WALL, FLOOR, OUTDOOR), key=around.count)
-
-
-def _drop_specks(terrain: Terrain) -> None:
-    """Areas too small to be worth a corridor become solid, but never the largest one."""
-    width = terrain.shape[1]
-    areas = components(walkable_cells(terrain), width)
-    if not areas:
-        return
-    total = sum(map(len, areas))
-    largest = max(map(len, areas))
-    least = min(largest, max(4, total // 50))
-    flat = terrain.reshape(-1)
-    for area in areas:
-        if len(area) < least:
-            around = [int(flat[c + s]) for c in area for s in steps(width)]
-            fill = LIQUID if around.count(LIQUID) > around.count(WALL) else WALL
-            for cell in area:
-                flat[cell] = fill
-
-
-def _join(terrain: Terrain, cost: np.ndarray) -> None:
-    """Connect all areas: grow them until they meet, then take the cheapest tree of corridors.
-
-    References:
-        Mehlhorn, "A faster approximation algorithm for the Steiner problem in graphs" (1988).
-    """
-    height, width = terrain.shape
-    flat = terrain.reshape(-1)
-    areas = components(walkable_cells(terrain), width)
-    if len(areas) < 2:
-        return
-    price = cost.reshape(-1).tolist()
-    inside = np.zeros((height, width), dtype=bool)
-    inside[1:-1, 1:-1] = True
-    free = inside.reshape(-1).tolist()
-    owner = [-1] * flat.size
-    before = [-1] * flat.size
-    spent = [1 << 60] * flat.size
-    queue: list[tuple[int, int]] = []
-    for number, area in enumerate(areas):
-        for cell in area:
-            owner[cell], spent[cell] = number, 0
-            queue.append((0, cell))
-    heapq.heapify(queue)
-    around = steps(width)
-    while queue:
-        paid, cell = heapq.heappop(queue)
-        if paid > spent[cell]:
+    flat = canvas.flat
+    liquid = ((flat == LIQUID) & canvas.inside).astype(np.uint8)
+    label = components(liquid, canvas.width)
+    small = np.flatnonzero(np.bincount(label[label >= 0], minlength=1) < 3)
+    for number in small.tolist() if (label >= 0).any() else []:
+        area = np.flatnonzero(label == number)
+        if canvas.pinned[area].any():
             continue
-        for step in around:
-            other = cell + step
-            if free[other] and spent[other] > paid + price[other]:
-                spent[other] = paid + price[other]
-                owner[other], before[other] = owner[cell], cell
-                heapq.heappush(queue, (spent[other], other))
-    meetings = [
-        (spent[cell] + spent[other], cell, other)
-        for cell in range(flat.size)
-        for other in (cell + 1, cell + width)
-        if other < flat.size and free[cell] and free[other] and owner[cell] != owner[other]
-    ]
-    group = list(range(len(areas)))
+        around = flat[(area[:, None] + np.array(steps(canvas.width))).reshape(-1)].tolist()
+        canvas.put(area, max((WALL, FLOOR, OUTDOOR), key=around.count))
 
-    def root(i: int) -> int:
-        while group[i] != i:
-            group[i] = group[group[i]]
-            i = group[i]
-        return i
 
-    for _, *ends in sorted(meetings):
-        first, second = (root(owner[cell]) for cell in ends)
-        if first == second:
-            continue
-        group[first] = second
-        for cell in ends:
-            while before[cell] >= 0:
-                flat[cell] = BRIDGE if flat[cell] in (LIQUID, BRIDGE) else FLOOR
-                cell = before[cell]
+def _open_something(canvas: Canvas, price: np.ndarray) -> None:
+    """Open the middle, or with pins in the middle the cheapest cells there are."""
+    y, x = canvas.height // 2, canvas.width // 2
+    middle = (np.arange(y - 2, y + 2)[:, None] * canvas.width + np.arange(x - 2, x + 2)).reshape(-1)
+    if not canvas.put(middle, FLOOR):
+        open_cells = np.flatnonzero(price >= 0)
+        canvas.put(open_cells[np.argsort(price[open_cells], kind="stable")][:LEAST], FLOOR)
+
+
+def _join(canvas: Canvas, price: np.ndarray, filling: bool) -> None:
+    """Connect all areas; with ``filling``, fill those that take fewer edits to fill."""
+    label = components(canvas.walkable, canvas.width)
+    sizes = np.bincount(label[label >= 0])
+    if len(sizes) < 2:
+        return
+    ways = joins(canvas.walkable, canvas.width, price)
+    must = np.zeros(len(sizes), dtype=bool)
+    must[np.unique(label[canvas.pinned & (label >= 0)])] = True
+    must[int(np.argmax(np.where(must, sizes + sizes.sum(), sizes)))] = True
+    if filling:
+        ways = _prune(ways, sizes.tolist(), must.tolist())
+    for _, _, cells in ways:
+        _open(canvas, np.array(cells, dtype=np.int64))
+    joined = _together(ways, len(sizes), int(np.flatnonzero(must)[0]))
+    for number in range(len(sizes)):
+        if number not in joined and not must[number]:
+            _fill(canvas, np.flatnonzero(label == number))
+
+
+def _prune(
+    ways: list[tuple[int, int, list[int]]], sizes: list[int], must: list[bool]
+) -> list[tuple[int, int, list[int]]]:
+    """Leave out the ways to areas at the end of the tree that are no larger than their way."""
+    kept = list(ways)
+    while True:
+        ends: dict[int, list[int]] = {}
+        for i, (first, second, _) in enumerate(kept):
+            ends.setdefault(first, []).append(i)
+            ends.setdefault(second, []).append(i)
+        drop = [
+            mine[0]
+            for area, mine in ends.items()
+            if len(mine) == 1 and not must[area] and sizes[area] <= len(kept[mine[0]][2])
+        ]
+        if not drop:
+            return kept
+        kept = [way for i, way in enumerate(kept) if i not in drop]
+
+
+def _together(ways: list[tuple[int, int, list[int]]], areas: int, first: int) -> set[int]:
+    """The areas that the ways connect with ``first``."""
+    near: list[list[int]] = [[] for _ in range(areas)]
+    for one, two, _ in ways:
+        near[one].append(two)
+        near[two].append(one)
+    seen, todo = {first}, [first]
+    while todo:
+        for area in near[todo.pop()]:
+            if area not in seen:
+                seen.add(area)
+                todo.append(area)
+    return seen
+
+
+def _open(canvas: Canvas, cells: np.ndarray) -> None:
+    wet = np.isin(canvas.flat[cells], (LIQUID, BRIDGE))
+    canvas.put(cells[wet], BRIDGE)
+    canvas.put(cells[~wet & (canvas.walkable[cells] == 0)], FLOOR)
+
+
+def _fill(canvas: Canvas, area: np.ndarray) -> None:
+    around = canvas.flat[(area[:, None] + np.array(steps(canvas.width))).reshape(-1)].tolist()
+    canvas.put(area, LIQUID if around.count(LIQUID) > around.count(WALL) else WALL)

@@ -90,14 +90,26 @@ def hall(size: tuple[int, int]) -> Layout:
     return Layout(terrain, np.full((height, width), 12, dtype=np.int32))
 
 
-def winding(size: tuple[int, int]) -> Layout:
-    """One corridor that winds through the map: the longest path that a map can have, nearly."""
+def winding(size: tuple[int, int], steps: int = 1 << 30) -> Layout:
+    """One corridor that winds through the map, then a hall in what the corridor leaves.
+
+    Args:
+        size: Width and height.
+        steps: Of the corridor; by default it winds through the whole map, nearly the longest way
+            that a map can have.
+    """
     width, height = size
     flat = width >= height
     rows, length = (height, width) if flat else (width, height)
     terrain = np.full((rows, length), WALL, dtype=np.uint8)
+    cells = 0
     for turn, y in enumerate(range(1, rows - 1, 2)):
         terrain[y, 1 : length - 1] = FLOOR
+        cells += length - 1
+        if cells > steps and y + 2 < rows - 1:
+            terrain[y + 2 : rows - 1, 1 : length - 1] = FLOOR
+            terrain[y + 1, length - 2 if turn % 2 == 0 else 1] = FLOOR
+            break
         if y + 2 < rows - 1:
             terrain[y + 1, length - 2 if turn % 2 == 0 else 1] = FLOOR
     terrain = terrain if flat else terrain.T.copy()
