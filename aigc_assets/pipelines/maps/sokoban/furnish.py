@@ -238,8 +238,8 @@ def place_treasure(
         return ()
     count = int(random.integers(wanted.low, min(wanted.high, wanted.low + 8) + 1))
     width = plan.wall.shape[1]
-    free = bytearray((~plan.wall).astype(np.uint8).tobytes())
-    reached = distances(free, width, [plan.exit], plan.goals)
+    free = (~plan.wall).astype(np.uint8).reshape(-1)
+    reached = distances(free, width, [plan.exit], plan.goals).tolist()
     taken = {plan.start, plan.exit, *plan.boxes, *plan.goals}
     cells = [cell for cell, far in enumerate(reached) if far >= 0 and cell not in taken]
     # In corners first: a box there would be lost anyway.

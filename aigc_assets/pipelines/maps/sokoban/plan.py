@@ -130,8 +130,8 @@ def _apart(one: int, other: int, width: int) -> int:
 def _reach(
     puzzle: Puzzle, wall: NDArray[np.bool_], boxes: tuple[int, ...], start: int
 ) -> list[int]:
-    free = bytearray((~wall).astype(np.uint8).tobytes())
-    return distances(free, puzzle.board.width, [start], boxes)
+    free = (~wall).astype(np.uint8).reshape(-1)
+    return [int(n) for n in distances(free, puzzle.board.width, [start], boxes)]
 
 
 def _descend(distance: list[int], cell: int, width: int) -> list[int]:
@@ -148,8 +148,8 @@ class Tour:
 
     def __init__(self, corridor: NDArray[np.bool_], root: int) -> None:
         self.width = corridor.shape[1]
-        walkable = bytearray(corridor.astype(np.uint8).tobytes())
-        self.depth = distances(walkable, self.width, [root])
+        walkable = corridor.astype(np.uint8).reshape(-1)
+        self.depth: list[int] = distances(walkable, self.width, [root]).tolist()
         self.root = root
 
     def parent(self, cell: int) -> int:
