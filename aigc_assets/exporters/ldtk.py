@@ -26,7 +26,6 @@ from aigc_assets.exporters.origin import origin
 from aigc_assets.exporters.png import encode_png, extrude
 from aigc_assets.exporters.tile_pictures import (
     BORDER,
-    flagged,
     plain_gids,
     tileset_png,
     tileset_stems,
@@ -95,13 +94,13 @@ def terrain_classes(tilemap: Tilemap) -> NDArray[np.uint8]:
     drawn = np.zeros((tilemap.height, tilemap.width), dtype=bool)
     for layer in tilemap.layers:
         drawn |= layer.gids != 0
-    solid, liquid = flagged(tilemap, "solid"), flagged(tilemap, "liquid")
+    solid, liquid = tilemap.marked("solid"), tilemap.marked("liquid")
     cells = np.where(drawn, 2, 0).astype(np.uint8)
     for mask, name in (
         (solid, "solid"),
         (liquid, "liquid"),
         (solid & liquid, "deep"),
-        *((flagged(tilemap, key), key) for key in ("ladder", "one_way", "hazard", "door")),
+        *((tilemap.marked(key), key) for key in ("ladder", "one_way", "hazard", "door")),
     ):
         cells[mask] = 1 + TERRAIN.index(name)
     return cells

@@ -52,15 +52,3 @@ def collision_height(properties: Mapping[str, Scalar], height: int) -> int:
 def plain_gids(gids: NDArray[np.uint32]) -> NDArray[np.uint32]:
     """Gids without their flips."""
     return gids & np.uint32(~FLIP_MASK & 0xFFFFFFFF)
-
-
-def flagged(tilemap: Tilemap, key: str) -> NDArray[np.bool_]:
-    """The cells where a tile of any layer has the boolean property ``key``, [H, W]."""
-    flags = [False]
-    for tileset in tilemap.tilesets:
-        flags += [properties.get(key) is True for properties in tileset.properties]
-    table = np.array(flags, dtype=bool)
-    found = np.zeros((tilemap.height, tilemap.width), dtype=bool)
-    for layer in tilemap.layers:
-        found |= table[plain_gids(layer.gids)]
-    return found
