@@ -42,7 +42,7 @@ class Level(NamedTuple):
 
 
 def draw_level(
-    size: tuple[int, int], random: np.random.Generator, difficulty: float = 0.5
+    size: tuple[int, int], random: np.random.Generator, difficulty: float = 0.5, dense: int = 0
 ) -> Level:
     """Draw one level.
 
@@ -50,6 +50,7 @@ def draw_level(
         size: Width and height in cells, at least 8 each.
         random: All decisions come from it.
         difficulty: 0..1: widths of gaps, number of spikes, length of rests.
+        dense: Lanes beyond the usual number, as far as the height has room: longer ways.
 
     Returns:
         The grid and its two ends; both ends are free cells on firm ground.
@@ -57,9 +58,11 @@ def draw_level(
     width, height = size
     if min(size) < 8:
         raise ValueError(f"size: expected at least 8x8, got {width}x{height}")
-    if width < 22 and height > 16 and height > 1.2 * width:
+    if width < 22 and height > 16 and height > 1.2 * width and (dense == 0 or width < 12):
         return _climb(width, height, random, difficulty)
-    return _snake(width, height, random, difficulty)
+    usual = 1 if height < 24 else round(height / 14)
+    count = max(1, min(usual + dense * max(1, usual // 2), height // 8))
+    return _snake(width, height, count, random, difficulty)
 
 
 def draw_windows(count: int, seed: int, side: int = 32) -> NDArray[np.uint8]:
@@ -78,9 +81,10 @@ def draw_windows(count: int, seed: int, side: int = 32) -> NDArray[np.uint8]:
     return np.stack(windows[:count])
 
 
-def _snake(width: int, height: int, random: np.random.Generator, difficulty: float) -> Level:
+def _snake(
+    width: int, height: int, count: int, random: np.random.Generator, difficulty: float
+) -> Level:
     """Lanes one above the other, walked to and fro, joined by shafts at their ends."""
-    count = 1 if height < 24 else round(height / 14)
     edges = [round(i * height / count) for i in range(count + 1)]
     upward = count > 1 and random.random() < (0.7 if height > width else 0.4)
     order = list(range(count))[::-1] if upward else list(range(count))

@@ -66,8 +66,8 @@ class Lane:
 
     def span(self) -> int:
         """Width of a gap for the difficulty."""
-        wide = 1.6 + 3.4 * self.difficulty + 0.9 * (self.random.random() - 0.5)
-        return min(MAX_GAP, max(2, round(wide)))
+        wide = 1.2 + 3.8 * self.difficulty + 0.9 * (self.random.random() - 0.5)
+        return min(MAX_GAP, max(1, round(wide)))
 
     def rest(self) -> int:
         """Length of a calm stretch."""

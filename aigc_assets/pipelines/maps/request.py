@@ -39,6 +39,7 @@ class Theme(NamedTuple):
 _INDOOR = "aigc_assets.pipelines.maps.indoor.generate"
 _WALKED = tuple(kind for kind in KINDS if kind not in ("boxes", "pushes"))
 _NO_BOXES = "nothing is pushed here"
+_SIDE = ("key before door", "doors", "boss", "monsters", "treasure", "path", "difficulty")
 
 THEMES: dict[str, Theme] = {
     # name: Theme(movement, module, kinds of requirements it serves, why no others)
@@ -50,6 +51,12 @@ THEMES: dict[str, Theme] = {
         "aigc_assets.pipelines.maps.sokoban.generate",
         ("boxes", "pushes", "path", "treasure", "difficulty"),
         "a sokoban is walls, boxes and goals: nothing locks, fights or mirrors",
+    ),
+    "platformer": Theme(
+        "jump",
+        "aigc_assets.pipelines.maps.platformer.generate",
+        _SIDE,
+        "a level with gravity has a bottom, a direction, and pools only where they are deadly",
     ),
 }
 GENERATORS = ("auto", "gan", "transformer")

@@ -1,0 +1,197 @@
+"""From a request to a finished platformer level with its witness."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from aigc_assets.errors import GenerationError
+from aigc_assets.models.platformer_grammar import Level, draw_level
+from aigc_assets.pipelines.made import Made, derive_seed, generator
+from aigc_assets.pipelines.maps.platformer import physics
+from aigc_assets.pipelines.maps.platformer.plan import Plan, make_plan, ways_of
+from aigc_assets.pipelines.maps.platformer.selfcheck import check
+from aigc_assets.pipelines.maps.platformer.settle import Ground, NoRoom, settle
+from aigc_assets.pipelines.maps.request import TILE_SIZE, MapRequest
+from aigc_assets.pipelines.maps.requirements import Requirements
+from aigc_assets.pipelines.maps.tiles.platformer import LOOKS, build_tileset, dress_platformer
+from aigc_assets.types import (
+    MapObject,
+    ObjectLayer,
+    Provenance,
+    TileLayer,
+    Tilemap,
+    Witness,
+    WitnessEvent,
+)
+from aigc_assets.types.validation import Scalar
+
+_ATTEMPTS = 10
+"""Levels that are tried for one request."""
+_DRAWS = 5
+"""Grids that are compared when a difficulty is asked for."""
+_USUAL = 0.45
+"""Difficulty when none is asked for."""
+_WALKERS = ("slime", "snail", "beetle")
+
+
+def generate(request: MapRequest, palette: NDArray[np.uint8], seed: int) -> Made:
+    """Make one level; see `aigc_assets.pipelines.maps.generate_map`.
+
+    Returns:
+        A `Tilemap` of 16 px tiles with layers ``background``, ``far``, ``ground``, ``decor`` and
+        ``markers``, objects and a witness of one cell per tick. From every place that can be
+        reached in life the exit stays reachable.
+
+    Raises:
+        GenerationError: If no level of this size can fulfil the requirements.
+    """
+    wanted = request.requirements
+    _check_area(request.size, wanted)
+    plan, operations = _plan(request.size, wanted, seed)
+    tilemap = _build(plan, request, palette, seed)
+    check(tilemap, wanted)
+    described: dict[str, Scalar] = {
+        "theme": request.theme,
+        "width": request.size[0],
+        "height": request.size[1],
+        "require": "; ".join(request.require),
+    }
+    return Made(
+        tilemap, Provenance("map", "composition", "", seed, described, operations=operations)
+    )
+
+
+def _check_area(size: tuple[int, int], wanted: Requirements) -> None:
+    """Refuse at once what no level of this size can hold."""
+    cells = size[0] * size[1]
+    low = {
+        name: span.low if (span := getattr(wanted, name)) else 0
+        for name in ("monsters", "treasure", "doors")
+    }
+    doors = max(low["doors"], int(wanted.key_before_door))
+    objects = 2 + low["monsters"] + low["treasure"] + doors + min(doors, 1) + int(wanted.boss)
+    if objects > cells // 2:
+        raise GenerationError(
+            f"the requirements need {objects} free cells, a {size[0]}x{size[1]} level has about "
+            f"{cells // 2}",
+            where="require",
+            remedy="ask for fewer monsters, treasures and doors, or a larger map",
+        )
+
+
+def _plan(size: tuple[int, int], wanted: Requirements, seed: int) -> tuple[Plan, tuple[str, ...]]:
+    """Furnish the first level that takes everything."""
+    reason = NoRoom("")
+    hardness = _USUAL if wanted.difficulty is None else wanted.difficulty
+    low = wanted.path.low if wanted.path else 0
+    for attempt in range(_ATTEMPTS):
+        random = generator(derive_seed(seed, "level", str(attempt)))
+        # A way that is to be long needs more lanes than usual, one above the other.
+        dense = 0 if low < 1.5 * sum(size) else 1 + attempt % 5
+        try:
+            ground = _ground(size, hardness, wanted.difficulty is not None, dense, random)
+            plan = make_plan(ground, wanted, hardness, random, near=attempt % 2 == 1)
+        except NoRoom as problem:
+            reason = problem
+            continue
+        share = ground.edits / ground.grid.size
+        operations = (
+            "drawn by platformer_grammar",
+            f"repaired {ground.edits} cells ({share:.1%})",
+            "gates",
+            "placement",
+        )
+        return plan, operations
+    raise GenerationError(
+        f"found no {size[0]}x{size[1]} level that fulfils the requirements: {reason}",
+        where="require",
+        remedy="ask for less, for a wider range or for a larger map",
+    )
+
+
+def _ground(
+    size: tuple[int, int], hardness: float, exact: bool, dense: int, random: np.random.Generator
+) -> Ground:
+    """Settled ground; where the difficulty matters, that of several draws which comes nearest."""
+    best: tuple[float, Ground] | None = None
+    for draw in range(_DRAWS if exact else 1):
+        level: Level = draw_level(size, random, hardness, dense)
+        ground = settle(level)
+        if not exact:
+            return ground
+        way = physics.route(physics.flags_of(ground.grid), ground.start, ground.exit)
+        gaps, danger = ways_of(ground.grid, way)
+        # Fights come on top: the ground should bring its own share of the difficulty.
+        off = abs((0.45 * gaps + 0.25 * danger) / 0.70 - hardness)
+        if best is None or off < best[0]:
+            best = (off, ground)
+        if off < 0.05 and draw >= 1:
+            break
+    assert best is not None
+    return best[1]
+
+
+def _build(plan: Plan, request: MapRequest, palette: NDArray[np.uint8], seed: int) -> Tilemap:
+    """Objects, layers and witness of a plan."""
+    width = request.size[0]
+    random = generator(derive_seed(seed, "dress"))
+    look = LOOKS[int(random.integers(len(LOOKS)))]
+    objects: list[MapObject] = []
+    markers: dict[int, str] = {}
+    number: dict[tuple[str, int], int] = {}
+
+    def add(name: str, cls: str, cell: int, index: int = 0, colour: str = "") -> None:
+        number[cls, index] = len(objects) + 1
+        y, x = divmod(cell, width)
+        properties = {"colour": colour} if colour else {}
+        objects.append(MapObject(len(objects) + 1, name, cls, (x, y), properties))
+
+    add("start", "start", plan.start)
+    add("exit", "exit", plan.exit)
+    for i, (cell, colour) in enumerate(plan.keys):
+        add(f"{colour} key", "key", cell, i, colour)
+        markers[cell] = f"key_{colour}"
+    for i, (cell, colour) in enumerate(plan.doors):
+        add(f"{colour} door", "door", cell, i, colour)
+    if plan.boss >= 0:
+        add("boss", "boss", plan.boss)
+        markers[plan.boss] = "boss"
+    for i, (cell, name) in enumerate(plan.treasure):
+        add(name, "treasure", cell, i)
+        markers[cell] = name
+    for i, (cell, flies) in enumerate(plan.monsters):
+        kind = "bat" if flies else _WALKERS[int(random.integers(len(_WALKERS)))]
+        add(kind, "monster", cell, i)
+        markers[cell] = kind
+    of_action = {"start": "start", "exit": "exit", "take": "key", "open": "door"}
+    events = tuple(
+        WitnessEvent(step, action, number[of_action[action], index])
+        for step, action, index in plan.events
+    )
+    path = np.array([(cell % width, cell // width) for cell in plan.path], dtype=np.int32)
+    tileset, names = build_tileset(palette.tobytes(), look)
+    doors = dict(plan.doors)
+    layers = dress_platformer(plan.grid, look, names, plan.start, plan.exit, doors, markers, random)
+    return Tilemap(
+        (tileset,),
+        tuple(TileLayer(name, gids) for name, gids in layers.items()),
+        (ObjectLayer("objects", tuple(objects)),),
+        (TILE_SIZE, TILE_SIZE),
+        {
+            "theme": request.theme,
+            "look": look,
+            "movement": "jump",
+            "steps": len(plan.path) - 1,
+            "jump_height": 3,
+            "jump_gap": 5,
+            "run_speed": 8.0,
+            "jump_speed": 16.0,
+            "gravity": 40.0,
+            "physics": (
+                "one cell a tick: a jump rises up to 3 cells, one level tick, then falls; in the "
+                "air sideways each tick, falling every second tick; speeds in tiles and seconds"
+            ),
+        },
+        Witness(path, events),
+    )

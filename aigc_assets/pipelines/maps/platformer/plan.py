@@ -1,0 +1,250 @@
+"""From requirements to a plan: the ground, what stands on it, and the way through."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from aigc_assets.metrics.jump_difficulty import BOSS, TICKS_PER_FIGHT, crossings, deadly_falls
+from aigc_assets.models.platformer_grammar import HAZARD, LADDER, ONE_WAY, SOLID
+from aigc_assets.pipelines.maps.platformer import physics
+from aigc_assets.pipelines.maps.platformer.furnish import place_monsters, place_treasure
+from aigc_assets.pipelines.maps.platformer.gates import (
+    Lock,
+    flags_with,
+    floors_of,
+    hide_keys,
+    raise_gates,
+)
+from aigc_assets.pipelines.maps.platformer.physics import Grid
+from aigc_assets.pipelines.maps.platformer.settle import Ground, NoRoom, only, seal
+from aigc_assets.pipelines.maps.requirements import COLOURS, Requirements
+
+_CHAMBER = 4
+"""Least cells of floor behind the archway of a boss."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Everything about a level but its pictures; cells are row * width + column.
+
+    Args:
+        grid: Codes, [H, W].
+        start, exit: Ends of the way.
+        doors, keys: In the order in which they are met.
+        boss: Cell of the boss, -1 without one.
+        arch: Doorway of the boss's chamber, -1 without one.
+        monsters: Cell and whether it flies.
+        treasure: Cell and name.
+        path: Cells of the witness, one per tick.
+        events: (tick, action, index of the key or door).
+    """
+
+    grid: Grid
+    start: int
+    exit: int
+    doors: tuple[Lock, ...] = ()
+    keys: tuple[Lock, ...] = ()
+    boss: int = -1
+    arch: int = -1
+    monsters: tuple[tuple[int, bool], ...] = ()
+    treasure: tuple[tuple[int, str], ...] = ()
+    path: tuple[int, ...] = ()
+    events: tuple[tuple[int, str, int], ...] = ()
+
+
+def make_plan(
+    ground: Ground,
+    wanted: Requirements,
+    hardness: float,
+    random: np.random.Generator,
+    near: bool = False,
+) -> Plan:
+    """Furnish settled ground.
+
+    Args:
+        ground: As `settle` left it.
+        wanted: The requirements.
+        hardness: The difficulty to aim for, 0..1.
+        random: All decisions come from it.
+        near: Whether keys lie close to the way.
+
+    Raises:
+        NoRoom: If something that was asked for does not fit; it says what.
+    """
+    colours = _colours(wanted, ground.grid.size, random)
+    grid, cells = raise_gates(ground, len(colours), random)
+    locks = [Lock(cell, colour) for cell, colour in zip(cells, colours, strict=True)]
+    ground = ground._replace(grid=grid)
+    keys = hide_keys(ground, locks, random, near)
+    if wanted.path is not None:
+        ground = _move_exit(ground, locks, keys, wanted)
+    arch = -1
+    if wanted.boss:
+        grid, arch = _build_chamber(ground, locks, random)
+        ground = ground._replace(grid=grid)
+    if locks or wanted.boss or wanted.path is not None:
+        ground = _reseal(ground, locks, keys)
+    path, events = walk(ground, locks, keys)
+    steps = len(path) - 1
+    if wanted.path is not None and not wanted.path.low <= steps <= wanted.path.high:
+        raise NoRoom(f"the way takes {steps} ticks, {wanted.path} were asked for")
+    plan = Plan(
+        ground.grid, ground.start, ground.exit, tuple(locks), tuple(keys), -1, arch,
+        path=tuple(path), events=tuple(events),
+    )  # fmt: skip
+    return _furnish(plan, wanted, hardness, random)
+
+
+def _colours(wanted: Requirements, area: int, random: np.random.Generator) -> list[str]:
+    """Colours of the doors in the order of the way."""
+    if wanted.door_colours:
+        return list(wanted.door_colours)
+    count = int(wanted.key_before_door)
+    if wanted.doors is not None:
+        usual = max(count, min(3, area // 500))
+        count = min(wanted.doors.high, max(wanted.doors.low, usual))
+    order = random.permutation(len(COLOURS)).tolist()
+    return [COLOURS[order[i % len(order)]] for i in range(count)]
+
+
+def walk(
+    ground: Ground, locks: list[Lock], keys: list[Lock]
+) -> tuple[list[int], list[tuple[int, str, int]]]:
+    """The way that takes every key in order and then leaves, and what is done on it.
+
+    Raises:
+        NoRoom: If there is none.
+    """
+    path = [ground.start]
+    events = [(0, "start", 0)]
+    held: list[str] = []
+    opened: set[int] = set()
+    doors = {lock.cell: (index, lock.colour) for index, lock in enumerate(locks)}
+    for number, goal in enumerate([*(key.cell for key in keys), ground.exit]):
+        leg = physics.route(flags_with(ground.grid, locks, held), path[-1], goal)
+        if not leg:
+            raise NoRoom("the keys and the exit cannot be reached in order")
+        for cell in leg[1:]:
+            path.append(cell)
+            if cell in doors and cell not in opened:
+                opened.add(cell)
+                events.append((len(path) - 1, "open", doors[cell][0]))
+        if number < len(keys):
+            held.append(keys[number].colour)
+            events.append((len(path) - 1, "take", number))
+    events.append((len(path) - 1, "exit", 0))
+    return path, events
+
+
+def _move_exit(ground: Ground, locks: list[Lock], keys: list[Lock], wanted: Requirements) -> Ground:
+    """The exit where the way has the length that was asked for."""
+    assert wanted.path is not None
+    path, _ = walk(ground, locks, keys)
+    low, high = wanted.path.low, wanted.path.high
+    if low <= len(path) - 1 <= high:
+        return ground
+    flags = flags_with(ground.grid, locks, [lock.colour for lock in locks])
+    last = keys[-1].cell if keys else ground.start
+    taken = [ground.start, *(lock.cell for lock in (*locks, *keys))]
+    before = path.index(last) if keys else 0
+    ticks = physics.explore(flags, [last])
+    total = np.where(ticks >= 0, ticks + before, -1)
+    cells = floors_of(ground.grid) & (total >= low) & (total <= high)
+    every = [lock.cell for lock in locks]
+    for lock in locks:
+        jammed = physics.flags_of(ground.grid, [lock.cell], every)
+        cells &= physics.explore(jammed, [ground.start]) < 0
+    cells.reshape(-1)[taken] = False
+    places = np.flatnonzero(cells).tolist()
+    if not places:
+        longest = int(total.max())
+        raise NoRoom(f"the way takes up to {longest} ticks, {wanted.path} were asked for")
+    width = ground.grid.shape[1]
+    middle = (low + min(high, int(total.max()))) / 2
+
+    def merit(cell: int) -> tuple[float, int]:
+        x = cell % width
+        solid = ground.grid.reshape(-1)[cell + width] == SOLID
+        off = abs(float(total.reshape(-1)[cell]) - middle) / max(1.0, middle)
+        return (off + (0 if solid else 0.3) + 0.2 * min(x, width - 1 - x) / width, cell)
+
+    for cell in sorted(places, key=merit)[:6]:
+        if not physics.trapped(flags, ground.start, only(ground.grid, cell)).any():
+            return ground._replace(exit=cell)
+    return ground._replace(exit=min(places, key=merit))
+
+
+def _build_chamber(
+    ground: Ground, locks: list[Lock], random: np.random.Generator
+) -> tuple[Grid, int]:
+    """A wall with an archway close before the exit.
+
+    Raises:
+        NoRoom: If the exit has no room for a boss before it.
+    """
+    try:
+        every = ground._replace(start=locks[-1].cell if locks else ground.start)
+        grid, arches = raise_gates(every, 1, random, last=True)
+    except NoRoom:
+        raise NoRoom("there is no room for a boss before the exit") from None
+    doors = [lock.cell for lock in locks]
+    for shut in [*doors, arches[0]]:
+        flags = physics.flags_of(grid, [shut], doors)
+        if physics.route(flags, ground.start, ground.exit):
+            raise NoRoom("the chamber of the boss has a second way in")
+    return grid, arches[0]
+
+
+def _reseal(ground: Ground, locks: list[Lock], keys: list[Lock]) -> Ground:
+    """Nobody gets stuck at any stage: before each key, and before the exit."""
+    grid = ground.grid.copy()
+    seal(grid, ground.start, only(grid, ground.exit))
+    for number, key in enumerate(keys):
+        flags = flags_with(grid, locks, [k.colour for k in keys[:number]])
+        if physics.trapped(flags, ground.start, only(grid, key.cell)).any():
+            raise NoRoom(f"one may get stuck before the key of the {key.colour} door")
+    ends = [ground.start, ground.exit, *(lock.cell for lock in (*locks, *keys))]
+    if (grid.reshape(-1)[ends] == HAZARD).any():
+        raise NoRoom("one may get stuck behind a door")
+    return ground._replace(grid=grid)
+
+
+def _furnish(
+    plan: Plan, wanted: Requirements, hardness: float, random: np.random.Generator
+) -> Plan:
+    """Boss, monsters and treasure."""
+    grid = plan.grid
+    doors = [lock.cell for lock in plan.doors]
+    flags = physics.flags_of(grid, doors=doors)
+    reached = physics.explore(flags, [plan.start]) >= 0
+    taken = {plan.start, plan.exit, plan.arch, *doors, *(key.cell for key in plan.keys)}
+    boss = -1
+    met = 0.0
+    if wanted.boss:
+        outside = physics.explore(
+            physics.flags_of(grid, [plan.arch], [*doors, plan.arch]), [plan.start]
+        )
+        chamber = floors_of(grid) & reached & (outside < 0)
+        cells = [c for c in np.flatnonzero(chamber).tolist() if c not in taken]
+        inside = [c for c in plan.path[plan.path.index(plan.arch) + 1 :] if c in set(cells)]
+        if len(cells) < _CHAMBER or not inside:
+            raise NoRoom("the chamber of the boss is too small")
+        boss = inside[len(inside) // 2]
+        taken.add(boss)
+        met = BOSS * TICKS_PER_FIGHT / max(1, len(plan.path) - 1)
+    gaps, danger = ways_of(grid, plan.path)
+    fights = min(1.0, max(0.0, (hardness - 0.45 * gaps - 0.25 * danger) / 0.30 - met))
+    monsters = place_monsters(grid, reached, plan.path, taken, wanted.monsters, fights, random)
+    treasure = place_treasure(grid, flags, reached, plan.path, taken, wanted.treasure, random)
+    return replace(plan, boss=boss, monsters=tuple(monsters), treasure=tuple(treasure))
+
+
+def ways_of(grid: Grid, path: tuple[int, ...] | list[int]) -> tuple[float, float]:
+    """The parts of the difficulty that the ground decides, for a way over it."""
+    support: NDArray[np.bool_] = np.isin(grid, (SOLID, ONE_WAY, LADDER))
+    width = grid.shape[1]
+    cells = [(cell % width, cell // width) for cell in path]
+    return crossings(cells, deadly_falls(support, grid == HAZARD))
