@@ -42,7 +42,11 @@ class Level(NamedTuple):
 
 
 def draw_level(
-    size: tuple[int, int], random: np.random.Generator, difficulty: float = 0.5, dense: int = 0
+    size: tuple[int, int],
+    random: np.random.Generator,
+    difficulty: float = 0.5,
+    dense: int = 0,
+    arena: bool = False,
 ) -> Level:
     """Draw one level.
 
@@ -51,6 +55,7 @@ def draw_level(
         random: All decisions come from it.
         difficulty: 0..1: widths of gaps, number of spikes, length of rests.
         dense: Lanes beyond the usual number, as far as the height has room: longer ways.
+        arena: Whether the level closes with a flat stretch, long enough for a fight.
 
     Returns:
         The grid and its two ends; both ends are free cells on firm ground.
@@ -62,7 +67,7 @@ def draw_level(
         return _climb(width, height, random, difficulty)
     usual = 1 if height < 24 else round(height / 14)
     count = max(1, min(usual + dense * max(1, usual // 2), height // 8))
-    return _snake(width, height, count, random, difficulty)
+    return _snake(width, height, count, arena, random, difficulty)
 
 
 def draw_windows(count: int, seed: int, side: int = 32) -> NDArray[np.uint8]:
@@ -82,7 +87,7 @@ def draw_windows(count: int, seed: int, side: int = 32) -> NDArray[np.uint8]:
 
 
 def _snake(
-    width: int, height: int, count: int, random: np.random.Generator, difficulty: float
+    width: int, height: int, count: int, arena: bool, random: np.random.Generator, difficulty: float
 ) -> Level:
     """Lanes one above the other, walked to and fro, joined by shafts at their ends."""
     edges = [round(i * height / count) for i in range(count + 1)]
@@ -93,6 +98,8 @@ def _snake(
     for turn, index in enumerate(order):
         top, bottom = edges[index], edges[index + 1]
         lane = Lane(bottom - top, width, index == 0, turn == 0, random, difficulty)
+        if arena and turn == count - 1:
+            lane.tail = min(11, max(7, width // 3))
         lane.draw()
         first, last = lane.first, lane.last
         cells = lane.cells

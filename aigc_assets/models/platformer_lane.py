@@ -51,6 +51,8 @@ class Lane:
         self.x = 0
         self.cloud = 0
         """Column up to which there are planks overhead."""
+        self.tail = min(7, max(3, width // 6))
+        """Columns of the closing stretch."""
         self.first: Cell = (0, 0)
         self.last: Cell = (0, 0)
 
@@ -76,11 +78,6 @@ class Lane:
     def room(self) -> int:
         """Columns left before the closing stretch."""
         return self.width - self.tail - self.x
-
-    @property
-    def tail(self) -> int:
-        """Columns of the closing stretch."""
-        return min(7, max(3, self.width // 6))
 
     def lay(self, length: int) -> int:
         """Ground for the next columns; returns the first of them."""

@@ -136,13 +136,17 @@ def place_treasure(
             # The crown of a jump: coins show the way.
             middle = len(arc) // 2
             if len(arc) >= 5:
-                wanted += [(c, "coin") for c in arc[max(0, middle - 2) : middle + 1]]
+                wanted += [(c, "coin") for c in arc[middle - 1 : middle + 2]]
             arc = []
     last = -2
     for cell in np.flatnonzero(floors & (off.reshape(grid.shape) > 3)).tolist():
         if cell - 1 == last or random.random() < 0.22:
             wanted.append((cell, "coin"))
             last = cell
+    calm = [c for c in path if floors.reshape(-1)[c]]
+    for first in range(8, len(calm) - 4, 24):
+        if calm[first + 2] - calm[first] in (2, -2):
+            wanted += [(c, "coin") for c in calm[first : first + 3]]
     usual = min(len(wanted), 3 + grid.size // 40)
     seen: set[int] = set(taken)
     plan = []

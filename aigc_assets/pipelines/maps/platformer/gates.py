@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from aigc_assets.models.platformer_grammar import AIR, ONE_WAY, SOLID
+from aigc_assets.models.platformer_grammar import AIR, LADDER, ONE_WAY, SOLID
 from aigc_assets.pipelines.maps.platformer import physics
 from aigc_assets.pipelines.maps.platformer.physics import Grid
 from aigc_assets.pipelines.maps.platformer.settle import Ground, NoRoom, only
@@ -61,7 +61,7 @@ def raise_gates(
 def _places(
     grid: Grid, way: list[int], doors: Sequence[int], share: float, last: bool
 ) -> list[int]:
-    """Cells of the way where one walks over rock under a free or closed sky, best first."""
+    """Cells of the way where one walks over rock, or climbs through it, best first."""
     width = grid.shape[1]
     flat = grid.reshape(-1)
     apart = 2 if len(way) < 24 else 4
@@ -71,20 +71,37 @@ def _places(
     for i in range(2, len(way) - 2):
         cell = way[i]
         step = cell - way[i - 1]
+        if any(abs(i - other) < apart for other in taken) or (last and len(way) - i < 5):
+            continue
+        if abs(way[i + 1] - cell - step) <= 1 and _is_hatch(grid, cell, step):
+            found.append((abs(i / len(way) - share) + 0.04, i, cell))
+            continue
         if abs(step) != 1 or way[i + 1] - cell != step or cell + width >= flat.size:
             continue
         if any(
             flat[c] != AIR or flat[c + width] != SOLID for c in (cell - step, cell, cell + step)
         ):
             continue
-        if any(abs(i - other) < apart for other in taken) or (last and len(way) - i < 5):
-            continue
         tall, closed = _above(grid, cell)
-        if tall < 0:
+        if tall < 1:
             continue
         cost = abs(i / len(way) - share) + 0.012 * tall + (0.0 if closed else 0.05)
         found.append((cost, i, cell))
     return [cell for _, _, cell in sorted(found)]
+
+
+def _is_hatch(grid: Grid, cell: int, step: int) -> bool:
+    """Whether a ladder leads through rock here: a door can lie in it like a hatch."""
+    width = grid.shape[1]
+    x = cell % width
+    flat = grid.reshape(-1)
+    return bool(
+        abs(step) == width
+        and flat[cell] == LADDER
+        and 0 < x < width - 1
+        and flat[cell - 1] == SOLID
+        and flat[cell + 1] == SOLID
+    )
 
 
 def _above(grid: Grid, cell: int) -> tuple[int, bool]:
@@ -100,10 +117,12 @@ def _above(grid: Grid, cell: int) -> tuple[int, bool]:
 def _build(grid: Grid, cell: int, doors: list[int], ground: Ground) -> Grid | None:
     """The grid with a gate, as low as it may be; None if one gets around it or around another."""
     y, x = divmod(cell, grid.shape[1])
-    tall, closed = _above(grid, cell)
+    tall, closed = _above(grid, cell) if grid[y, x] == AIR else (0, True)
     for height in (tall,) if closed else (*(h for h in _HEIGHTS if h < tall), tall):
         built = grid.copy()
-        built[y - height : y, x] = SOLID
+        sides = grid[y - height : y, [x - 1, x + 1]]
+        thick = not closed and bool((sides == AIR).all()) and 2 <= x < grid.shape[1] - 2
+        built[y - height : y, x - thick : x + thick + 1] = SOLID
         every = [*doors, cell]
         if not physics.route(physics.flags_of(built, doors=every), ground.start, ground.exit):
             return None
@@ -141,7 +160,7 @@ def hide_keys(
         way = physics.route(open_flags, ground.start, ground.exit)
         off = physics.explore(flags, [c for c in way if reached.reshape(-1)[c]])
         good = floors_of(ground.grid) & reached & (off >= 0)
-        taken = [ground.start, ground.exit, *(key.cell for key in keys)]
+        taken = [ground.start, ground.exit, *doors, *(key.cell for key in keys)]
         good.reshape(-1)[taken] = False
         fresh = good & ~before
         for cells in (fresh, good):
@@ -173,7 +192,7 @@ def flags_with(grid: Grid, locks: Sequence[Lock], held: Sequence[str]) -> NDArra
 
 def floors_of(grid: Grid) -> NDArray[np.bool_]:
     """Free cells on rock or on a platform, [H, W]."""
-    floors = grid == AIR
+    floors: NDArray[np.bool_] = grid == AIR
     floors[:-1] &= np.isin(grid[1:], (SOLID, ONE_WAY))
     floors[-1] = False
     return floors

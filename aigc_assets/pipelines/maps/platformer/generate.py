@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aigc_assets.errors import GenerationError
-from aigc_assets.models.platformer_grammar import Level, draw_level
+from aigc_assets.models.platformer_grammar import SOLID, Level, draw_level
 from aigc_assets.pipelines.made import Made, derive_seed, generator
 from aigc_assets.pipelines.maps.platformer import physics
 from aigc_assets.pipelines.maps.platformer.plan import Plan, make_plan, ways_of
@@ -32,6 +32,8 @@ _DRAWS = 5
 """Grids that are compared when a difficulty is asked for."""
 _USUAL = 0.45
 """Difficulty when none is asked for."""
+_OVERHANG = 6
+"""Columns that the sky is seen below a roof."""
 _WALKERS = ("slime", "snail", "beetle")
 
 
@@ -85,15 +87,16 @@ def _plan(size: tuple[int, int], wanted: Requirements, seed: int) -> tuple[Plan,
     reason = NoRoom("")
     hardness = _USUAL if wanted.difficulty is None else wanted.difficulty
     low = wanted.path.low if wanted.path else 0
+    # A way that is to be long needs more lanes than usual, one above the other.
+    dense = int(low > 1.5 * sum(size))
     for attempt in range(_ATTEMPTS):
         random = generator(derive_seed(seed, "level", str(attempt)))
-        # A way that is to be long needs more lanes than usual, one above the other.
-        dense = 0 if low < 1.5 * sum(size) else 1 + attempt % 5
         try:
-            ground = _ground(size, hardness, wanted.difficulty is not None, dense, random)
+            ground = _ground(size, wanted, hardness, dense, random)
             plan = make_plan(ground, wanted, hardness, random, near=attempt % 2 == 1)
         except NoRoom as problem:
             reason = problem
+            dense += problem.short
             continue
         share = ground.edits / ground.grid.size
         operations = (
@@ -111,12 +114,17 @@ def _plan(size: tuple[int, int], wanted: Requirements, seed: int) -> tuple[Plan,
 
 
 def _ground(
-    size: tuple[int, int], hardness: float, exact: bool, dense: int, random: np.random.Generator
+    size: tuple[int, int],
+    wanted: Requirements,
+    hardness: float,
+    dense: int,
+    random: np.random.Generator,
 ) -> Ground:
     """Settled ground; where the difficulty matters, that of several draws which comes nearest."""
     best: tuple[float, Ground] | None = None
+    exact = wanted.difficulty is not None
     for draw in range(_DRAWS if exact else 1):
-        level: Level = draw_level(size, random, hardness, dense)
+        level: Level = draw_level(size, random, hardness, dense, wanted.boss)
         ground = settle(level)
         if not exact:
             return ground
@@ -157,6 +165,7 @@ def _build(plan: Plan, request: MapRequest, palette: NDArray[np.uint8], seed: in
     if plan.boss >= 0:
         add("boss", "boss", plan.boss)
         markers[plan.boss] = "boss"
+        add("boss gate", "trigger", plan.arch)
     for i, (cell, name) in enumerate(plan.treasure):
         add(name, "treasure", cell, i)
         markers[cell] = name
@@ -172,7 +181,17 @@ def _build(plan: Plan, request: MapRequest, palette: NDArray[np.uint8], seed: in
     path = np.array([(cell % width, cell // width) for cell in plan.path], dtype=np.int32)
     tileset, names = build_tileset(palette.tobytes(), look)
     doors = dict(plan.doors)
-    layers = dress_platformer(plan.grid, look, names, plan.start, plan.exit, doors, markers, random)
+    layers = dress_platformer(
+        plan.grid,
+        look,
+        names,
+        plan.start,
+        plan.exit,
+        doors,
+        markers,
+        random,
+        below_ground(plan.grid),
+    )
     return Tilemap(
         (tileset,),
         tuple(TileLayer(name, gids) for name, gids in layers.items()),
@@ -195,3 +214,21 @@ def _build(plan: Plan, request: MapRequest, palette: NDArray[np.uint8], seed: in
         },
         Witness(path, events),
     )
+
+
+def below_ground(grid: NDArray[np.uint8]) -> NDArray[np.bool_]:
+    """Cells that have rock behind them rather than sky, [H, W].
+
+    Sky is what lies open upward for at least three columns side by side, and what is within
+    `_OVERHANG` cells of that in its row: the air below an island is no cave.
+    """
+    free = grid != SOLID
+    open_above = np.logical_and.accumulate(free, axis=0)
+    sky = open_above.copy()
+    wide = np.pad(open_above, ((0, 0), (2, 2)), constant_values=True)
+    run = wide[:, :-2] & wide[:, 1:-1] & wide[:, 2:]
+    sky &= run[:, :-2] | run[:, 1:-1] | run[:, 2:]
+    for _ in range(_OVERHANG):
+        sky[:, 1:] |= sky[:, :-1] & free[:, 1:]
+        sky[:, :-1] |= sky[:, 1:] & free[:, :-1]
+    return ~sky

@@ -20,7 +20,7 @@ from aigc_assets.pipelines.maps.platformer.gates import (
 )
 from aigc_assets.pipelines.maps.platformer.physics import Grid
 from aigc_assets.pipelines.maps.platformer.settle import Ground, NoRoom, only, seal
-from aigc_assets.pipelines.maps.requirements import COLOURS, Requirements
+from aigc_assets.pipelines.maps.requirements import COLOURS, Range, Requirements
 
 _CHAMBER = 4
 """Least cells of floor behind the archway of a boss."""
@@ -75,12 +75,16 @@ def make_plan(
         NoRoom: If something that was asked for does not fit; it says what.
     """
     colours = _colours(wanted, ground.grid.size, random)
+    if wanted.path is not None and (colours or wanted.boss):
+        # Detours to the keys come on top.
+        high = round(wanted.path.high / (1 + 0.25 * len(colours)))
+        ground = _move_exit(ground, [], [], Range(max(1, min(high // 2, wanted.path.low)), high))
     grid, cells = raise_gates(ground, len(colours), random)
     locks = [Lock(cell, colour) for cell, colour in zip(cells, colours, strict=True)]
     ground = ground._replace(grid=grid)
     keys = hide_keys(ground, locks, random, near)
     if wanted.path is not None:
-        ground = _move_exit(ground, locks, keys, wanted)
+        ground = _move_exit(ground, locks, keys, wanted.path)
     arch = -1
     if wanted.boss:
         grid, arch = _build_chamber(ground, locks, random)
@@ -90,7 +94,9 @@ def make_plan(
     path, events = walk(ground, locks, keys)
     steps = len(path) - 1
     if wanted.path is not None and not wanted.path.low <= steps <= wanted.path.high:
-        raise NoRoom(f"the way takes {steps} ticks, {wanted.path} were asked for")
+        raise NoRoom(
+            f"the way takes {steps} ticks, {wanted.path} were asked for", steps < wanted.path.low
+        )
     plan = Plan(
         ground.grid, ground.start, ground.exit, tuple(locks), tuple(keys), -1, arch,
         path=tuple(path), events=tuple(events),
@@ -139,11 +145,10 @@ def walk(
     return path, events
 
 
-def _move_exit(ground: Ground, locks: list[Lock], keys: list[Lock], wanted: Requirements) -> Ground:
+def _move_exit(ground: Ground, locks: list[Lock], keys: list[Lock], length: Range) -> Ground:
     """The exit where the way has the length that was asked for."""
-    assert wanted.path is not None
     path, _ = walk(ground, locks, keys)
-    low, high = wanted.path.low, wanted.path.high
+    low, high = length.low, length.high
     if low <= len(path) - 1 <= high:
         return ground
     flags = flags_with(ground.grid, locks, [lock.colour for lock in locks])
@@ -161,7 +166,7 @@ def _move_exit(ground: Ground, locks: list[Lock], keys: list[Lock], wanted: Requ
     places = np.flatnonzero(cells).tolist()
     if not places:
         longest = int(total.max())
-        raise NoRoom(f"the way takes up to {longest} ticks, {wanted.path} were asked for")
+        raise NoRoom(f"the way takes up to {longest} ticks, {length} were asked for", longest < low)
     width = ground.grid.shape[1]
     middle = (low + min(high, int(total.max()))) / 2
 

@@ -13,7 +13,14 @@ from aigc_assets.pipelines.maps.platformer.physics import Grid
 
 
 class NoRoom(Exception):
-    """A level does not hold what was asked for; the next one may."""
+    """A level does not hold what was asked for; the next one may.
+
+    ``short`` says that a longer way would help.
+    """
+
+    def __init__(self, reason: str, short: bool = False) -> None:
+        super().__init__(reason)
+        self.short = short
 
 
 class Ground(NamedTuple):
