@@ -28,6 +28,7 @@ def settle(
     width: int,
     path: Sequence[int],
     taken: Collection[int],
+    shunned: Collection[int],
     wanted: Requirements,
     pinned: Crowd,
     facts: tuple[int, int, bool],
@@ -39,7 +40,8 @@ def settle(
         walkable: Where one can walk.
         width: Cells in a row.
         path: The walk.
-        taken: Cells of other objects, and where nobody shall stand.
+        taken: Cells of other objects.
+        shunned: Cells that are used only where there is no room elsewhere.
         wanted: Counts, and the difficulty to aim at.
         pinned: Those whose cells are given.
         facts: Shortest way without doors, number of doors, whether there is a boss.
@@ -50,7 +52,11 @@ def settle(
     """
     closed = np.zeros(walkable.size, dtype=bool)
     closed[[*taken, *pinned.monsters, *pinned.treasure]] = True
-    free = np.flatnonzero((walkable > 0) & ~closed)
+    everywhere = np.flatnonzero((walkable > 0) & ~closed)
+    free = everywhere[~np.isin(everywhere, [*shunned])]
+    least = sum(span.low for span in (wanted.monsters, wanted.treasure) if span)
+    if least > len(free) + len(pinned.monsters) + len(pinned.treasure):
+        free = everywhere
     area = len(free)
     monsters = wanted.monsters or Range(min(area // 3, area // 70), min(area // 3, area // 40 + 1))
     treasure = wanted.treasure or Range(min(area // 3, area // 160), min(area // 3, area // 90 + 1))

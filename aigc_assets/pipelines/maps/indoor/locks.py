@@ -112,6 +112,7 @@ def lock(
     boss: bool = False,
     forced: Sequence[int] = (),
     spacious: bool = True,
+    snug: bool = False,
 ) -> tuple[list[Gate], Gate | None] | None:
     """Find or build gates on the way from start to exit.
 
@@ -123,6 +124,7 @@ def lock(
         boss: Whether a further gate is wanted behind all doors, as the entrance of a chamber.
         forced: Cells of the way that must be among the gates, in walking order.
         spacious: Whether doors are far from each other where there is a choice.
+        snug: Whether the chamber is as small as can be.
 
     Returns:
         The gates for doors in walking order and that of the chamber, or None if there is no room
@@ -136,7 +138,8 @@ def lock(
             return None
     entrance = None
     if boss:
-        entrance = _chamber(canvas, path, kept, after=max(map(path.index, forced), default=0))
+        after = max(map(path.index, forced), default=0)
+        entrance = _chamber(canvas, path, kept, after, snug)
         if entrance is None:
             return None
     last = path.index(entrance.cell) if entrance else len(path) - 1
@@ -221,15 +224,19 @@ def _widths(canvas: Canvas, path: Sequence[int], indices: Sequence[int]) -> list
     return found
 
 
-def _chamber(canvas: Canvas, path: Sequence[int], kept: np.ndarray, after: int) -> Gate | None:
+def _chamber(
+    canvas: Canvas, path: Sequence[int], kept: np.ndarray, after: int, snug: bool
+) -> Gate | None:
     """The entrance of a chamber around the exit: found, or built near the end of the way."""
     rooms = [gate for gate in gates(canvas.terrain, path)
              if path.index(gate.cell) > after and _is_chamber(canvas, gate)]  # fmt: skip
     roomy = [gate for gate in rooms if _behind(canvas, gate) >= 6]
-    if roomy:
+    if roomy and not snug:
         return roomy[-1]
+    if rooms and snug:
+        return rooms[-1]
     best: tuple[int, Canvas, Gate] | None = None
-    for i in range(len(path) - 3, max(after, len(path) - 16), -1):
+    for i in range(len(path) - 2, max(after, len(path) - 16), -1):
         trial = canvas.copy()
         cost = build_gate(trial, path, i, kept)
         if cost < 0:
@@ -238,7 +245,7 @@ def _chamber(canvas: Canvas, path: Sequence[int], kept: np.ndarray, after: int) 
         if not found or not _is_chamber(trial, found[0]):
             continue
         # A room to fight in is worth some walls.
-        worth = cost - 2 * min(_behind(trial, found[0]), 16)
+        worth = cost - (-2 if snug else 2) * min(_behind(trial, found[0]), 16)
         if best is None or worth < best[0]:
             best = (worth, trial, found[0])
     if best is None:

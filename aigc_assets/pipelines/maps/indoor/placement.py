@@ -162,7 +162,9 @@ def _attempt(
     """One start and exit, and everything that follows from them."""
     width = canvas.width
     most = _door_wish(doors, wanted)
-    start, exit_ = _ends(canvas, wanted, fixed, most, aim.share, turn, random)
+    start, exit_ = _ends(
+        canvas, wanted, fixed, most, least_steps(wanted, doors), aim.share, turn, random
+    )
     kept = np.zeros(canvas.flat.size, dtype=bool)
     kept[[start, exit_, *fixed.cells]] = True
     if wanted.path and not fixed.doors:
@@ -174,7 +176,7 @@ def _attempt(
     built = canvas.copy()
     spacious = wanted.path is None or wanted.path.low > 6 * max(1, doors.low)
     found = lock(built, path, (doors.low, most), random, boss=wanted.boss, forced=forced,
-                 spacious=spacious)  # fmt: skip
+                 spacious=spacious, snug=turn % 4 == 3)  # fmt: skip
     if found is None:
         room = "a boss's chamber" if wanted.boss else ""
         if doors.low:
@@ -204,7 +206,7 @@ def _attempt(
     _check_order(locked, keys, fixed, wanted)
     taken |= {cell for cell, _ in (*keys, *locked)}
     direct = len(shortest_path(walkable, width, start, exit_)) - 1
-    crowd = settle(walkable, width, steps, {*taken, *chamber}, wanted, fixed.crowd,
+    crowd = settle(walkable, width, steps, taken, chamber, wanted, fixed.crowd,
                    (direct, len(locked), boss is not None), random)  # fmt: skip
     _finish(built, wanted, locked, entrance, random)
     return Plan(built.terrain, start, exit_, tuple(locked), tuple(keys), crowd.monsters,
@@ -246,6 +248,7 @@ def _ends(
     wanted: Requirements,
     fixed: Fixed,
     doors: int,
+    least: int,
     share: float,
     turn: int,
     random: np.random.Generator,
@@ -286,14 +289,14 @@ def _ends(
     if wanted.path is not None:
         low, high = wanted.path.low, wanted.path.high
         if doors:
-            low, high = int(low * share), max(3, int(high * share))
-            low = min(low, high)
+            high = min(high, max(least, int(high * share)))
+            low = min(high, max(least, int(low * share)))
         fitting = others[(away[others] >= low) & (away[others] <= high)]
         if not len(fitting):
             # As near to it as there is; walls will make it longer.
             miss = np.maximum(low - away[others], away[others] - high)
             fitting = others[miss == miss.min()]
-    if doors and wanted.path and wanted.path.high < 4 * doors + 6 and turn % 2:
+    if (doors or wanted.boss) and wanted.path and wanted.path.high < 2 * least + 4 and turn % 2:
         # Doors stand where the way goes straight on.
         straight = (fitting % width == anchor % width) | (fitting // width == anchor // width)
         if straight.any():
