@@ -7,7 +7,7 @@ are a closed curve that the way crosses once, so start and exit lie on different
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -65,7 +65,13 @@ def gates(terrain: Terrain, path: Sequence[int]) -> list[Gate]:
     return found
 
 
-def build_gate(canvas: Canvas, path: Sequence[int], i: int, kept: np.ndarray) -> int:
+def build_gate(
+    canvas: Canvas,
+    path: Sequence[int],
+    i: int,
+    kept: np.ndarray,
+    within: np.ndarray | None = None,
+) -> int:
     """Make ``path[i]`` a gate with as few walls as possible.
 
     Args:
@@ -73,6 +79,7 @@ def build_gate(canvas: Canvas, path: Sequence[int], i: int, kept: np.ndarray) ->
         path: The way from start to exit; stays open.
         i: Index of the gate in it.
         kept: Cells that have to stay open besides, flat bool.
+        within: Cells where walls may stand, flat bool; everywhere by default.
 
     Returns:
         The number of cells changed, -1 if it cannot be done.
@@ -87,6 +94,8 @@ def build_gate(canvas: Canvas, path: Sequence[int], i: int, kept: np.ndarray) ->
     closed = kept | (walkable & canvas.pinned)
     closed[list(path)] = True
     price[closed | closed[twin]] = -1
+    if within is not None:
+        price[~within] = -1
     ends = (gate - side, gate + side)
     for end in ends:
         if flat[end] != WALL and canvas.pinned[end]:
@@ -111,6 +120,7 @@ def lock(
     *,
     boss: bool = False,
     forced: Sequence[int] = (),
+    busy: Collection[int] = (),
     spacious: bool = True,
     snug: bool = False,
 ) -> tuple[list[Gate], Gate | None] | None:
@@ -123,6 +133,7 @@ def lock(
         random: Decides how many and where.
         boss: Whether a further gate is wanted behind all doors, as the entrance of a chamber.
         forced: Cells of the way that must be among the gates, in walking order.
+        busy: Cells that cannot be gates.
         spacious: Whether doors are far from each other where there is a choice.
         snug: Whether the chamber is as small as can be.
 
@@ -139,14 +150,15 @@ def lock(
     entrance = None
     if boss:
         after = max(map(path.index, forced), default=0)
-        entrance = _chamber(canvas, path, kept, after, snug)
+        entrance = _chamber(canvas, path, kept, after, snug, busy)
         if entrance is None:
             return None
     last = path.index(entrance.cell) if entrance else len(path) - 1
     tight = last <= 4 * max(low, 1) + 4
-    failed: set[int] = set()
+    failed = {i for i, cell in enumerate(path) if cell in busy}
     while True:
-        places = [gate for gate in gates(canvas.terrain, path) if gate.cell in path[:last]]
+        places = [gate for gate in gates(canvas.terrain, path)
+                  if gate.cell in path[:last] and gate.cell not in busy]  # fmt: skip
         fitting = _apart(places, 1, forced)
         if len(fitting) >= low:
             break
@@ -225,29 +237,44 @@ def _widths(canvas: Canvas, path: Sequence[int], indices: Sequence[int]) -> list
 
 
 def _chamber(
-    canvas: Canvas, path: Sequence[int], kept: np.ndarray, after: int, snug: bool
+    canvas: Canvas,
+    path: Sequence[int],
+    kept: np.ndarray,
+    after: int,
+    snug: bool,
+    busy: Collection[int],
 ) -> Gate | None:
     """The entrance of a chamber around the exit: found, or built near the end of the way."""
     rooms = [gate for gate in gates(canvas.terrain, path)
-             if path.index(gate.cell) > after and _is_chamber(canvas, gate)]  # fmt: skip
+             if path.index(gate.cell) > after and gate.cell not in busy
+             and _is_chamber(canvas, gate)]  # fmt: skip
     roomy = [gate for gate in rooms if _behind(canvas, gate) >= 6]
     if roomy and not snug:
         return roomy[-1]
     if rooms and snug:
         return rooms[-1]
     best: tuple[int, Canvas, Gate] | None = None
-    for i in range(len(path) - 2, max(after, len(path) - 16), -1):
-        trial = canvas.copy()
-        cost = build_gate(trial, path, i, kept)
-        if cost < 0:
-            continue
-        found = [g for g in gates(trial.terrain, path) if g.cell == path[i]]
-        if not found or not _is_chamber(trial, found[0]):
-            continue
-        # A room to fight in is worth some walls.
-        worth = cost - (-2 if snug else 2) * min(_behind(trial, found[0]), 16)
-        if best is None or worth < best[0]:
-            best = (worth, trial, found[0])
+    exit_y, exit_x = divmod(path[-1], canvas.width)
+    y, x = np.divmod(np.arange(canvas.flat.size), canvas.width)
+    away = np.maximum(np.abs(y - exit_y), np.abs(x - exit_x))
+    # The cheapest walls may enclose the start instead: then walls near the exit are tried.
+    for within in (None, away <= 3, away <= 2, away <= 5):
+        if best is not None:
+            break
+        for i in range(len(path) - 2, max(after, len(path) - 16), -1):
+            if path[i] in busy:
+                continue
+            trial = canvas.copy()
+            cost = build_gate(trial, path, i, kept, within)
+            if cost < 0:
+                continue
+            found = [g for g in gates(trial.terrain, path) if g.cell == path[i]]
+            if not found or not _is_chamber(trial, found[0]):
+                continue
+            # A room to fight in is worth some walls.
+            worth = cost - (-2 if snug else 2) * min(_behind(trial, found[0]), 16)
+            if best is None or worth < best[0]:
+                best = (worth, trial, found[0])
     if best is None:
         return rooms[-1] if rooms else None
     canvas.terrain = best[1].terrain

@@ -14,6 +14,7 @@ from aigc_assets.pipelines.maps.indoor.inhabitants import Crowd, settle
 from aigc_assets.pipelines.maps.indoor.keys import NoRoom, place_keys, walk
 from aigc_assets.pipelines.maps.indoor.locks import Gate, gate_depth, lock
 from aigc_assets.pipelines.maps.indoor.shaping import lengthen, set_liquid, set_outdoor
+from aigc_assets.pipelines.maps.indoor.ways import way_through
 from aigc_assets.pipelines.maps.pins import Pins
 from aigc_assets.pipelines.maps.requirements import COLOURS, Range, Requirements
 
@@ -170,13 +171,22 @@ def _attempt(
     if wanted.path and not fixed.doors:
         way = Range(int(wanted.path.low * (aim.share if doors.low else 1)), wanted.path.high)
         lengthen(canvas, start, exit_, way, kept, tries=16)
-    path, forced = _way(canvas, start, exit_, fixed, wanted, random)
+    path, forced = way_through(canvas, start, exit_, fixed.doors, wanted.door_colours, turn)
     if wanted.boss and fixed.boss in path:
         raise NoRoom("the pinned boss stands in the way")
     built = canvas.copy()
     spacious = wanted.path is None or wanted.path.low > 6 * max(1, doors.low)
-    found = lock(built, path, (doors.low, most), random, boss=wanted.boss, forced=forced,
-                 spacious=spacious, snug=turn % 4 == 3)  # fmt: skip
+    found = lock(
+        built,
+        path,
+        (doors.low, most),
+        random,
+        boss=wanted.boss,
+        forced=forced,
+        busy=[cell for cell in fixed.cells if cell not in forced],
+        spacious=spacious,
+        snug=turn % 4 == 3,
+    )
     if found is None:
         room = "a boss's chamber" if wanted.boss else ""
         if doors.low:
@@ -325,59 +335,6 @@ def _farthest(
     least = max(1, int(share * int(distance[cells].max())))
     fitting = cells[distance[cells] >= least]
     return int(fitting[int(random.integers(len(fitting)))])
-
-
-def _way(
-    canvas: Canvas,
-    start: int,
-    exit_: int,
-    fixed: Fixed,
-    wanted: Requirements,
-    random: np.random.Generator,
-) -> tuple[list[int], list[int]]:
-    """The way from start to exit, straight through every pinned door, and those doors in order."""
-    walkable = canvas.walkable
-    if not fixed.doors:
-        return shortest_path(walkable, canvas.width, start, exit_), []
-    away = distances(walkable, canvas.width, [start])
-    order = sorted(fixed.doors, key=lambda door: (int(away[door[0]]), door[0]))
-    if wanted.door_colours:
-        order.sort(key=lambda door: wanted.door_colours.index(door[1])
-                   if door[1] in wanted.door_colours else 0)  # fmt: skip
-    sides = [(side, sign) for side in (1, canvas.width) for sign in (1, -1)]
-    ranked: list[list[int]] = []
-
-    def extend(path: list[int], left: list[tuple[int, str]]) -> None:
-        if len(ranked) >= 8:
-            return
-        shut = [*path[:-1], *(cell for cell, _ in left)]
-        if not left:
-            end = shortest_path(walkable, canvas.width, path[-1], exit_, shut)
-            if end:
-                ranked.append(path + end[1:])
-            return
-        door = left[0][0]
-        for side, sign in sides:
-            before, after = door - sign * side, door + sign * side
-            if not walkable[before] or not walkable[after] or after in path or after == start:
-                continue
-            across_ = canvas.width if side == 1 else 1
-            if {door - across_, door + across_} & {start, exit_, *path}:
-                continue
-            if before == exit_ or (after == exit_ and len(left) > 1):
-                continue
-            part = shortest_path(
-                walkable, canvas.width, path[-1], before,
-                [*shut, after, exit_, door - across_, door + across_],
-            )  # fmt: skip
-            if part and exit_ not in part:
-                extend([*path, *part[1:], door, after], left[1:])
-
-    extend([start], order)
-    if not ranked:
-        raise NoRoom(f"no way from start to exit leads through the pinned {order[0][1]} door")
-    path = ranked[int(random.integers(len(ranked)))]
-    return path, [cell for cell, _ in order]
 
 
 def _colours(

@@ -44,6 +44,12 @@ def repair(layout: Layout, pins: Pins | None = None, symmetry: str = "") -> tupl
     pinned = None if pins is None else pins.terrain != FREE
     canvas = Canvas(terrain, pinned, symmetry)
     _clear_puddles(canvas)
+    for door in pins.of("door") if pins is not None else []:
+        # Ground on all sides; which of them become walls is decided with the way.
+        cell = door.cell[1] * canvas.width + door.cell[0]
+        for step in steps(canvas.width):
+            if canvas.flat[cell + step] in (WALL, LIQUID):
+                canvas.put([cell + step], FLOOR)
     price = _mirror(layout.cost, symmetry).reshape(-1)
     closed = ~canvas.inside | (canvas.pinned & (canvas.walkable == 0))
     price = np.where(closed, -1, price).astype(np.int32)
