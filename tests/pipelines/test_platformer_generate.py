@@ -317,6 +317,14 @@ def test_the_grammar_draws_levels_that_need_no_repair():
     assert sum(count > 0 for count in edits) <= 3
 
 
+def test_small_levels_differ_and_long_ways_wind():
+    grids = {level((16, 12), (), seed).marked("solid").tobytes() for seed in range(60)}
+    assert len(grids) > 40
+    for size, low in (((16, 16), 30), ((32, 24), 120), ((64, 64), 500)):
+        made = level(size, (f"path {low}..",), 1)
+        assert len(made.witness.path) - 1 >= low
+
+
 def test_windows_for_training_are_varied_and_repeatable():
     windows = draw_windows(64, 5)
     assert windows.shape == (64, 32, 32) and windows.dtype == np.uint8

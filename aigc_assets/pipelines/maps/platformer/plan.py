@@ -24,6 +24,8 @@ from aigc_assets.pipelines.maps.requirements import COLOURS, Range, Requirements
 
 _CHAMBER = 4
 """Least cells of floor behind the archway of a boss."""
+_STRETCH = 8
+"""Cells of a level stretch that is long enough for a fight."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +62,7 @@ def make_plan(
     wanted: Requirements,
     hardness: float,
     random: np.random.Generator,
-    near: bool = False,
+    modest: bool = False,
 ) -> Plan:
     """Furnish settled ground.
 
@@ -69,22 +71,23 @@ def make_plan(
         wanted: The requirements.
         hardness: The difficulty to aim for, 0..1.
         random: All decisions come from it.
-        near: Whether keys lie close to the way.
+        modest: Whether keys lie close to the way, and no more doors are built than needed.
 
     Raises:
         NoRoom: If something that was asked for does not fit; it says what.
     """
-    colours = _colours(wanted, ground.grid.size, random)
+    colours = _colours(wanted, 0 if modest else ground.grid.size, random)
     if wanted.path is not None and (colours or wanted.boss):
         # Detours to the keys come on top.
         high = round(wanted.path.high / (1 + 0.25 * len(colours)))
-        ground = _move_exit(ground, [], [], Range(max(1, min(high // 2, wanted.path.low)), high))
+        length = Range(max(1, min(high // 2, wanted.path.low)), high)
+        ground = _move_exit(ground, [], [], length, wanted.boss)
     grid, cells = raise_gates(ground, len(colours), random)
     locks = [Lock(cell, colour) for cell, colour in zip(cells, colours, strict=True)]
     ground = ground._replace(grid=grid)
-    keys = hide_keys(ground, locks, random, near)
+    keys = hide_keys(ground, locks, random, modest)
     if wanted.path is not None:
-        ground = _move_exit(ground, locks, keys, wanted.path)
+        ground = _move_exit(ground, locks, keys, wanted.path, wanted.boss)
     arch = -1
     if wanted.boss:
         grid, arch = _build_chamber(ground, locks, random)
@@ -145,8 +148,10 @@ def walk(
     return path, events
 
 
-def _move_exit(ground: Ground, locks: list[Lock], keys: list[Lock], length: Range) -> Ground:
-    """The exit where the way has the length that was asked for."""
+def _move_exit(
+    ground: Ground, locks: list[Lock], keys: list[Lock], length: Range, roomy: bool
+) -> Ground:
+    """The exit where the way has the length that was asked for; ``roomy``: before it is a stretch."""
     path, _ = walk(ground, locks, keys)
     low, high = length.low, length.high
     if low <= len(path) - 1 <= high:
@@ -163,6 +168,8 @@ def _move_exit(ground: Ground, locks: list[Lock], keys: list[Lock], length: Rang
         jammed = physics.flags_of(ground.grid, [lock.cell], every)
         cells &= physics.explore(jammed, [ground.start]) < 0
     cells.reshape(-1)[taken] = False
+    if roomy and (cells & _stretches(ground.grid)).any():
+        cells &= _stretches(ground.grid)
     places = np.flatnonzero(cells).tolist()
     if not places:
         longest = int(total.max())
@@ -180,6 +187,19 @@ def _move_exit(ground: Ground, locks: list[Lock], keys: list[Lock], length: Rang
         if not physics.trapped(flags, ground.start, only(ground.grid, cell)).any():
             return ground._replace(exit=cell)
     return ground._replace(exit=min(places, key=merit))
+
+
+def _stretches(grid: Grid) -> NDArray[np.bool_]:
+    """Where a level stretch of `_STRETCH` cells over rock ends, on either side, [H, W]."""
+    floors = floors_of(grid)
+    floors[:-1] &= grid[1:] == SOLID
+    left, right = floors.copy(), floors.copy()
+    for step in range(1, _STRETCH):
+        left[:, step:] &= floors[:, :-step]
+        left[:, :step] = False
+        right[:, :-step] &= floors[:, step:]
+        right[:, -step:] = False
+    return left | right
 
 
 def _build_chamber(
