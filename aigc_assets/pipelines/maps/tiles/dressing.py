@@ -24,8 +24,10 @@ _MEADOW = np.cumsum([0.16, 0.14, 0.08])
 """Odds of the variants of outdoor ground; the last one, which is plain, has the rest."""
 _TORCHES = 6
 """Cells of wall for each thing that hangs on it."""
-_RUG_AREA = 160
+_RUG_AREA = 240
 """Cells of a map for each rug that may lie on it."""
+_RUGS = ((5, 4), (4, 3), (3, 3))
+"""Widths and heights of rugs in cells."""
 
 
 def dress(
@@ -204,17 +206,23 @@ def _lay_rugs(
 ) -> None:  # fmt: skip
     """Lay rugs where there is room for them and a cell of floor around."""
     plain = (terrain == FLOOR) & ~keep_off
-    sizes = ((5, 4), (4, 3), (3, 3))
     nine = np.array([[gids[f"rug_{y}{x}"] for x in range(3)] for y in range(3)], dtype=np.uint32)
-    for _ in range(1 + terrain.size // _RUG_AREA // len(sizes)):
-        for wide, high in sizes:
-            y, x = (random.random(2) * np.array(terrain.shape)).astype(int).tolist()
-            room = plain[y : y + high + 2, x : x + wide + 2]
-            if room.shape == (high + 2, wide + 2) and room.all():
+    wanted = -(-terrain.size // (_RUG_AREA * len(_RUGS)))
+    total = np.pad(plain.astype(np.int32).cumsum(0).cumsum(1), ((1, 0), (1, 0)))
+    for wide, high in _RUGS:
+        h, w = high + 2, wide + 2  # a cell of floor stays free around it
+        filled = total[h:, w:] - total[:-h, w:] - total[h:, :-w] + total[:-h, :-w]
+        places = np.argwhere(filled == h * w)
+        laid = 0
+        for y, x in places[random.permutation(len(places))[: 4 * wanted]].tolist():
+            if plain[y : y + h, x : x + w].all():
                 rows = np.clip(np.arange(high), 0, 1) + (np.arange(high) == high - 1)
                 columns = np.clip(np.arange(wide), 0, 1) + (np.arange(wide) == wide - 1)
                 decor[y + 1 : y + 1 + high, x + 1 : x + 1 + wide] = nine[np.ix_(rows, columns)]
-                plain[y : y + high + 2, x : x + wide + 2] = False
+                plain[max(0, y - 2) : y + h + 2, max(0, x - 2) : x + w + 2] = False
+                laid += 1
+                if laid == wanted:
+                    break
 
 
 def shades_of(wall: _Flags) -> NDArray[np.intp]:

@@ -204,7 +204,7 @@ def build_tileset(palette: bytes, theme: str, look: str) -> tuple[Tileset, Mappi
     liquid = style.liquid
     extra: dict[str, RGB] = {
         "strip": (84, 172, 172), "rust": (150, 74, 44),
-        "rug": (140, 44, 52), "rug_dark": (92, 30, 44), "gold": (206, 160, 70),
+        "rug": (150, 44, 36), "rug_dark": (96, 28, 30), "gold": (206, 160, 70),
     }  # fmt: skip
     inks = Inks(colours, {**style.colours, **_LIQUIDS[liquid], **extra}, _RAMPS, _UNLIKE)
     sheet = Sheet()

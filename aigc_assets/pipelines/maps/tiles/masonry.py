@@ -6,6 +6,7 @@ rows where the cell below is open. Floors lie in the shadow of walls above them 
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -21,6 +22,7 @@ from aigc_assets.pipelines.maps.tiles.blob import (
     S,
     W,
     blob_distances,
+    distances,
     open_canvases,
     rounded,
 )
@@ -236,20 +238,20 @@ def cobbles(inks: Inks, variant: int) -> Pixels:
 
 
 def gravel(inks: Inks, variant: int) -> Pixels:
-    """Trodden rock with soft mottles, pebbles and dips."""
+    """Trodden rock with scratches, pebbles and dips."""
     tile = np.full((TILE, TILE), inks["floor"], dtype=np.int16)
-    soft = np.roll(SOFT[4], (5 * variant, 3 * variant), (0, 1))
-    # Mottles stay away from the border, so that any two variants meet.
-    y, x = np.mgrid[:TILE, :TILE]
-    inner = (np.minimum(np.minimum(x, 15 - x), np.minimum(y, 15 - y)) >= 2) & (variant % 2 == 1)
-    tile[(soft > 0.78) & inner] = inks["floor_dark"]
-    if variant in (2, 4):
-        y0, x0 = 3 + 3 * variant % 9, 4 + variant
-        tile[y0, x0 : x0 + 2] = inks["floor_light"]
-        tile[y0 + 1, x0 : x0 + 3] = inks["floor_light"]
-        tile[y0 + 2, x0 : x0 + 3] = inks["floor_dark"]
-        tile[11, 3:5] = inks["floor_light"]
-        tile[12, 3:5] = inks["floor_dark"]
+    scratches: tuple[tuple[int, int, int], ...] = (
+        (), ((4, 10, 3), (11, 3, 2)), ((13, 9, 2),), ((6, 4, 4), (7, 6, 3), (12, 12, 2)),
+        ((3, 12, 2),), (),
+    )[variant]  # fmt: skip
+    for y, x, length in scratches:
+        tile[y, x : x + length] = inks["floor_dark"]
+    pebbles: tuple[tuple[int, int, int], ...] = (
+        (), (), ((5, 5, 3), (10, 2, 2)), (), ((9, 7, 4), (6, 12, 2), (12, 3, 2)), (),
+    )[variant]  # fmt: skip
+    for y, x, length in pebbles:
+        tile[y, x : x + length - 1] = inks["floor_light"]
+        tile[y + 1, x : x + length] = inks["floor_dark"]
     if variant == 5:
         tile[9, 4:12] = tile[10, 6:13] = inks["floor_dark"]
         tile[8, 5:9] = inks["floor_light"]
@@ -347,39 +349,53 @@ def shaded(tile: Pixels, inks: Inks, shade: str, *kinds: str) -> Pixels:
     return result
 
 
+@functools.lru_cache(maxsize=1)
+def _shores() -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
+    """Dry pixels of the 47 tiles of liquid and the distance of the others from them.
+
+    North of liquid lies a bank of earth, four rows high; outer corners are round.
+    """
+    bank, radius = 4, 6
+    opened = open_canvases().copy()
+    y, x = np.mgrid[:TILE, :TILE] + 0.5
+    for canvas, mask in zip(opened, BLOB, strict=True):
+        cell = canvas[TILE : 2 * TILE, TILE : 2 * TILE]
+        if not mask & N:
+            cell[:bank] = True
+        for side, other, cy, cx in (
+            (N, W, bank + radius, radius), (N, E, bank + radius, TILE - radius),
+            (S, W, TILE - radius, radius), (S, E, TILE - radius, TILE - radius),
+        ):  # fmt: skip
+            if not mask & side and not mask & other:
+                beyond = (y < cy if side == N else y > cy) & (x < cx if other == W else x > cx)
+                cell |= beyond & (np.hypot(y - cy, x - cx) > radius)
+    dry = opened[:, TILE : 2 * TILE, TILE : 2 * TILE].copy()
+    return dry, distances(opened, 4)
+
+
 def liquid_blob(inks: Inks, frames: int) -> Pixels:
     """Liquid with a bank above, foam along every shore and waves that wander.
 
     Returns:
         [frames, 47, 16, 16].
     """
-    opened = open_canvases().copy()
-    for canvas, mask in zip(opened, BLOB, strict=True):  # the bank: four rows of earth
-        if not mask & N:
-            canvas[TILE : TILE + 4, TILE : 2 * TILE] = True
-    inner = opened[:, TILE : 2 * TILE, TILE : 2 * TILE]
-    distance = blob_distances()
-    bank = np.where(rounded(5), 0.0, distance)
-    below = np.array([0.0 if mask & N else 4.0 for mask in BLOB])[:, None, None]
+    dry, distance = _shores()
     y, x = np.mgrid[:TILE, :TILE]
-    bank = np.where(below > 0, np.minimum(bank, np.abs(y - 3.0)[None]), bank)
-    bank[inner] = 0
-    cut = rounded(5)
+    start = np.array([0, 9, 4, 13])[y // 4]
+    length = np.array([4, 3, 5, 3])[y // 4]
     result = np.zeros((frames, len(BLOB), TILE, TILE), dtype=np.int16)
     for frame in range(frames):
         tiles = np.full((len(BLOB), TILE, TILE), inks["deep"], dtype=np.int16)
-        wander = 16 * frame // frames
-        shift = np.where(y % 8 < 4, wander, 6 - wander)
-        tiles[:, ((x + shift) % 16 < 4) & (y % 4 == 1)] = inks["wave"]
+        wander = np.where(y // 4 % 2 == 0, 1, -1) * (TILE * frame // frames)
+        tiles[:, ((x + start + wander) % TILE < length) & (y % 4 == 2)] = inks["wave"]
         swell = (0.0, 0.6, 0.3)[frame % 3]
-        tiles[bank <= 1.9 + swell] = inks["wave"]
-        tiles[bank <= 1.0] = inks["foam"]
-        tiles[inner] = inks["bank"]
+        tiles[distance <= 2.3 + swell] = inks["wave"]
+        tiles[distance <= 1.0] = inks["foam"]
+        tiles[dry] = inks["bank"]
         for tile, mask in zip(tiles, BLOB, strict=True):
             if not mask & N:
                 tile[0] = inks["floor_dark"]
                 tile[1:3][GRAIN[6][1:3] > 0.7] = inks["floor_dark"]
-        tiles[cut & ~inner] = inks["bank"]
         result[frame] = tiles
     return result
 

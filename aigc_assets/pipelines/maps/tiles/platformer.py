@@ -211,7 +211,7 @@ def _enclosed(solid: NDArray[np.bool_]) -> NDArray[np.bool_]:
     thick = solid & _shift(solid, 1, 0, False)
     above = np.maximum.accumulate(thick, axis=0)
     roofed[1:] = above[:-1]
-    enclosed: NDArray[np.bool_] = roofed & (share > 0.3) | solid & (share > 0.5)
+    enclosed: NDArray[np.bool_] = roofed & (share > 0.42) | solid & (share > 0.5)
     return enclosed
 
 
