@@ -34,7 +34,10 @@ def _known(kind: str) -> None:
 def train(
     kind: Kind,
     folder: Annotated[
-        Path, typer.Option("--data", help="Packed data, or the folder of the sources.")
+        Path,
+        typer.Option(
+            "--data", help="Packed data, the folder of the sources, or (map) of your own levels."
+        ),
     ],
     minutes: Annotated[float, typer.Option("--minutes", min=0.01, help="Time budget.")] = 20.0,
     seed: Annotated[int, typer.Option("--seed", min=0, help="Of weights and batches.")] = 0,
@@ -44,12 +47,21 @@ def train(
     device: Annotated[str, typer.Option("--device", help="auto, cpu or cuda.")] = "auto",
     precision: Annotated[str, typer.Option("--precision", help="bf16 or fp32.")] = "bf16",
     steps: Annotated[int | None, typer.Option("--steps", min=1, help="Stop earlier.")] = None,
+    theme: Annotated[
+        str | None,
+        typer.Option("--theme", help="What your own levels are: dungeon (default), cave, ..."),
+    ] = None,
     as_json: Json = False,
 ) -> None:
-    """Train the model of a kind; goes on where a stopped run ended."""
+    """Train the model of a kind; goes on where a stopped run ended.
+
+    A map model also learns from a folder of your own levels (.tmx, .tmj, .ldtk, .json, .txt, .png),
+    from one level up: it goes on from the shipped weights.
+    """
     from aigc_assets.errors import UsageError
 
     _known(kind)
+    _check_theme(kind, folder, theme)
     for name, value, words in (
         ("--device", device, ("auto", "cpu", "cuda")),
         ("--precision", precision, ("bf16", "fp32")),
@@ -64,7 +76,10 @@ def train(
 
     # The log of the trainer goes to standard error, so that --json leaves one object on output.
     with contextlib.redirect_stdout(sys.stderr):
-        if not (folder / f"{kind}.npz").is_file():
+        if _holds_levels(kind, folder):
+            _pack_user_levels(kind, folder, theme or "dungeon", out / "data")
+            folder = out / "data"
+        elif not (folder / f"{kind}.npz").is_file():
             packed = out / "data"
             if not (packed / f"{kind}.npz").is_file():
                 print(f"packing the sources of {kind} from {folder}")
@@ -82,6 +97,46 @@ def train(
     _show_metrics(kind, metrics)
     print(f"weights and card: {weights}")
     print(f"use them: AIGC_ASSETS_WEIGHTS={weights} aigc-assets build ...")
+
+
+def _holds_levels(kind: str, folder: Path) -> bool:
+    """Whether the folder is neither packed data nor the sources, but levels of the user's own."""
+    ours = (folder / f"{kind}.npz").is_file() or (folder / "maps" / "freedoom_grid").is_dir()
+    return kind in ("map", "map_tokens") and not ours
+
+
+def _check_theme(kind: str, folder: Path, theme: str | None) -> None:
+    from aigc_assets.build.vocabulary import suggest
+    from aigc_assets.errors import UsageError
+    from aigc_assets.training.user_levels import THEMES
+
+    if theme is None:
+        return
+    if not _holds_levels(kind, folder):
+        raise UsageError("only levels of your own are of one theme", where="--theme")
+    if theme not in THEMES:
+        raise UsageError(
+            f"no map model learns {theme!r} from levels{suggest(theme, THEMES)}",
+            where="--theme",
+            remedy=f"one of: {', '.join(THEMES)}",
+        )
+
+
+def _pack_user_levels(kind: str, folder: Path, theme: str, out: Path) -> None:
+    from aigc_assets.build.cache import writing
+    from aigc_assets.models.cards import read_card
+    from aigc_assets.training.packing import task_class, write
+    from aigc_assets.training.user_levels import pack_levels
+
+    arrays, info, report = pack_levels(folder, theme)
+    print("\n".join(report.lines()))
+    held = int(arrays["windows"][:, 4].sum())
+    print(f"{len(arrays['windows'])} windows of 32x32 cells as {theme}, {held} of them held out")
+    # The new weights go on from the shipped ones, so the sources of those count as well.
+    for name in task_class(kind).models:
+        info["sources"] += read_card(name)["data"]
+    with writing(out):
+        write(out, kind, arrays, info)
 
 
 def _complete(weights: Path) -> None:

@@ -39,17 +39,23 @@ def pack(sources: Path, out: Path, kinds: list[str] | None = None) -> dict[str, 
     out.mkdir(parents=True, exist_ok=True)
     for kind in kinds or list(TASKS):
         arrays, info = task_class(kind).pack(sources)
-        data = _npz(arrays)
-        text = (json.dumps(info, ensure_ascii=False) + "\n").encode()
-        for suffix, content in (("npz", data), ("json", text)):
-            part = out / f".{kind}.{suffix}.part"
-            part.write_bytes(content)
-            part.replace(out / f"{kind}.{suffix}")
-        sizes[kind] = len(data) + len(text)
+        sizes[kind] = write(out, kind, arrays, info)
     total = sum(sizes.values())
     if total > LIMIT_BYTES:
         raise DataError(f"packed data is {total >> 20} MB, the limit is 40 MB", where=str(out))
     return sizes
+
+
+def write(out: Path, kind: str, arrays: dict[str, np.ndarray], info: dict[str, Any]) -> int:
+    """Write the packed data of one kind, each file whole or not at all; return its bytes."""
+    out.mkdir(parents=True, exist_ok=True)
+    data = _npz(arrays)
+    text = (json.dumps(info, ensure_ascii=False) + "\n").encode("utf-8", "replace")
+    for suffix, content in (("npz", data), ("json", text)):
+        part = out / f".{kind}.{suffix}.part"
+        part.write_bytes(content)
+        part.replace(out / f"{kind}.{suffix}")
+    return len(data) + len(text)
 
 
 def read(folder: Path, kind: str) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
