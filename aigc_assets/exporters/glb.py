@@ -1,10 +1,13 @@
 """A map as a level in three dimensions: binary glTF.
 
-One tile is one metre, x runs along the columns, z down the rows, y up. Floor tiles lie at y = 0,
-solid tiles are boxes one metre high of which only the faces that can be seen are built; tiles with
-the property ``liquid`` stay flat, however solid. Every different stack of tiles is painted once
-into an atlas with extruded edges. Objects are empty nodes on the floor, named and with their class,
-cell and properties as extras.
+One tile is one metre, y up. Seen from above, x runs along the columns and z down the rows: floor
+tiles lie at y = 0, solid tiles are boxes one metre high; tiles with the property ``liquid`` stay
+flat, however solid. A map to jump through (``movement`` is ``jump``) stands upright: y runs up the
+rows, solid tiles are boxes one metre deep, the lowest layer is the backdrop at z = 0. Only faces
+that can be seen are built. Every different stack of tiles is painted once into an atlas with
+extruded edges. Objects are empty nodes on the floor, named and with their class, cell and
+properties as extras; objects of the class ``box`` are cubes with the picture of the topmost tile of
+their cell.
 
 References:
     Khronos, "glTF 2.0 Specification" (binary: section 4.4, samplers: 3.8.4.3).
@@ -21,168 +24,175 @@ import trimesh
 from numpy.typing import NDArray
 
 from aigc_assets import __version__
+from aigc_assets.exporters.glb_geometry import (
+    BOARD,
+    Quads,
+    box,
+    from_above,
+    from_the_side,
+    merge_rectangles,
+    solid_boxes,
+)
 from aigc_assets.exporters.names import encode
 from aigc_assets.exporters.png import encode_png, extrude
 from aigc_assets.exporters.raster import blend, tile_image
 from aigc_assets.types import Tilemap
 
-WALL_HEIGHT = 1.0
-"""Metres."""
-
 _BORDER = 2  # px around each atlas tile, so that the first mipmaps do not bleed either
 _NEAREST, _NEAREST_MIPMAP_LINEAR, _CLAMP = 9728, 9986, 33071
 _VERTICES, _INDICES = 34962, 34963
 
-# Corners of a face as steps (x, y, z) from the cell's corner, counter-clockwise seen from outside,
-# from the bottom left of the picture on.
-_TOP = ((0, 1, 1), (1, 1, 1), (1, 1, 0), (0, 1, 0))
-_SIDES = (
-    # normal, row and column step to the neighbour that hides it, corners
-    ((0, 0, 1), (1, 0), ((0, 0, 1), (1, 0, 1), (1, 1, 1), (0, 1, 1))),
-    ((0, 0, -1), (-1, 0), ((1, 0, 0), (0, 0, 0), (0, 1, 0), (1, 1, 0))),
-    ((1, 0, 0), (0, 1), ((1, 0, 1), (1, 0, 0), (1, 1, 0), (1, 1, 1))),
-    ((-1, 0, 0), (0, -1), ((0, 0, 0), (0, 0, 1), (0, 1, 1), (0, 1, 0))),
-)
 _PICTURE_CORNERS = ((0, 0), (1, 0), (1, 1), (0, 1))  # u to the right, v up, as trimesh has it
 
 
-class Quads(NamedTuple):
-    """Faces with four corners each: corners [N, 4, 3] m, normals [N, 3], atlas tile [N]."""
+class Piles(NamedTuple):
+    """What a level shows, each different pile of tiles once; -1 is no pile.
 
-    corners: NDArray[np.float64]
-    normals: NDArray[np.float64]
-    tiles: NDArray[np.int64]
+    Args:
+        gids: [K, layers], bottom first.
+        whole: All layers of a cell, [H, W]; in an upright level of solid cells alone.
+        behind: The lowest of several layers, in open cells of an upright level, [H, W].
+        before: What stands before that, [H, W].
+        boxes: Of each object of the class ``box``, by id.
+    """
+
+    gids: NDArray[np.uint32]
+    whole: NDArray[np.int64]
+    behind: NDArray[np.int64]
+    before: NDArray[np.int64]
+    boxes: dict[int, int]
 
 
 def export_glb(asset: Tilemap, name: str) -> dict[str, bytes]:
     """Write ``<name>.glb``, the level, and ``<name>_collision.glb``, boxes for its physics.
 
     The collision boxes cover the solid cells that hold a tile, merged into few rectangles; the node
-    is called ``<name>-colonly``, which Godot turns into a static body. It is left out if nothing is
-    solid.
+    is called ``<name>-colonly``, which Godot turns into a static body. Boards that stop only who
+    falls on them are a node of their own, ``<name>_boards-colonly``. The file is left out if
+    nothing stops anybody.
 
     Args:
         asset: The map.
         name: File name without suffix.
     """
-    stacks, cells = tile_stacks(asset)
-    drawn = (stacks != 0).any(axis=1)[cells]
+    upright = asset.properties.get("movement") == "jump"
+    piles = tile_piles(asset, upright)
+    drawn = np.logical_or.reduce([layer.gids != 0 for layer in asset.layers])
     solid = asset.solid() & drawn
-    walls = solid & ~_liquid(asset, stacks)[cells]
-    files = {}
-    quads = level_quads(walls, drawn & ~walls, cells)
-    files[f"{name}.glb"] = _level(asset, name, quads, stacks)
-    boxes = merge_rectangles(solid)
-    if boxes:
-        files[f"{name}_collision.glb"] = _collision(name, boxes)
+    liquid = asset.marked("liquid")
+    boards = asset.marked("one_way") & ~solid
+    if upright:
+        quads = from_the_side(
+            solid, boards & (piles.before >= 0), liquid, piles.behind, piles.before, piles.whole
+        )
+    else:
+        walls = solid & ~liquid
+        quads = from_above(walls, drawn & ~walls, piles.whole)
+    files = {f"{name}.glb": _level(asset, name, quads, piles, upright)}
+    bodies = {f"{name}-colonly": solid_boxes(merge_rectangles(solid), asset.height, upright)}
+    if upright:
+        rows = [box for row in range(asset.height) for box in _row_of(boards, row)]
+        bodies[f"{name}_boards-colonly"] = solid_boxes(rows, asset.height, True, BOARD)
+    if any(len(body.tiles) for body in bodies.values()):
+        files[f"{name}_collision.glb"] = _collision(bodies)
     return files
 
 
-def tile_stacks(tilemap: Tilemap) -> tuple[NDArray[np.uint32], NDArray[np.int64]]:
-    """The different piles of gids, [K, layers] bottom first, and the pile of each cell, [H, W]."""
-    piles = np.stack([layer.gids.ravel() for layer in tilemap.layers], axis=1)
-    stacks, cells = np.unique(piles, axis=0, return_inverse=True)
-    return stacks, cells.reshape(tilemap.height, tilemap.width).astype(np.int64)
+def _row_of(mask: NDArray[np.bool_], row: int) -> list[tuple[int, int, int, int]]:
+    return [(x, row, w, h) for x, _, w, h in merge_rectangles(mask[row : row + 1])]
 
 
-def _liquid(tilemap: Tilemap, stacks: NDArray[np.uint32]) -> NDArray[np.bool_]:
-    """Which stacks hold a tile with the property ``liquid``, [K]."""
-    wet = [
-        any(tilemap.tile_properties(g).get("liquid") is True for g in s) for s in stacks.tolist()
-    ]
-    return np.array(wet, dtype=bool)
-
-
-def level_quads(
-    walls: NDArray[np.bool_], floor: NDArray[np.bool_], cells: NDArray[np.int64]
-) -> Quads:
-    """The faces that can be seen: floors, tops of walls, and sides with no wall behind them.
+def tile_piles(tilemap: Tilemap, upright: bool) -> Piles:
+    """The different piles of tiles that a level shows, and which of them lies where.
 
     Args:
-        walls: Cells that become boxes, [H, W].
-        floor: Cells that become flat tiles, [H, W].
-        cells: Atlas tile of each cell, [H, W].
+        tilemap: The map.
+        upright: Whether the lowest layer is a backdrop; else each cell has one pile.
     """
-    around = np.pad(walls, 1)
-    height, width = walls.shape
-    parts = [(floor, (0, 1, 0), 0.0, _TOP), (walls, (0, 1, 0), WALL_HEIGHT, _TOP)]
-    for normal, (down, right), steps in _SIDES:
-        hidden = around[1 + down : 1 + down + height, 1 + right : 1 + right + width]
-        parts.append((walls & ~hidden, normal, WALL_HEIGHT, steps))
-    corners, normals, tiles = [], [], []
-    for mask, normal, top, steps in parts:
-        rows, columns = np.nonzero(mask)
-        origin = np.stack([columns, np.zeros_like(rows), rows], axis=1).astype(np.float64)
-        corners.append(origin[:, None] + np.array(steps) * (1.0, top, 1.0))
-        normals.append(np.tile(np.array(normal, dtype=np.float64), (len(rows), 1)))
-        tiles.append(cells[rows, columns])
-    return Quads(np.concatenate(corners), np.concatenate(normals), np.concatenate(tiles))
+    layers = np.stack([layer.gids for layer in tilemap.layers], axis=2)
+    height, width, count = layers.shape
+    pictures: dict[int, NDArray[np.uint32]] = {}
+    for item in tilemap.objects:
+        column, row = item.cell
+        above = np.flatnonzero(layers[row, column])
+        if item.cls == "box" and len(above) > 1:
+            # The picture of the box goes with the box, what is under it stays.
+            pictures[item.id] = np.zeros(count, dtype=np.uint32)
+            pictures[item.id][above[-1]] = layers[row, column, above[-1]]
+            layers[row, column, above[-1]] = 0
+    shown = [layers]
+    if upright:
+        backdrop = count > 1
+        lowest = (np.arange(count) == 0) & backdrop
+        solid = tilemap.solid()[..., None]
+        shown = [
+            np.where(solid, layers, 0),
+            np.where(~solid & lowest, layers, 0),
+            np.where(~solid & ~lowest, layers, 0),
+        ]
+    parts = [part.reshape(-1, count) for part in shown]
+    parts += [picture[None] for picture in pictures.values()]
+    gids, indices = np.unique(np.concatenate(parts), axis=0, return_inverse=True)
+    indices = indices.reshape(-1).astype(np.int64)
+    cells = height * width
+    places = [
+        np.where(part.any(axis=2), indices[i * cells : (i + 1) * cells].reshape(height, width), -1)
+        for i, part in enumerate(shown)
+    ]
+    boxes = dict(zip(pictures, indices[len(shown) * cells :].tolist(), strict=True))
+    nowhere = np.full((height, width), -1, dtype=np.int64)
+    whole, behind, before = places if upright else (places[0], nowhere, nowhere)
+    return Piles(gids, whole, behind, before, boxes)
 
 
-def merge_rectangles(mask: NDArray[np.bool_]) -> list[tuple[int, int, int, int]]:
-    """Cover the true cells with few rectangles (column, row, width, height), none overlapping.
-
-    Greedy: from the top left, as wide as it goes, then as far down as the full width goes.
-    """
-    left = mask.copy()
-    found = []
-    for row, column in np.argwhere(mask).tolist():
-        if not left[row, column]:
-            continue
-        run = left[row, column:]
-        width = int(np.argmin(run)) if not run.all() else len(run)
-        height = 1
-        while row + height < mask.shape[0] and left[row + height, column : column + width].all():
-            height += 1
-        left[row : row + height, column : column + width] = False
-        found.append((column, row, width, height))
-    return found
-
-
-def _level(tilemap: Tilemap, name: str, quads: Quads, stacks: NDArray[np.uint32]) -> bytes:
+def _level(tilemap: Tilemap, name: str, quads: Quads, piles: Piles, upright: bool) -> bytes:
     scene = trimesh.Scene()
-    atlas, corners, opaque = _atlas(tilemap, stacks)
+    atlas, corners, opaque = _atlas(tilemap, piles.gids)
     if len(quads.tiles):
-        material = trimesh.visual.material.PBRMaterial(
-            name="tiles", metallicFactor=0.0, roughnessFactor=1.0
-        )
-        visual = trimesh.visual.TextureVisuals(
-            uv=corners[quads.tiles].reshape(-1, 2), material=material
-        )
-        mesh = trimesh.Trimesh(
-            vertices=quads.corners.reshape(-1, 3),
-            faces=_triangles(len(quads.tiles)),
-            vertex_normals=np.repeat(quads.normals, 4, axis=0),
-            visual=visual,
-            process=False,
-            validate=False,
-        )
+        mesh = _mesh(quads, corners)
         scene.add_geometry(mesh, geom_name=name, node_name=name)
+    meshes: dict[int, str] = {}
+    for object_id, tile in piles.boxes.items():
+        node = f"{name}_box_{object_id}"
+        if tile not in meshes:
+            meshes[tile] = f"{name}_box_{len(meshes) + 1}"
+            scene.add_geometry(_mesh(box(tile), corners), geom_name=meshes[tile], node_name=node)
+        scene.graph.update(frame_to=node, frame_from="world", geometry=meshes[tile])
     return _pack(
         scene,
         functools.partial(_add_texture, encode_png(atlas), opaque),
-        functools.partial(_finish, tilemap),
+        functools.partial(_finish, tilemap, name, piles.boxes, upright),
     )
 
 
-def _collision(name: str, boxes: list[tuple[int, int, int, int]]) -> bytes:
-    sides = np.array(boxes, dtype=np.float64)
-    origin = np.stack([sides[:, 0], np.zeros(len(sides)), sides[:, 1]], axis=1)
-    extent = np.stack([sides[:, 2], np.full(len(sides), WALL_HEIGHT), sides[:, 3]], axis=1)
-    faces = [(normal, steps) for normal, _, steps in _SIDES]
-    faces += [((0, 1, 0), _TOP), ((0, -1, 0), ((0, 0, 0), (1, 0, 0), (1, 0, 1), (0, 0, 1)))]
-    steps = np.array([steps for _, steps in faces], dtype=np.float64)
-    vertices = origin[:, None, None] + steps * extent[:, None, None]
-    normals = np.array([normal for normal, _ in faces], dtype=np.float64)
-    mesh = trimesh.Trimesh(
-        vertices=vertices.reshape(-1, 3),
-        faces=_triangles(len(boxes) * len(faces)),
-        vertex_normals=np.tile(np.repeat(normals, 4, axis=0), (len(boxes), 1)),
+def _mesh(quads: Quads, corners: NDArray[np.float64] | None) -> Any:
+    """Triangles; with pictures from the atlas if its corners in uv, [K, 4, 2], are given."""
+    visual = None
+    if corners is not None:
+        material = trimesh.visual.material.PBRMaterial(
+            name="tiles", metallicFactor=0.0, roughnessFactor=1.0
+        )
+        uv = corners[quads.tiles]
+        # The lower corners move up where only the upper part of a picture is shown.
+        upper = uv[:, [3, 2]]
+        uv[:, [0, 1]] = upper + (uv[:, [0, 1]] - upper) * quads.shares[:, None, None]
+        visual = trimesh.visual.TextureVisuals(uv=uv.reshape(-1, 2), material=material)
+    return trimesh.Trimesh(
+        vertices=quads.corners.reshape(-1, 3),
+        faces=_triangles(len(quads.tiles)),
+        vertex_normals=np.repeat(quads.normals, 4, axis=0),
+        visual=visual,
         process=False,
         validate=False,
     )
+
+
+def _collision(bodies: dict[str, Quads]) -> bytes:
     scene = trimesh.Scene()
-    scene.add_geometry(mesh, geom_name=f"{name}_collision", node_name=f"{name}-colonly")
+    for name, quads in bodies.items():
+        if len(quads.tiles):
+            shape = name.removesuffix("-colonly") + "_collision"
+            scene.add_geometry(_mesh(quads, None), geom_name=shape, node_name=name)
     return _pack(scene, None, _sign)
 
 
@@ -244,28 +254,32 @@ def _add_texture(png: bytes, opaque: bool, buffers: Any, tree: dict[str, Any]) -
     filters = {"magFilter": _NEAREST, "minFilter": _NEAREST_MIPMAP_LINEAR}
     tree["samplers"] = [{**filters, "wrapS": _CLAMP, "wrapT": _CLAMP}]
     tree["textures"].append({"sampler": 0, "source": 0})
-    material = tree["materials"][0]
-    material["pbrMetallicRoughness"]["baseColorTexture"] = {"index": 0}
-    if not opaque:
-        material["alphaMode"], material["alphaCutoff"] = "MASK", 0.5
+    for material in tree["materials"]:
+        material["pbrMetallicRoughness"]["baseColorTexture"] = {"index": 0}
+        if not opaque:
+            material["alphaMode"], material["alphaCutoff"] = "MASK", 0.5
 
 
-def _finish(tilemap: Tilemap, tree: dict[str, Any]) -> None:
+def _finish(
+    tilemap: Tilemap, name: str, boxes: dict[int, int], upright: bool, tree: dict[str, Any]
+) -> None:
     _sign(tree)
     nodes = tree.setdefault("nodes", [])
     roots = tree["scenes"][0].setdefault("nodes", [])
+    made = {node.get("name"): node for node in nodes}
     for item in tilemap.objects:
         column, row = (int(value) for value in item.cell)
         extras = {"class": item.cls, "id": int(item.id), "cell": [column, row]}
         extras.update({key: value for key, value in item.properties.items() if key not in extras})
-        roots.append(len(nodes))
-        nodes.append(
-            {
-                "name": _text(item.name or item.cls),
-                "translation": [column + 0.5, 0.0, row + 0.5],
-                "extras": {_text(key): _value(value) for key, value in extras.items()},
-            }
-        )
+        node = made.get(f"{name}_box_{item.id}") if item.id in boxes else None
+        if node is None:
+            node = {}
+            roots.append(len(nodes))
+            nodes.append(node)
+        height, depth = (float(tilemap.height - 1 - row), 0.5) if upright else (0.0, row + 0.5)
+        node["name"] = _text(item.name or item.cls)
+        node["translation"] = [column + 0.5, height, depth]
+        node["extras"] = {_text(key): _value(value) for key, value in extras.items()}
     if tilemap.properties:
         properties = {_text(key): _value(value) for key, value in tilemap.properties.items()}
         tree["scenes"][0]["extras"] = properties

@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from aigc_assets.exporters.glb import export_glb, merge_rectangles
+from aigc_assets.exporters.glb import export_glb
+from aigc_assets.exporters.glb_geometry import merge_rectangles
 from aigc_assets.exporters.raster import tilemap_image
 from aigc_assets.types import TileLayer, Tilemap, Tileset
 from tests import samples
@@ -48,9 +49,9 @@ class Level:
         assert len(array) == entry["count"]
         return array
 
-    def mesh(self) -> tuple[np.ndarray, np.ndarray, dict[str, np.ndarray]]:
+    def mesh(self, name: str = "") -> tuple[np.ndarray, np.ndarray, dict[str, np.ndarray]]:
         """Corner positions of each triangle [N, 3, 3], vertex normals alike, and other data."""
-        (mesh,) = self.tree["meshes"]
+        (mesh,) = [m for m in self.tree["meshes"] if name in ("", m["name"])]
         (part,) = mesh["primitives"]
         index = self.accessor(part["indices"]).ravel()
         data = {key: self.accessor(i)[index] for key, i in part["attributes"].items()}
@@ -85,7 +86,7 @@ def test_triangles_wind_counter_clockwise_around_unit_normals(tilemap):
 
 @pytest.mark.parametrize("tilemap", MAPS.values(), ids=MAPS)
 def test_only_faces_that_can_be_seen(tilemap):
-    walls = tilemap.solid() & drawn(tilemap)
+    walls = tilemap.solid() & drawn(tilemap) & ~tilemap.marked("liquid")
     floor = drawn(tilemap) & ~walls
     points, normals, _ = level(tilemap).mesh()
     up = normals[:, 0, 1] == 1
@@ -185,6 +186,92 @@ def test_liquid_stops_walkers_but_is_no_wall():
     assert len(points) == 6 and (points[..., 1] == 0).all() and (normals[..., 1] == 1).all()
     points, _, _ = Level(files["lake_collision.glb"]).mesh()
     assert (points.min((0, 1)).tolist(), points.max((0, 1)).tolist()) == ([1, 0, 0], [2, 1, 1])
+
+
+def test_a_map_to_jump_through_stands_upright_and_looks_like_its_picture():
+    """Seen from the front, near faces over far ones, it is the painted map, pixel by pixel."""
+    tilemap = maps.side_view()
+    scene = level(tilemap)
+    points, normals, data = scene.mesh()
+    uv = data["TEXCOORD_0"].reshape(-1, 3, 2).astype(np.float64)
+    atlas, wanted = scene.picture(), tilemap_image(tilemap)
+    assert scene.tree["materials"][0]["alphaMode"] == "MASK"
+    width, height = tilemap.tile_size
+    seen = np.zeros_like(wanted)
+    front = np.flatnonzero(normals[:, 0, 2] == 1)
+    y, x = np.mgrid[: wanted.shape[0], : wanted.shape[1]]
+    metres = np.stack([(x + 0.5) / width, tilemap.height - (y + 0.5) / height, np.ones_like(x)], -1)
+    for triangle in front[np.argsort(points[front, 0, 2], kind="stable")]:
+        corner = np.column_stack([points[triangle][:, :2], np.ones(3)])
+        inside = (metres @ np.linalg.inv(corner) > -1e-9).all(axis=-1)
+        texel = metres[inside] @ np.linalg.solve(corner, uv[triangle]) * atlas.shape[1::-1]
+        colours = atlas[np.floor(texel[:, 1]).astype(int), np.floor(texel[:, 0]).astype(int)]
+        rows, columns = np.nonzero(inside)
+        opaque = colours[:, 3] >= 128
+        seen[rows[opaque], columns[opaque]] = colours[opaque]
+    np.testing.assert_array_equal(
+        seen[..., :3][wanted[..., 3] > 0], wanted[..., :3][wanted[..., 3] > 0]
+    )
+    depth = points[..., 2]
+    assert depth.min() == 0 and depth.max() == 1 and points[..., 1].max() == tilemap.height
+    walls = tilemap.solid()
+    backs = (normals[:, 0, 2] == -1).sum()
+    assert backs == 2 * (walls.sum() + tilemap.marked("one_way").sum())
+
+
+def test_what_is_hidden_between_upright_walls_is_left_out():
+    tilemap = maps.side_view()
+    points, normals, _ = level(tilemap).mesh()
+    walls, boards = tilemap.solid(), tilemap.marked("one_way")
+    tall = np.ptp(points[..., 1], axis=1) > 0.5
+    sides = (normals[:, 0, 0] != 0) & tall
+    around = np.pad(walls, 1).astype(np.int8)
+    assert sides.sum() == 2 * np.count_nonzero(np.diff(around, axis=1))
+    flat = normals[:, 0, 1] != 0
+    wanted = np.count_nonzero(np.diff(around, axis=0)) + 2 * boards.sum()
+    assert flat.sum() == 2 * wanted
+
+
+def test_an_upright_level_has_walls_and_boards_to_stand_on():
+    tilemap = maps.side_view()
+    scene = Level(export_glb(tilemap, "keep")["keep_collision.glb"])
+    names = {node["name"] for node in scene.tree["nodes"]}
+    assert {"keep-colonly", "keep_boards-colonly"} <= names
+    for name, wanted in (
+        ("keep_collision", tilemap.solid().sum()),
+        ("keep_boards_collision", 0.25 * tilemap.marked("one_way").sum()),
+    ):
+        points, _, _ = scene.mesh(name)
+        cross = np.cross(points[:, 1], points[:, 2])
+        assert np.einsum("ij,ij->i", points[:, 0], cross).sum() / 6 == pytest.approx(wanted)
+    (start,) = [n for n in level(tilemap).tree["nodes"] if n.get("name") == "start"]
+    assert start["translation"] == [0.5, 2.0, 0.5]
+
+
+def test_boxes_are_cubes_that_can_be_moved():
+    tilemap = maps.boxes()
+    scene = level(tilemap)
+    nodes = [n for n in scene.tree["nodes"] if n.get("extras", {}).get("class") == "box"]
+    assert [n["translation"] for n in nodes] == [[2.5, 0, 1.5], [2.5, 0, 2.5]]
+    assert [n["extras"]["id"] for n in nodes] == [2, 3] and "matrix" not in nodes[0]
+    (shape,) = {n["mesh"] for n in nodes}
+    points, normals, data = scene.mesh(scene.tree["meshes"][shape]["name"])
+    assert len(points) == 10
+    np.testing.assert_allclose(np.ptp(points.reshape(-1, 3), axis=0), 0.9, rtol=1e-6)
+    # All its faces show the crate, and the floor below it shows what lies under the crate.
+    atlas, tileset = scene.picture(), tilemap.tilesets[0]
+
+    def picture_of(uv: np.ndarray) -> np.ndarray:
+        low, high = uv.min(0) * atlas.shape[1::-1], uv.max(0) * atlas.shape[1::-1]
+        (x, y), (right, bottom) = np.rint(low).astype(int), np.rint(high).astype(int)
+        return atlas[y:bottom, x:right]
+
+    for uv in data["TEXCOORD_0"].reshape(-1, 6, 2):
+        np.testing.assert_array_equal(picture_of(uv), tileset.image[:, 24:32])
+    points, normals, data = scene.mesh("keep")
+    below = (normals[:, 0, 1] == 1) & (np.floor(points.mean(axis=1)) == (2, 0, 1)).all(axis=1)
+    uv = data["TEXCOORD_0"].reshape(-1, 3, 2)[below].reshape(-1, 2)
+    np.testing.assert_array_equal(picture_of(uv), tileset.image[:, :8])
 
 
 def test_a_map_without_tiles_has_no_mesh_and_no_collision():

@@ -212,6 +212,35 @@ def godot3(tmp_path_factory) -> dict[str, Any]:
     return json.loads(line.removeprefix("FOUND "))
 
 
+def test_blender_imports_meshes_pictures_and_objects(tmp_path):
+    python = os.environ.get("AIGC_ASSETS_BPY")
+    if not python:
+        pytest.skip("AIGC_ASSETS_BPY names no Python with Blender's bpy")
+    paths = [path for name in MAPS for path in write(tmp_path, name, "glb")]
+    command = [python, str(SCRIPTS / "read_glb.py"), *map(str, paths)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    (line,) = [line for line in done.stdout.splitlines() if line.startswith("FOUND ")]
+    reports = json.loads(line.removeprefix("FOUND "))
+    found = dict(zip((path.stem for path in paths), reports, strict=True))
+    assert sum(len(report["meshes"]) for report in reports) == 4 + 2 + 4 + 1
+    for name, tilemap in MAPS.items():
+        report = found[name]
+        boxes = [item for item in tilemap.objects if item.cls == "box"]
+        assert len(report["meshes"]) == 1 + len(boxes) and min(report["meshes"].values()) >= 10
+        assert set(report["uv_layers"]) == {1} and report["materials"] == 1
+        assert len(report["images"]) == 1
+        assert report["classes"] == sorted(item.cls for item in tilemap.objects)
+        upright = tilemap.properties["movement"] == "jump" if name != "odd" else False
+        (start,) = [item for item in tilemap.objects if item.cls == "start"]
+        column, row = start.cell
+        # Blender's z is up and its y points away: glTF's -z.
+        place = [column + 0.5, -(row + 0.5), 0.0]
+        if upright:
+            place = [column + 0.5, -0.5, float(tilemap.height - 1 - row)]
+        assert report["empties"][start.name] == place
+        assert found[f"{name}_collision"]["meshes"]
+
+
 @pytest.mark.parametrize("name", MAPS)
 def test_godot_3_counts_the_used_cells(godot3, name):
     tilemap, found = MAPS[name], godot3[f"{name}_godot3.tscn"]

@@ -106,11 +106,16 @@ def test_tiled_paints_the_map_as_we_do(tmp_path, name):
 
 def test_the_khronos_validator_has_nothing_to_say(tmp_path, node):
     paths: list[Path] = []
-    assets: dict[str, Tilemap] = {**MAPS, "big": maps.large(20, 12)}
+    assets: dict[str, Tilemap] = {
+        **MAPS,
+        "big": maps.large(20, 12),
+        "side": maps.side_view(),
+        "boxes": maps.boxes(),
+    }
     for name, tilemap in assets.items():
         paths += write(tmp_path, tilemap, name, "glb")
     reports = run_node(node, "validate_gltf.js", *map(str, paths))
-    assert len(reports) == len(paths) == 7
+    assert len(reports) == len(paths) == 11
     for path, report in zip(paths, reports, strict=True):
         issues = report["issues"]
         assert (issues["numErrors"], issues["numWarnings"]) == (0, 0), path.name
