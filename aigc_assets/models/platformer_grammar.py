@@ -98,6 +98,9 @@ def _snake(
 ) -> Level:
     """Lanes one above the other, walked to and fro, joined by shafts at their ends."""
     edges = [round(i * height / count) for i in range(count + 1)]
+    slack = (height // count - 10) // 2
+    for i in range(1, count):
+        edges[i] += int(random.integers(-slack, slack + 1)) if slack > 0 else 0
     upward = count > 1 and random.random() < (0.7 if height > width else 0.4)
     order = list(range(count))[::-1] if upward else list(range(count))
     grid = np.zeros((height, width), dtype=np.uint8)
@@ -120,8 +123,19 @@ def _snake(
         if upward:
             upper, lower = lower, upper
         _shaft(grid, upper, lower, random)
-    start, exit_ = ends[0][0], ends[-1][1]
-    return Level(grid, start, exit_)
+    _raise_floors(grid)
+    return Level(grid, ends[0][0], ends[-1][1])
+
+
+def _raise_floors(grid: Grid) -> None:
+    """A narrow pit ends in one row of spikes; only what is wider holds a liquid."""
+    hazard = np.pad(grid == HAZARD, ((0, 0), (2, 2)))
+    run = hazard[:, :-2] & hazard[:, 1:-1] & hazard[:, 2:]
+    wide = run[:, :-2] | run[:, 1:-1] | run[:, 2:]
+    deep = (grid == HAZARD) & ~wide
+    deep[1:] &= grid[:-1] == HAZARD
+    deep[0] = False
+    grid[deep] = SOLID
 
 
 def _shaft(grid: Grid, upper: Cell, lower: Cell, random: np.random.Generator) -> None:
@@ -155,8 +169,8 @@ def _winding(
         x = 3
         while x < width - 4:  # a step to hop over, or spikes
             x += 2 + int(random.integers(4))
-            if x < width - 3 and storey > 4 and random.random() < 0.5:
-                spiky = floor < height - 1 and random.random() < 0.3 + 0.4 * difficulty
+            if x < width - 3 and storey > 3 and random.random() < 0.5:
+                spiky = floor == height - 1 and random.random() < 0.3 + 0.4 * difficulty
                 grid[floor if spiky else floor - 1, x] = HAZARD if spiky else SOLID
                 x += 1
         above = floor - storey

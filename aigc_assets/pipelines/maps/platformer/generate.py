@@ -30,7 +30,7 @@ _ATTEMPTS = 10
 """Levels that are tried for one request."""
 _DRAWS = 5
 """Grids that are compared when a difficulty is asked for."""
-_USUAL = 0.45
+_USUAL = (0.3, 0.6)
 """Difficulty when none is asked for."""
 _OVERHANG = 6
 """Columns that the sky is seen below a roof."""
@@ -85,7 +85,9 @@ def _check_area(size: tuple[int, int], wanted: Requirements) -> None:
 def _plan(size: tuple[int, int], wanted: Requirements, seed: int) -> tuple[Plan, tuple[str, ...]]:
     """Furnish the first level that takes everything."""
     reason = NoRoom("")
-    hardness = _USUAL if wanted.difficulty is None else wanted.difficulty
+    hardness = wanted.difficulty
+    if hardness is None:
+        hardness = float(generator(derive_seed(seed, "difficulty")).uniform(*_USUAL))
     low = wanted.path.low if wanted.path else 0
     # A way that is to be long needs more lanes than usual, one above the other.
     dense = int(low > 1.5 * sum(size))

@@ -151,7 +151,7 @@ def walk(
 def _move_exit(
     ground: Ground, locks: list[Lock], keys: list[Lock], length: Range, roomy: bool
 ) -> Ground:
-    """The exit where the way has the length that was asked for; ``roomy``: before it is a stretch."""
+    """The exit where the way has the length that was asked for; ``roomy``: after a stretch."""
     path, _ = walk(ground, locks, keys)
     low, high = length.low, length.high
     if low <= len(path) - 1 <= high:
