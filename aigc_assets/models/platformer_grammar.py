@@ -86,9 +86,9 @@ def draw_windows(count: int, seed: int, side: int = 32) -> NDArray[np.uint8]:
         across, down = shapes[int(random.integers(len(shapes)))]
         size = (side * across + int(random.integers(8)), side * down)
         grid = draw_level(size, random, float(random.random())).grid
-        for _ in range(across * down):
-            x = int(random.integers(grid.shape[1] - side + 1))
-            y = int(random.integers(grid.shape[0] - side + 1))
+        places = (grid.shape[1] - side + 1) * (grid.shape[0] - side + 1)
+        for place in random.permutation(places)[: across * down].tolist():
+            y, x = divmod(place, grid.shape[1] - side + 1)
             windows.append(grid[y : y + side, x : x + side])
     return np.stack(windows[:count])
 
