@@ -267,19 +267,26 @@ def _climb(width: int, height: int, random: np.random.Generator, difficulty: flo
             x = int(random.integers(left, right + 1))
             grid[storey, first : last + 1] = SOLID
             grid[storey:y, x] = LADDER
-            under = y
             y, storey = storey, storey - 2 * JUMP * int(random.integers(1, 3)) - 4
             storey -= int(random.integers(2))
             bound = first, last
             first, last = walls(y, max(storey, 0), (x - 1, x + 1))
             grid[y, bound[0] : bound[1] + 1][grid[y, bound[0] : bound[1] + 1] == AIR] = SOLID
-            wide = 1 + round(difficulty)
-            middle = (first + last) // 2 - wide // 2
-            clear = grid[y + 1 : y + 3, middle : middle + wide] == AIR
-            if difficulty > 0.25 and under - y > 4 and clear.all() and abs(middle - x) > wide + 1:
-                grid[y, middle : middle + wide] = HAZARD
+            # Spikes between the ladder and the far side, where the next ledge begins.
+            ahead = 1 if 2 * x < first + last else -1
+            at = x + 2 * ahead
+            for _ in range(round(2.4 * difficulty)):
+                wide = 1.2 + 3.8 * difficulty + 0.9 * (float(random.random()) - 0.5)
+                room = (last - 1 - at if ahead > 0 else at - first - 1) - 1
+                wide = min(MAX_GAP, room, max(1, round(wide)))
+                if wide < 1:
+                    break
+                part = slice(at, at + wide) if ahead > 0 else slice(at - wide + 1, at + 1)
+                grid[y, part] = HAZARD
+                grid[y + 1, part][grid[y + 1, part] == AIR] = SOLID
+                at += (wide + 2) * ahead
             left, right = first, last
-            rightward = x < width // 2
+            rightward = ahead > 0
             continue
         inner = last - first + 1
         row = y - JUMP
