@@ -1,4 +1,4 @@
-"""Contact sheets of all map themes: ``python examples/gallery/make.py [theme ...]``.
+"""Contact sheets of all map themes: ``python examples/gallery/make.py [sheet ...]``.
 
 Each sheet shows six maps. They are made in the open, with the same calls that a build script would
 use, from the seeds 0, 1, 2 ...; where a theme has several looks the sheet shows all of them. The
@@ -27,7 +27,8 @@ Picture = NDArray[np.uint8]
 COLUMNS, MAPS = 2, 6
 PALETTE = 40
 MARGIN, CAPTION = 8, 14
-PAPER, INK, NAME = (24, 22, 32), (150, 154, 170), (240, 236, 220)
+PAPER, BOARD = (24, 22, 32), (62, 64, 78)
+INK, NAME = (150, 154, 170), (240, 236, 220)
 SEEDS = 60
 """Seeds that are tried before a sheet takes looks that it has already shown."""
 
@@ -101,6 +102,32 @@ def draw_panel(theme: str, seed: int, tilemap: Tilemap) -> Picture:
     return panel
 
 
+def draw_tiles() -> Picture:
+    """The tilesets behind the maps, one for each theme, [H, W, 3] uint8."""
+    panels = []
+    for theme, wanted in SHEETS.items():
+        tilemap = World(seed=0, palette=PALETTE).map(
+            f"{theme}-0", theme=theme, size=wanted.size, require=wanted.require
+        )
+        image = tilemap.tilesets[0].image
+        panel = np.zeros((image.shape[0] + CAPTION, image.shape[1], 3), dtype=np.uint8)
+        panel[:] = BOARD
+        shown = image[..., 3] > 0
+        panel[: image.shape[0]][shown] = image[..., :3][shown]
+        panel[image.shape[0] :] = PAPER
+        write(panel, tilemap.tilesets[0].name.replace("_", " "), 0, NAME)
+        panels.append(panel)
+    high = max(panel.shape[0] for panel in panels) + 2 * MARGIN
+    wide = sum(panel.shape[1] + MARGIN for panel in panels) + MARGIN
+    sheet = np.zeros((high, wide, 3), dtype=np.uint8)
+    sheet[:] = PAPER
+    x = MARGIN
+    for panel in panels:
+        sheet[MARGIN : MARGIN + panel.shape[0], x : x + panel.shape[1]] = panel
+        x += panel.shape[1] + MARGIN
+    return sheet
+
+
 def write(panel: Picture, text: str, x: int, colour: tuple[int, int, int]) -> int:
     """Write a line at the foot of a panel; where it ends."""
     mask = text_mask(text)[:, : panel.shape[1] - x]
@@ -134,11 +161,16 @@ def encode(picture: Picture) -> bytes:
 
 def main() -> None:
     """Draw the sheets that are named, or all of them."""
+    names = [*SHEETS, "tiles"]
     parser = argparse.ArgumentParser(description="Draw contact sheets of the map themes.")
-    parser.add_argument("themes", nargs="*", choices=[*SHEETS, []], help="all if none is named")
-    folder = Path(__file__).parent
-    for theme in parser.parse_args().themes or SHEETS:
-        (folder / f"{theme}.png").write_bytes(encode(draw_sheet(theme, SHEETS[theme])))
+    parser.add_argument("sheets", nargs="*", metavar="sheet", help=f"of {', '.join(names)}")
+    chosen = parser.parse_args().sheets or names
+    unknown = [name for name in chosen if name not in names]
+    if unknown:
+        parser.error(f"no sheet {unknown[0]!r}; there are {', '.join(names)}")
+    for name in chosen:
+        picture = draw_tiles() if name == "tiles" else draw_sheet(name, SHEETS[name])
+        (Path(__file__).parent / f"{name}.png").write_bytes(encode(picture))
 
 
 if __name__ == "__main__":

@@ -203,6 +203,7 @@ def build_tileset(palette: bytes, theme: str, look: str) -> tuple[Tileset, Mappi
     style = LOOKS[theme][look]
     liquid = style.liquid
     extra: dict[str, RGB] = {
+        "umbra": masonry.umbra(style.colours),
         "strip": (84, 172, 172), "rust": (150, 74, 44),
         "rug": (150, 44, 36), "rug_dark": (96, 28, 30), "gold": (206, 160, 70),
     }  # fmt: skip

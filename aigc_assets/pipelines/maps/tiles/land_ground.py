@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from aigc_assets.pipelines.maps.tiles.blob import (
     BLOB,
@@ -104,6 +105,7 @@ def shallows(inks: Inks, frames: int) -> Pixels:
     distance = np.where(rounded(7), 0.0, blob_distances()) + (SOFT[3] - 0.5) * 2.6
     cut = distance < 2.6
     cut[FULL] = False
+    cut |= _lone(~cut)
     result = np.zeros((frames, len(BLOB), TILE, TILE), dtype=np.int16)
     for frame in range(frames):
         tiles = np.full((len(BLOB), TILE, TILE), inks["shallow"], dtype=np.int16)
@@ -117,6 +119,14 @@ def shallows(inks: Inks, frames: int) -> Pixels:
         tiles[cut] = -1
         result[frame] = tiles
     return result
+
+
+def _lone(shown: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Pixels of pictures [n, 16, 16] with at most one neighbour that is shown too."""
+    around = np.pad(shown, ((0, 0), (1, 1), (1, 1)), mode="edge").astype(np.int8)
+    count = around[:, :-2, 1:-1] + around[:, 2:, 1:-1] + around[:, 1:-1, :-2] + around[:, 1:-1, 2:]
+    lone: NDArray[np.bool_] = shown & (count <= 1)
+    return lone
 
 
 def depths(inks: Inks, frames: int) -> Pixels:

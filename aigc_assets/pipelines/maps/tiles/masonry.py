@@ -7,7 +7,7 @@ rows where the cell below is open. Floors lie in the shadow of walls above them 
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,7 +26,7 @@ from aigc_assets.pipelines.maps.tiles.blob import (
     open_canvases,
     rounded,
 )
-from aigc_assets.pipelines.maps.tiles.sheet import Inks, Pixels, smooth_noise
+from aigc_assets.pipelines.maps.tiles.sheet import RGB, Inks, Pixels, smooth_noise
 
 FACE = 6
 """First row of a wall face."""
@@ -331,6 +331,12 @@ def field(inks: Inks, variant: int, tuft: bool = True) -> Pixels:
     return tile
 
 
+def umbra(colours: Mapping[str, RGB]) -> RGB:
+    """The colour of dark floor in the shade: half way to the rock."""
+    dark, rock = colours["floor_dark"], colours["rock"]
+    return (dark[0] + rock[0]) // 2, (dark[1] + rock[1]) // 2, (dark[2] + rock[2]) // 2
+
+
 def shaded(tile: Pixels, inks: Inks, shade: str, *kinds: str) -> Pixels:
     """The tile, made of the tones of ``kinds``, with the shadow of walls above or on the left."""
     where = np.zeros((TILE, TILE), dtype=bool)
@@ -344,7 +350,11 @@ def shaded(tile: Pixels, inks: Inks, shade: str, *kinds: str) -> Pixels:
         where[:3, :2] = True
     result = tile.copy()
     for kind in kinds:
-        for old, new in ((f"{kind}_dark", "rock"), (kind, f"{kind}_dark"), (f"{kind}_light", kind)):
+        for old, new in (
+            (f"{kind}_dark", "umbra"),
+            (kind, f"{kind}_dark"),
+            (f"{kind}_light", kind),
+        ):
             result[where & (tile == inks[old])] = inks[new]
     return result
 

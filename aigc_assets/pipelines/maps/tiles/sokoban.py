@@ -176,7 +176,8 @@ def build_tileset(palette: bytes, look: str = LOOKS[0]) -> tuple[Tileset, Mappin
         The tileset and the gid of each tile by its name.
     """
     colours = np.frombuffer(palette, dtype=np.uint8).reshape(-1, 3)
-    inks = Inks(colours, _COLOURS[look], _RAMPS)
+    named = {**_COLOURS[look], "umbra": masonry.umbra(_COLOURS[look])}
+    inks = Inks(colours, named, _RAMPS)
     sheet = Sheet()
     face = _FACES[look]
     rough = face is masonry.icicles
