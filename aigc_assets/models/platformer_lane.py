@@ -402,6 +402,36 @@ class Lane:
         self.last = (self.width - 1 - min(3, self.tail - 1), self.ground - 1)
         if not self.sky:
             self.ceiling()
+        self.garnish()
+
+    def garnish(self) -> None:
+        """Planks over long stretches of level ground, which would be dull without."""
+        x = self.first[0] + 3
+        while x < self.width - self.tail - 4:
+            wide = self.dice(3, 5)
+            window = self.cells[:, x - 1 : x + wide + 1]
+            tops = np.argmax(window != AIR, axis=0)
+            if self.chance(0.75) and not self._plank(x, int(tops[0]), wide):
+                x += 1
+                continue
+            x += wide + self.dice(4, 9)
+
+    def _plank(self, x: int, ground: int, wide: int) -> bool:
+        """Planks above one level stretch, if nothing is there; says whether there are now."""
+        clear = 2 * JUMP
+        stretch = self.cells[:, x - 1 : x + wide + 1]
+        if ground < clear + 1 or not (stretch[ground] == SOLID).all():
+            return False
+        if (stretch[ground - clear : ground] != AIR).any():
+            return False
+        self.cells[ground - JUMP, x : x + wide] = ONE_WAY
+        higher = ground - 2 * JUMP
+        at = x + (wide - 1 if self.chance(0.5) else -2)
+        if higher >= 4 and self.chance(0.5) and 1 <= at < self.width - self.tail - 3:
+            above = self.cells[higher - 3 : higher + 2, at - 1 : at + 4]
+            if (above == AIR).all():
+                self.cells[higher, at : at + 3] = ONE_WAY
+        return True
 
     def ceiling(self) -> None:
         """Rock above a cave, uneven, as low as what is below it allows; walls at both ends."""
