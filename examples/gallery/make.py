@@ -24,7 +24,7 @@ from aigc_assets.types import Tilemap
 
 Picture = NDArray[np.uint8]
 
-COLUMNS, MAPS = 2, 6
+COLUMNS = 2
 PALETTE = 40
 MARGIN, CAPTION = 8, 14
 PAPER, BOARD = (24, 22, 32), (62, 64, 78)
@@ -40,6 +40,7 @@ class Sheet(NamedTuple):
     require: tuple[str, ...] = ()
     looks: int = 1
     """Maps of the same look that are let in."""
+    count: int = 6
 
 
 SHEETS: dict[str, Sheet] = {
@@ -67,9 +68,9 @@ def maps(theme: str, wanted: Sheet) -> Iterator[tuple[int, Tilemap]]:
         shown[look] = shown.get(look, 0) + 1
         yield seed, tilemap
         count += 1
-        if count == MAPS:
+        if count == wanted.count:
             return
-    yield from spare[: MAPS - count]
+    yield from spare[: wanted.count - count]
 
 
 def draw_sheet(theme: str, wanted: Sheet) -> Picture:

@@ -66,6 +66,13 @@ def wall_blob(inks: Inks, face: Pixels, *, rough: bool = False) -> Pixels:
     lit = near[:, :-2, 1:-1] | near[:, 1:-1, :-2] | near[:, 2:, 1:-1]
     tiles[edge] = inks["rim_dark"]
     tiles[edge & lit] = inks["rim_light"]
+    if rough:  # worn corners, in the shade of what stood there
+        cut = rounded(6) & (np.arange(TILE) < FACE)[:, None]
+        away = distances(np.pad(cut, ((0, 0), (TILE, TILE), (TILE, TILE))), 4)
+        tiles[away <= 4] = inks["rim_dark"]
+        tiles[away <= 3] = inks["rim"]
+        tiles[away <= 1.5] = inks["rim_light"]
+        tiles[cut] = inks["floor_dark"]
     for tile, mask in zip(tiles, BLOB, strict=True):
         if not mask & S:
             tile[FACE:] = face[FACE:]
