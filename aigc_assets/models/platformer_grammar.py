@@ -48,6 +48,7 @@ def draw_level(
     difficulty: float = 0.5,
     dense: int = 0,
     arena: bool = False,
+    wet: bool = False,
 ) -> Level:
     """Draw one level.
 
@@ -56,6 +57,7 @@ def draw_level(
         random: All decisions come from it.
         difficulty: 0..1: widths of gaps, number of spikes, length of rests.
         dense: Lanes beyond the usual number, as far as the height has room: longer ways.
+        wet: Whether there should be many pools.
         arena: Whether the level closes with a flat stretch, long enough for a fight.
 
     Returns:
@@ -64,9 +66,9 @@ def draw_level(
     width, height = size
     if min(size) < 8:
         raise ValueError(f"size: expected at least 8x8, got {width}x{height}")
-    if width < 22 and height > 16 and height > 1.2 * width and dense == 0:
+    if width < 22 and height > 16 and height > 1.2 * width and dense == 0 and not wet:
         return _climb(width, height, random, difficulty)
-    if height < 24 and width < 30 and dense == 0 and not arena:
+    if height < 24 and width < 30 and dense == 0 and not (arena or wet):
         # Too short for a rhythm: one screen, unless it is wide enough for a phrase or two.
         if random.random() < (30 - width) / 12:
             return _screen(width, height, random, difficulty)
@@ -74,7 +76,7 @@ def draw_level(
     count = max(1, usual + dense * max(1, usual // 2))
     if count > max(usual, height // 8):
         return _winding(width, height, max(3, 7 - dense), random, difficulty)
-    return _snake(width, height, count, arena, random, difficulty)
+    return _snake(width, height, count, arena, wet, random, difficulty)
 
 
 def draw_windows(count: int, seed: int, side: int = 32) -> NDArray[np.uint8]:
@@ -94,7 +96,13 @@ def draw_windows(count: int, seed: int, side: int = 32) -> NDArray[np.uint8]:
 
 
 def _snake(
-    width: int, height: int, count: int, arena: bool, random: np.random.Generator, difficulty: float
+    width: int,
+    height: int,
+    count: int,
+    arena: bool,
+    wet: bool,
+    random: np.random.Generator,
+    difficulty: float,
 ) -> Level:
     """Lanes one above the other, walked to and fro, joined by shafts at their ends."""
     edges = [round(i * height / count) for i in range(count + 1)]
@@ -108,6 +116,7 @@ def _snake(
     for turn, index in enumerate(order):
         top, bottom = edges[index], edges[index + 1]
         lane = Lane(bottom - top, width, index == 0, turn == 0, random, difficulty)
+        lane.wet = wet
         if arena and turn == count - 1:
             lane.tail = min(11, max(7, width // 3))
         lane.draw()

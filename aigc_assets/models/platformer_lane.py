@@ -53,6 +53,8 @@ class Lane:
         """Column up to which there are planks overhead."""
         self.tail = min(7, max(3, width // 6))
         """Columns of the closing stretch."""
+        self.wet = False
+        """Whether pools are preferred."""
         self.first: Cell = (0, 0)
         self.last: Cell = (0, 0)
 
@@ -371,6 +373,8 @@ class Lane:
         challenges: list[Callable[[], bool]] = [
             self.gap, self.gap, self.double_gap, self.stones, self.stones, self.bridge, self.spikes,
         ]  # fmt: skip
+        if self.wet:
+            challenges = [self.stones, self.bridge]
         scenes: list[Callable[[], bool]] = [
             self.stairs, self.pyramid, self.cliff, self.high_road, self.high_road, self.tunnel,
             self.cellar, self.undercroft, self.watchtower, self.island, self.clouds,
@@ -397,7 +401,7 @@ class Lane:
                 self.lay(self.dice(1, 2))
                 done()
             self.lay(min(self.rest(), max(0, self.room())))
-            challenge_next = not challenge_next
+            challenge_next = self.wet or not challenge_next
         self.lay(self.width - self.x)
         self.last = (self.width - 1 - min(3, self.tail - 1), self.ground - 1)
         if not self.sky:

@@ -39,7 +39,9 @@ class Theme(NamedTuple):
 _INDOOR = "aigc_assets.pipelines.maps.indoor.generate"
 _WALKED = tuple(kind for kind in KINDS if kind not in ("boxes", "pushes"))
 _NO_BOXES = "nothing is pushed here"
-_SIDE = ("key before door", "doors", "boss", "monsters", "treasure", "path", "difficulty")
+_SIDE = (
+    "key before door", "doors", "boss", "monsters", "treasure", "liquid", "path", "difficulty",
+)  # fmt: skip
 
 THEMES: dict[str, Theme] = {
     # name: Theme(movement, module, kinds of requirements it serves, why no others)
@@ -56,7 +58,7 @@ THEMES: dict[str, Theme] = {
         "jump",
         "aigc_assets.pipelines.maps.platformer.generate",
         _SIDE,
-        "a level with gravity has a bottom, a direction, and pools only where they are deadly",
+        "a level with gravity has a bottom and a direction: nothing mirrors, nothing is pushed",
     ),
 }
 GENERATORS = ("auto", "gan", "transformer")

@@ -126,8 +126,9 @@ def _ground(
     """Settled ground; where the difficulty matters, that of several draws which comes nearest."""
     best: tuple[float, Ground] | None = None
     exact = wanted.difficulty is not None
+    wet = wanted.liquid is not None and wanted.liquid.low > 0
     for draw in range(_DRAWS if exact else 1):
-        level: Level = draw_level(size, random, hardness, dense, wanted.boss)
+        level: Level = draw_level(size, random, hardness, dense, wanted.boss, wet)
         ground = settle(level)
         if not exact:
             return ground

@@ -19,6 +19,7 @@ from aigc_assets.pipelines.maps.platformer.gates import (
     raise_gates,
 )
 from aigc_assets.pipelines.maps.platformer.physics import Grid
+from aigc_assets.pipelines.maps.platformer.pools import fill_pools
 from aigc_assets.pipelines.maps.platformer.settle import Ground, NoRoom, only, seal
 from aigc_assets.pipelines.maps.requirements import COLOURS, Range, Requirements
 
@@ -94,6 +95,8 @@ def make_plan(
         ground = ground._replace(grid=grid)
     if locks or wanted.boss or wanted.path is not None:
         ground = _reseal(ground, locks, keys)
+    if wanted.liquid is not None:
+        ground = ground._replace(grid=fill_pools(ground.grid, wanted.liquid, random))
     path, events = walk(ground, locks, keys)
     steps = len(path) - 1
     if wanted.path is not None and not wanted.path.low <= steps <= wanted.path.high:

@@ -42,6 +42,9 @@ def _problems(tilemap: Tilemap, wanted: Requirements) -> list[str]:
         asked, count = getattr(wanted, name), len(by_class.get(cls, []))
         if asked is not None and not asked.low <= count <= asked.high:
             problems.append(f"{count} objects of class {cls}, {asked} were asked for")
+    wet = int(tilemap.marked("liquid").sum())
+    if wanted.liquid is not None and not wanted.liquid.low <= wet <= wanted.liquid.high:
+        problems.append(f"{wet} cells of liquid, {wanted.liquid} were asked for")
     if wanted.key_before_door and "door" not in by_class:
         problems.append("there is no locked door")
     if wanted.boss != (len(by_class.get("boss", [])) == 1):

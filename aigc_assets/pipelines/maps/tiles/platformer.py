@@ -166,7 +166,7 @@ def dress_platformer(
         underground = np.ones_like(solid)
     else:
         back = _corner_tiles(_vertices(underground | solid) & ~_vertices(solid), "cave", gids)
-    pool = _pools(codes)
+    pool = pools(codes)
     around = neighbour_masks(solid)
     around |= neighbour_masks(pool, outside=False) & np.uint8(N | NE | NW)  # no turf under water
     ground = np.where(solid, blob_gids(gids, "ground")[BLOB_INDEX[around]], 0).astype(np.uint32)
@@ -271,7 +271,7 @@ def _place_platforms(ground: Gids, codes: NDArray[np.uint8], gids: Mapping[str, 
     return ground
 
 
-def _pools(codes: NDArray[np.uint8]) -> NDArray[np.bool_]:
+def pools(codes: NDArray[np.uint8]) -> NDArray[np.bool_]:
     """Hazards that are liquid: at least three cells wide, walled in at both ends and below."""
     hazard = codes == HAZARD
     held = (codes == SOLID) | hazard
