@@ -1,15 +1,15 @@
 """How hard a map is to finish, measured on the finished map.
 
-The score is a weighted sum of five parts, each 0..1:
+The score is a weighted sum of six parts, each 0..1:
 
 ======  =======  ====================================================================
 weight  part     measure
 ======  =======  ====================================================================
-0.45    fights   monsters within `REACH` steps of the walk, a boss counts for 5; 1 from
-                 one for every 8 steps on
+0.40    fights   monsters within `REACH` steps of the walk; 1 from one for every 8 steps on
 0.25    length   steps of the walk; 1 from twice width + height of the map on
 0.15    scarcity ``1 / (1 + 30 * treasures / steps)``
 0.10    locks    locked doors; 1 from 4 on
+0.05    boss     1 if there is one
 0.05    detours  share of the walk that only fetches keys; 1 from a half on
 ======  =======  ====================================================================
 """
@@ -26,8 +26,6 @@ from aigc_assets.types import Tilemap
 
 REACH = 3
 """Steps from the walk within which a monster is met."""
-BOSS = 5
-"""Monsters that a boss counts for."""
 
 
 def difficulty(tilemap: Tilemap) -> float:
@@ -48,27 +46,31 @@ def difficulty(tilemap: Tilemap) -> float:
             count[item.cls] += 1
     solid = tilemap.solid()
     met = _within(solid, path, REACH)
-    fights = sum(BOSS if item.cls == "boss" else 1 for item in tilemap.objects
-                 if item.cls in ("monster", "boss") and item.cell in met)  # fmt: skip
+    fights = sum(item.cls == "monster" and item.cell in met for item in tilemap.objects)
+    boss = any(item.cls == "boss" for item in tilemap.objects)
     direct = _steps(solid, path[0], path[-1])
     return score(len(path) - 1, direct, fights, count["door"], count["treasure"],
-                 tilemap.width + tilemap.height)  # fmt: skip
+                 tilemap.width + tilemap.height, boss)  # fmt: skip
 
 
-def score(steps: int, direct: int, fights: int, doors: int, treasure: int, span: int) -> float:
+def score(
+    steps: int, direct: int, fights: int, doors: int, treasure: int, span: int, boss: bool
+) -> float:
     """The weighted sum.
 
     Args:
         steps: Of the walk.
         direct: Of the shortest walk if all doors were open.
-        fights: Monsters within reach of the walk, a boss counted as `BOSS`.
+        fights: Monsters within reach of the walk.
         doors: Locked doors.
         treasure: Treasures.
         span: Width + height of the map.
+        boss: Whether there is one.
     """
     steps = max(1, steps)
     return (
-        0.45 * min(1.0, 8 * fights / steps)
+        0.40 * min(1.0, 8 * fights / steps)
+        + 0.05 * boss
         + 0.25 * min(1.0, steps / (2 * span))
         + 0.15 / (1 + 30 * treasure / steps)
         + 0.10 * min(1.0, doors / 4)

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from aigc_assets.metrics.difficulty import BOSS, REACH, score
+from aigc_assets.metrics.difficulty import REACH, score
 from aigc_assets.pipelines.maps.grid import Walkable, distances
 from aigc_assets.pipelines.maps.indoor.keys import NoRoom
 from aigc_assets.pipelines.maps.requirements import Range, Requirements
@@ -95,18 +95,17 @@ def settle(
         if wanted.treasure is None:
             treasure = Range(len(pinned.treasure), max(1, len(pinned.treasure), area // 60))
         best: tuple[float, int, int, int] | None = None
-        base = met + BOSS * boss
         for loot in range(treasure.low, min(treasure.high, treasure.low + 60) + 1):
             room = area + given - loot
             if room < monsters.low:
                 break
-            rest = score(steps, direct, 0, doors, loot, span)
-            aim = max(0, round((wanted.difficulty - rest) / 0.45 * steps / 8) - base)
+            rest = score(steps, direct, 0, doors, loot, span, boss)
+            aim = max(0, round((wanted.difficulty - rest) / 0.40 * steps / 8) - met)
             most = max(0, min(monsters.high, room) - len(pinned.monsters))
             least = max(0, monsters.low - len(pinned.monsters))
             close = min(aim, most, len(near))
             close = max(close, least - len(far))
-            distance = abs(score(steps, direct, close + base, doors, loot, span)
+            distance = abs(score(steps, direct, close + met, doors, loot, span, boss)
                            - wanted.difficulty)  # fmt: skip
             if best is None or distance < best[0] - 1e-9:
                 best = (distance, loot, close, max(0, least - close))

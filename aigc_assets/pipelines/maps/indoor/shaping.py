@@ -93,8 +93,9 @@ def _change(
         if not len(cells):
             break
         ring = flat[cells[:, None] + around]
-        # Blobs grow where they have neighbours; bare rock far from any ground comes last.
-        worth = 2.0 * (ring == new).sum(1) + ((ring != WALL) & (ring != old)).any(1) + noise[cells]
+        # Blobs grow where they have neighbours, beside ground first: a lake is there to be seen.
+        shore = np.minimum(3, ((ring != WALL) & (ring != LIQUID)).sum(1))
+        worth = (ring == new).sum(1) + 1.5 * shore + noise[cells]
         order = cells[np.argsort(-worth, kind="stable")]
         batch = max(1, min(len(order) // 8, (least - done) // 3))
         moved = False
