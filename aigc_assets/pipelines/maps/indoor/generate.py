@@ -139,10 +139,13 @@ def _make_room(canvas: Canvas, wanted: Requirements, random: np.random.Generator
     """Turn ground into liquid where there are fewer walls than liquid is wanted."""
     if wanted.liquid is None:
         return
+    doors = max(wanted.doors.low if wanted.doors else 0, int(wanted.key_before_door))
     solid = int((canvas.inside & ~canvas.pinned & (canvas.walkable == 0)).sum())
-    spare = solid - (wanted.liquid.low + 4 * (1 + (wanted.doors.low if wanted.doors else 1)))
-    if spare < 0:
-        drain(canvas, LIQUID, -spare, crowded(wanted) + 8, random)
+    walls = 4 * (doors + wanted.boss)  # beside gates
+    needed = 2 + crowded(wanted) + doors + 2 * wanted.boss
+    needed = max(needed, wanted.path.low + 1 if wanted.path else 0)
+    if wanted.liquid.low + walls > solid:
+        drain(canvas, LIQUID, wanted.liquid.low + walls - solid, needed, random)
 
 
 def _build(plan: Plan, request: MapRequest, palette: NDArray[np.uint8], seed: int) -> Tilemap:
