@@ -132,6 +132,8 @@ def _pack_user_levels(kind: str, folder: Path, theme: str, out: Path) -> None:
     print("\n".join(report.lines()))
     held = int(arrays["windows"][:, 4].sum())
     print(f"{len(arrays['windows'])} windows of 32x32 cells as {theme}, {held} of them held out")
+    if not held:
+        print("the metrics will be about what is learnt from: give five levels, or one of 96 cells")
     # The new weights go on from the shipped ones, so the sources of those count as well.
     for name in task_class(kind).models:
         info["sources"] += read_card(name)["data"]

@@ -273,6 +273,7 @@ HOSTILE = {
     "other.tmx": (b"<svg/>", "holds <svg>, not a map"),
     "encoding.tmx": (b'<?xml version="1.0" encoding="klingon"?><map/>', "encoding|well-formed"),
     "nothing.json": (b"{}", "neither a map of Tiled nor a list of rows"),
+    "set.json": (b'{"type": "tileset", "name": "t"}', "is a tileset of Tiled, not a map"),
     "same.json": (b"[[1,1,1],[1,1,1],[1,1,1]]", "every cell is the same tile"),
     "texts.json": (b'[[1,1,1],[1,"x",1],[1,1,1]]', "row 2 holds something"),
     "nolevels.ldtk": (b'{"levels": []}', "has no levels"),
@@ -368,6 +369,13 @@ def test_a_file_that_is_too_large_is_not_read(tmp_path):
         file.truncate(2**40)  # a hole, not a terabyte
     with pytest.raises(DataError, match=r"a\.txt: is larger than 8 MB"):
         read_levels(tmp_path)
+
+
+def test_notes_beside_levels_are_no_levels(tmp_path):
+    for name in ("LICENSE", "README.txt", "t.tsx", "credits.md"):
+        (tmp_path / name).write_text("free for all")
+    (tmp_path / "good.txt").write_bytes(writers.txt(writers.example()))
+    assert read_levels(tmp_path)[1].skipped == []
 
 
 def test_names_cannot_steer_the_terminal(tmp_path):

@@ -30,8 +30,11 @@ READERS: dict[str, Callable[[Folder, str, Legend], list[Level]]] = {
     ".png": read_picture,
 }
 
-PARTS = (".tsx", ".tsj", ".ldtkl", ".toml", ".md", ".licence", ".license")
+PARTS = (".tsx", ".tsj", ".ldtkl", ".toml", ".md", ".rst", ".licence", ".license")
 """Suffixes of what belongs to levels but is none; nothing is said about them."""
+
+NOTES = ("license", "licence", "readme", "credits", "copying", "authors")
+"""Names without suffix of what people put beside levels; nothing is said about them either."""
 
 MOST_CELLS = 16 * 1024 * 1024
 """Of all levels together."""
@@ -81,7 +84,7 @@ def read_levels(folder: Path) -> tuple[list[Level], Report]:
     pictures = _tileset_pictures(source)
     for name in source.files():
         suffix = PurePosixPath(name).suffix.lower()
-        if name == LEGEND or suffix in PARTS:
+        if name == LEGEND or suffix in PARTS or PurePosixPath(name).stem.lower() in NOTES:
             continue
         if name in pictures:
             report.skipped.append((name, f"is taken for the picture of tiles of {pictures[name]}"))

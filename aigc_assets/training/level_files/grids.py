@@ -125,6 +125,8 @@ def read_json(folder: Folder, name: str, legend: Legend) -> list[Level]:
 
 
 def _of_numbers(document: Any, where: str, legend: Legend) -> Level:
+    if isinstance(document, dict) and document.get("type") == "tileset":
+        raise DataError("is a tileset of Tiled, not a map", where=where)
     rows = isinstance(document, list) and all(isinstance(row, list) for row in document)
     if not rows:
         raise DataError("is neither a map of Tiled nor a list of rows", where=where)
