@@ -22,6 +22,7 @@ from aigc_assets.models.platformer_grammar import (
 )
 from aigc_assets.pipelines.maps import MapRequest, generate_map, parse_requirements
 from aigc_assets.pipelines.maps.platformer import physics
+from aigc_assets.pipelines.maps.platformer.ends import choose_ends
 from aigc_assets.pipelines.maps.platformer.generate import below_ground
 from aigc_assets.pipelines.maps.platformer.selfcheck import check
 from aigc_assets.pipelines.maps.platformer.settle import NoRoom, only, settle
@@ -294,6 +295,29 @@ def test_any_grid_settles_or_is_refused(seed, width, height):
     flags = physics.flags_of(ground.grid)
     assert physics.route(flags, ground.start, ground.exit)
     assert not physics.trapped(flags, ground.start, only(ground.grid, ground.exit)).any()
+
+
+def test_ends_are_found_far_apart_on_a_way_that_is_there():
+    """Grids that come without ends, as a network draws them: the grammar's with its ends lost."""
+    for seed, size in enumerate(((64, 20), (48, 32), (20, 60), (90, 45))):
+        random = np.random.Generator(np.random.Philox(seed))
+        drawn = draw_level(size, random)
+        found = choose_ends(drawn.grid, random)
+        axis = int(size[1] > 1.3 * size[0])
+        assert abs(found.start[axis] - found.exit[axis]) >= 0.6 * size[axis]
+        assert settle(found).edits <= 2
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(0, 10**6), st.integers(8, 24), st.integers(8, 24))
+def test_any_grid_gets_ends(seed, width, height):
+    random = np.random.Generator(np.random.Philox(seed))
+    shares = random.dirichlet((2, 2, 0.5, 0.5, 0.5))
+    grid = random.choice(5, size=(height, width), p=shares).astype(np.uint8)
+    found = choose_ends(grid, random)
+    assert found.start != found.exit
+    ground = settle(found)
+    assert physics.route(physics.flags_of(ground.grid), ground.start, ground.exit)
 
 
 def test_a_dead_end_pit_gets_a_way_out_or_is_made_deadly():

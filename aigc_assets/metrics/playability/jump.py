@@ -20,7 +20,8 @@ drifting              no              no           straight: the next may drift
 So a jump rises at most `JUMP_HEIGHT` = 3 cells, crosses a pit of at most 5 cells between ledges of
 equal height (7 ticks of air: 3 up, 1 level, 3 down), and a fall carries sideways at most every
 second cell. In an engine: tile = 1, gravity g, jump speed v with v^2 / 2g a little above 3, run
-speed at least 6 tiles per 2v / g; e.g. run 8 tiles/s, v = 16 tiles/s, g = 40 tiles/s^2.
+speed at least 6 tiles per 2v / g, falls no faster than twice the run speed; e.g. run 8 tiles/s,
+v = 16 tiles/s, g = 40 tiles/s^2, falls up to 16 tiles/s.
 
 A slanting step passes through a cell: going up the one above, going down the one beside; it must be
 neither solid nor a hazard nor a door. A one-way platform is entered from below or from the side,

@@ -211,6 +211,7 @@ def _build(plan: Plan, request: MapRequest, palette: NDArray[np.uint8], seed: in
             "run_speed": 8.0,
             "jump_speed": 16.0,
             "gravity": 40.0,
+            "fall_speed": 16.0,
             "physics": (
                 "one cell a tick: a jump rises up to 3 cells, one level tick, then falls; in the "
                 "air sideways each tick, falling every second tick; speeds in tiles and seconds"
