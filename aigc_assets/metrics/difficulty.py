@@ -16,13 +16,21 @@ weight  part     measure
 
 from __future__ import annotations
 
+import os
 from collections import deque
-from collections.abc import Collection
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from aigc_assets.types import Tilemap
+
+try:
+    from aigc_assets import _host
+except ImportError:  # installed without a C++ compiler
+    _host = None
+_native: Any = None if os.environ.get("AIGC_ASSETS_NATIVE") == "0" else _host
 
 REACH = 3
 """Steps from the walk within which a monster is met."""
@@ -45,11 +53,14 @@ def difficulty(tilemap: Tilemap) -> float:
         if item.cls in count:
             count[item.cls] += 1
     solid = tilemap.solid()
-    met = _within(solid, path, REACH)
-    fights = sum(item.cls == "monster" and item.cell in met for item in tilemap.objects)
+    from_walk = _distances(solid, path)
+    fights = sum(
+        item.cls == "monster" and 0 <= from_walk[item.cell[1], item.cell[0]] <= REACH
+        for item in tilemap.objects
+    )
     boss = any(item.cls == "boss" for item in tilemap.objects)
-    direct = _steps(solid, path[0], path[-1])
-    return score(len(path) - 1, direct, fights, count["door"], count["treasure"],
+    direct = int(_distances(solid, path[:1])[path[-1][1], path[-1][0]])
+    return score(len(path) - 1, max(0, direct), fights, count["door"], count["treasure"],
                  tilemap.width + tilemap.height, boss)  # fmt: skip
 
 
@@ -78,42 +89,30 @@ def score(
     )
 
 
-def _within(
-    solid: NDArray[np.bool_], cells: Collection[tuple[int, int]], reach: int
-) -> set[tuple[int, int]]:
-    """All cells that are at most ``reach`` steps from one of ``cells``."""
-    near = set(cells)
-    edge = near
-    for _ in range(reach):
-        edge = {
-            cell
-            for x, y in edge
-            for cell in ((x + 1, y), (x - 1, y), (x, y + 1), (x, y - 1))
-            if cell not in near and _open(solid, cell)
-        }
-        near |= edge
-    return near
+def _distances(solid: NDArray[np.bool_], cells: Sequence[tuple[int, int]]) -> NDArray[np.int32]:
+    """Steps from the nearest of ``cells`` to every cell, [H, W], -1 where none leads."""
+    free = np.pad(~solid, 1).astype(np.uint8)
+    width = free.shape[1]
+    sources = np.array([(y + 1) * width + x + 1 for x, y in cells], dtype=np.int32)
+    flood = _flood if _native is None else _native.distances
+    steps = flood(free.reshape(-1), width, sources, np.zeros(0, dtype=np.int32))
+    found: NDArray[np.int32] = steps.reshape(free.shape)[1:-1, 1:-1]
+    return found
 
 
-def _steps(solid: NDArray[np.bool_], start: tuple[int, int], goal: tuple[int, int]) -> int:
-    """Steps of the shortest way from one cell to another, doors ignored; 0 if there is none."""
-    width = solid.shape[1]
-    free = np.pad(~solid, ((0, 1), (0, 1))).reshape(-1).tobytes()
-    width += 1  # a solid column keeps rows apart
-    first, last = (cell[1] * width + cell[0] for cell in (start, goal))
-    distance = {first: 0}
-    queue = deque([first])
+def _flood(
+    free: NDArray[np.uint8], width: int, sources: NDArray[np.int32], shut: NDArray[np.int32]
+) -> NDArray[np.int32]:
+    """What the compiled module does, for where there is none."""
+    cells = free.tobytes()
+    distance = [-1] * len(cells)
+    queue = deque(sources.tolist())
+    for cell in queue:
+        distance[cell] = 0
     while queue:
         cell = queue.popleft()
-        if cell == last:
-            return distance[cell]
         for other in (cell - width, cell + 1, cell + width, cell - 1):
-            if 0 <= other < len(free) and free[other] and other not in distance:
+            if cells[other] and distance[other] < 0:
                 distance[other] = distance[cell] + 1
                 queue.append(other)
-    return 0
-
-
-def _open(solid: NDArray[np.bool_], cell: tuple[int, int]) -> bool:
-    x, y = cell
-    return 0 <= y < solid.shape[0] and 0 <= x < solid.shape[1] and not solid[y, x]
+    return np.array(distance, dtype=np.int32)

@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
 
+from aigc_assets.metrics import difficulty as module
 from aigc_assets.metrics.difficulty import difficulty, score
 from aigc_assets.types import (
     MapObject,
@@ -49,6 +51,17 @@ def test_what_makes_a_map_harder_raises_the_score():
     assert difficulty(board(MapObject(3, "", "treasure", (4, 1)))) < calm
     assert difficulty(board(MapObject(3, "", "door", (4, 1), {"colour": "red"}))) > calm
     assert difficulty(dataclasses.replace(board(), witness=None)) == 0
+
+
+@pytest.mark.native
+@given(hnp.arrays(bool, st.tuples(st.integers(1, 9), st.integers(2, 9))), st.integers(0, 10**6))
+def test_the_compiled_flood_gives_the_same(solid, seed):
+    pytest.importorskip("aigc_assets._host", reason="built without a C++ compiler")
+    cell = (seed % solid.shape[1], seed % solid.shape[0])
+    native = module._distances(solid, [cell])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "_native", None)
+        assert np.array_equal(module._distances(solid, [cell]), native)
 
 
 @given(st.integers(1, 400), st.integers(1, 400), counts, counts, counts, st.integers(16, 512),
