@@ -54,9 +54,13 @@ FORMATS: dict[str, Format] = {
         names_pack=True,
     ),
     "godot3": Format(
-        ("map",), "aigc_assets.exporters.godot3", "export_godot3", (".tscn", ".tres", ".png")
+        ("map",),
+        "aigc_assets.exporters.godot3",
+        "export_godot3",
+        (".tscn", ".tres", ".png"),
+        names_pack=True,
     ),
-    "glb": Format(("map",), "aigc_assets.exporters.glb", "export_glb", (".glb",)),
+    "glb": Format(("map",), "aigc_assets.exporters.glb", "export_glb", (".glb",), names_pack=True),
     "png": Format(("map", "character"), "aigc_assets.exporters.png", "export_png", (".png",)),
     "aseprite": Format(
         ("character",), "aigc_assets.exporters.aseprite_json", "export_aseprite", (".json", ".png")

@@ -34,9 +34,11 @@ from aigc_assets.exporters.glb_geometry import (
     solid_boxes,
 )
 from aigc_assets.exporters.names import encode
+from aigc_assets.exporters.origin import origin
 from aigc_assets.exporters.png import encode_png, extrude
 from aigc_assets.exporters.raster import blend, tile_image
-from aigc_assets.types import Tilemap
+from aigc_assets.types import AssetPack, Tilemap
+from aigc_assets.types.validation import Scalar
 
 _BORDER = 2  # px around each atlas tile, so that the first mipmaps do not bleed either
 _NEAREST, _NEAREST_MIPMAP_LINEAR, _CLAMP = 9728, 9986, 33071
@@ -63,7 +65,7 @@ class Piles(NamedTuple):
     boxes: dict[int, int]
 
 
-def export_glb(asset: Tilemap, name: str) -> dict[str, bytes]:
+def export_glb(asset: Tilemap, name: str, pack: AssetPack | None = None) -> dict[str, bytes]:
     """Write ``<name>.glb``, the level, and ``<name>_collision.glb``, boxes for its physics.
 
     The collision boxes cover the solid cells that hold a tile, merged into few rectangles; the node
@@ -74,6 +76,7 @@ def export_glb(asset: Tilemap, name: str) -> dict[str, bytes]:
     Args:
         asset: The map.
         name: File name without suffix.
+        pack: Says where the map comes from; the scene then carries ``aigc_*`` extras.
     """
     upright = asset.properties.get("movement") == "jump"
     piles = tile_piles(asset, upright)
@@ -88,7 +91,7 @@ def export_glb(asset: Tilemap, name: str) -> dict[str, bytes]:
     else:
         walls = solid & ~liquid
         quads = from_above(walls, drawn & ~walls, piles.whole)
-    files = {f"{name}.glb": _level(asset, name, quads, piles, upright)}
+    files = {f"{name}.glb": _level(asset, name, quads, piles, upright, origin(pack, name))}
     bodies = {f"{name}-colonly": solid_boxes(merge_rectangles(solid), asset.height, upright)}
     if upright:
         rows = [box for row in range(asset.height) for box in _row_of(boards, row)]
@@ -145,7 +148,14 @@ def tile_piles(tilemap: Tilemap, upright: bool) -> Piles:
     return Piles(gids, whole, behind, before, boxes)
 
 
-def _level(tilemap: Tilemap, name: str, quads: Quads, piles: Piles, upright: bool) -> bytes:
+def _level(
+    tilemap: Tilemap,
+    name: str,
+    quads: Quads,
+    piles: Piles,
+    upright: bool,
+    made: dict[str, Scalar],
+) -> bytes:
     scene = trimesh.Scene()
     atlas, corners, opaque = _atlas(tilemap, piles.gids)
     if len(quads.tiles):
@@ -161,7 +171,7 @@ def _level(tilemap: Tilemap, name: str, quads: Quads, piles: Piles, upright: boo
     return _pack(
         scene,
         functools.partial(_add_texture, encode_png(atlas), opaque),
-        functools.partial(_finish, tilemap, name, piles.boxes, upright),
+        functools.partial(_finish, tilemap, name, piles.boxes, upright, made),
     )
 
 
@@ -261,17 +271,22 @@ def _add_texture(png: bytes, opaque: bool, buffers: Any, tree: dict[str, Any]) -
 
 
 def _finish(
-    tilemap: Tilemap, name: str, boxes: dict[int, int], upright: bool, tree: dict[str, Any]
+    tilemap: Tilemap,
+    name: str,
+    boxes: dict[int, int],
+    upright: bool,
+    made: dict[str, Scalar],
+    tree: dict[str, Any],
 ) -> None:
     _sign(tree)
     nodes = tree.setdefault("nodes", [])
     roots = tree["scenes"][0].setdefault("nodes", [])
-    made = {node.get("name"): node for node in nodes}
+    by_name = {node.get("name"): node for node in nodes}
     for item in tilemap.objects:
         column, row = (int(value) for value in item.cell)
         extras = {"class": item.cls, "id": int(item.id), "cell": [column, row]}
         extras.update({key: value for key, value in item.properties.items() if key not in extras})
-        node = made.get(f"{name}_box_{item.id}") if item.id in boxes else None
+        node = by_name.get(f"{name}_box_{item.id}") if item.id in boxes else None
         if node is None:
             node = {}
             roots.append(len(nodes))
@@ -280,9 +295,10 @@ def _finish(
         node["name"] = _text(item.name or item.cls)
         node["translation"] = [column + 0.5, height, depth]
         node["extras"] = {_text(key): _value(value) for key, value in extras.items()}
-    if tilemap.properties:
-        properties = {_text(key): _value(value) for key, value in tilemap.properties.items()}
-        tree["scenes"][0]["extras"] = properties
+    properties = {**tilemap.properties, **made}
+    if properties:
+        extras = {_text(key): _value(value) for key, value in properties.items()}
+        tree["scenes"][0]["extras"] = extras
 
 
 def _sign(tree: dict[str, Any]) -> None:

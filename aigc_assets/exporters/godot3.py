@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from aigc_assets.exporters.godot_text import coordinate, literal, node_name, quote
 from aigc_assets.exporters.names import encode, identifiers
+from aigc_assets.exporters.origin import origin
 from aigc_assets.exporters.tile_pictures import (
     BORDER,
     collision_height,
@@ -24,13 +25,13 @@ from aigc_assets.exporters.tile_pictures import (
     tileset_png,
     tileset_stems,
 )
-from aigc_assets.types import MapObject, Tilemap, Tileset
+from aigc_assets.types import AssetPack, MapObject, Tilemap, Tileset
 from aigc_assets.types.validation import Scalar
 
 _FLIPS = ((0x80000000, 1 << 29), (0x40000000, 1 << 30), (0x20000000, 1 << 31))
 
 
-def export_godot3(asset: Tilemap, name: str) -> dict[str, bytes]:
+def export_godot3(asset: Tilemap, name: str, pack: AssetPack | None = None) -> dict[str, bytes]:
     """Write ``<name>_godot3.tscn``, ``<name>_godot3_tileset.tres`` and one PNG per tileset.
 
     Solid tiles carry a collision shape. Objects are Position2D nodes at the centre of their cell,
@@ -39,11 +40,12 @@ def export_godot3(asset: Tilemap, name: str) -> dict[str, bytes]:
     Args:
         asset: The map.
         name: File name without suffix.
+        pack: Says where the map comes from; the root node then carries ``aigc_*`` metadata.
     """
     stems = list(tileset_stems(asset, name))
     set_name = f"{name}_godot3_tileset.tres"
     files = {
-        f"{name}_godot3.tscn": encode(_scene(asset, name, set_name)),
+        f"{name}_godot3.tscn": encode(_scene(asset, name, set_name, origin(pack, name))),
         set_name: encode(_tile_set(asset, stems)),
     }
     for tileset, stem in zip(asset.tilesets, stems, strict=True):
@@ -160,7 +162,7 @@ def _tile(
     return [*lines, f"{gid}/z_index = 0"]
 
 
-def _scene(tilemap: Tilemap, name: str, set_name: str) -> str:
+def _scene(tilemap: Tilemap, name: str, set_name: str, made: dict[str, Scalar]) -> str:
     used: set[str] = set()
     lines = [
         "[gd_scene load_steps=2 format=2]",
@@ -168,7 +170,7 @@ def _scene(tilemap: Tilemap, name: str, set_name: str) -> str:
         f'[ext_resource path="{set_name}" type="TileSet" id=1]',
         "",
         f'[node name="{node_name(name, set())}" type="Node2D"]',
-        *_meta(tilemap.properties),
+        *_meta({**tilemap.properties, **made}),
         "",
     ]
     for layer in tilemap.layers:

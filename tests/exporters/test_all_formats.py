@@ -124,6 +124,22 @@ def test_formats_of_one_asset_share_a_folder(kind):
                 assert seen.setdefault(file, data) == data, f"{fmt} overwrites {file}"
 
 
+@pytest.mark.parametrize("fmt", [fmt for fmt, entry in FORMATS.items() if entry.names_pack])
+def test_a_map_says_where_it_comes_from_and_what_it_is(fmt):
+    name, asset = BY_KIND["map"]
+    main, *_ = export(fmt, "map").values()
+    text = main.decode("utf-8", "replace")
+    for key, value in (
+        ("aigc_pack", "sample"),
+        ("aigc_model", "composition"),
+        ("movement", "walk"),
+    ):
+        assert key in text and value in text
+    assert "digitalsourcetype/algorithmicMedia" in text
+    alone, *_ = export_asset(asset, name, fmt).values()
+    assert b"aigc_pack" not in alone and b"movement" in alone
+
+
 @pytest.mark.parametrize("fmt", FORMATS)
 def test_another_kind_is_refused(fmt):
     for kind, (name, asset) in BY_KIND.items():
