@@ -29,5 +29,6 @@ METRICS: dict[str, tuple[str, str]] = {
     "solvable_share": ("aigc_assets.metrics.tilemaps", "solvable_share"),
     "mean_hamming": ("aigc_assets.metrics.tilemaps", "mean_hamming"),
     "duplicate_share": ("aigc_assets.metrics.tilemaps", "duplicate_share"),
+    "jump_difficulty": ("aigc_assets.metrics.jump_difficulty", "jump_difficulty"),
     "repeated_share": ("aigc_assets.metrics.tilemaps", "repeated_share"),
 }

@@ -1,8 +1,9 @@
 #include "jump.h"
 
 #include <algorithm>
+#include <functional>
 #include <queue>
-#include <tuple>
+#include <utility>
 
 namespace aigc_assets::jump {
 namespace {
