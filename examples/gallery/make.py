@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from aigc_assets import World
 from aigc_assets.exporters.pixel_font import text_mask
 from aigc_assets.exporters.raster import tilemap_image
-from aigc_assets.types import Tilemap
+from aigc_assets.types import Terrain, Tilemap
 
 Picture = NDArray[np.uint8]
 
@@ -29,6 +29,12 @@ PALETTE = 40
 MARGIN, CAPTION = 8, 14
 PAPER, BOARD = (24, 22, 32), (62, 64, 78)
 INK, NAME = (150, 154, 170), (240, 236, 220)
+BIOMES = {
+    "deep_water": (36, 72, 136), "shallow_water": (74, 126, 190), "beach": (226, 204, 152),
+    "desert": (222, 184, 106), "savanna": (168, 162, 82), "grassland": (104, 150, 74),
+    "forest": (54, 104, 56), "swamp": (84, 96, 62), "taiga": (62, 100, 84),
+    "tundra": (150, 152, 126), "rock": (126, 120, 118), "snow": (232, 234, 236),
+}  # fmt: skip
 SEEDS = 60
 """Seeds that are tried before a sheet takes looks that it has already shown."""
 
@@ -44,9 +50,9 @@ class Sheet(NamedTuple):
 
 
 SHEETS: dict[str, Sheet] = {
-    "dungeon": Sheet((32, 21), ("key before door", "monsters 4..7", "treasure 2..4"), 2),
+    "dungeon": Sheet((32, 21), ("key before door", "boss at end", "monsters 3..6"), 2),
     "cave": Sheet((32, 21), ("start -> exit", "monsters 3..6", "treasure 2..3"), 2),
-    "techbase": Sheet((32, 21), ("key before door", "monsters 4..7", "treasure 2..4"), 2),
+    "techbase": Sheet((32, 21), ("doors 2..3", "monsters 4..7", "treasure 2..4"), 2),
     "sokoban": Sheet((16, 13), (), 2),
     "platformer": Sheet((48, 18), ("monsters 2..4", "treasure 3..6"), 2),
 }
@@ -127,6 +133,18 @@ def draw_tiles() -> Picture:
         sheet[MARGIN : MARGIN + panel.shape[0], x : x + panel.shape[1]] = panel
         x += panel.shape[1] + MARGIN
     return sheet
+
+
+def terrain_picture(terrain: Terrain) -> Picture:
+    """Biomes with the light from the north-west on them; deep water is darker, [H, W, 3] uint8."""
+    colours = np.array([BIOMES.get(name, (200, 60, 200)) for name in terrain.biome_names])
+    down, right = np.gradient(terrain.height.astype(np.float64), terrain.cell_size)
+    light = (-down - right) / np.sqrt(2 * (1 + down**2 + right**2))
+    shade = np.clip(np.round(light * 7), -3, 3)
+    water = np.array(["water" in name for name in terrain.biome_names])[terrain.biome]
+    depth = np.clip(np.floor(-terrain.height / 40), 0, 4)
+    tone = np.where(water, 1 - 0.08 * depth, 1 + 0.12 * shade)[..., None]
+    return np.clip(colours[terrain.biome] * tone, 0, 255).astype(np.uint8)
 
 
 def write(panel: Picture, text: str, x: int, colour: tuple[int, int, int]) -> int:

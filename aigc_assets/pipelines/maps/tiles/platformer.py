@@ -108,11 +108,13 @@ def build_tileset(palette: bytes, look: str = LOOKS[0]) -> tuple[Tileset, Mappin
     for band in range(3):
         sheet.add(f"sky_{band}", side_ground.sky(inks, band), "sky")
     for name, pictures, rgb in (
-        ("hill", side_ground.hills(inks), named["hill"]),
+        ("rocks", side_ground.rocks(inks), named["hill"]),
         ("cloud", side_ground.clouds(inks), named["cloud"]),
         ("cave", side_ground.cave_wall(inks), named["cave"]),
     ):
         sheet.add_corners(name, pictures, name, rgb)
+    for name, picture in side_ground.hills(inks).items():
+        sheet.add(name, picture, "hill")
     for name, picture in side_ground.tree(inks).items():
         sheet.add(name, picture, "tree")
     sheet.add("exit", side_ground.portal(inks), flags={"light": 3.0, "light_colour": "#a0f0f0"})
@@ -227,13 +229,18 @@ def _distance(
     rows = np.arange(height + 1)[:, None]
     columns = np.arange(width + 1)
     phase = random.random(4) * 2 * np.pi
-    ridge = 0.1 * np.sin(columns / 5.1 + phase[0]) + 0.06 * np.sin(columns / 2.3 + phase[1])
     if look == "cavern":
+        low = 0.1 * np.sin(columns / 5.1 + phase[0]) + 0.06 * np.sin(columns / 2.3 + phase[1])
         roof = 0.1 * np.sin(columns / 3.7 + phase[2]) + 0.08 * np.sin(columns / 1.9 + phase[3])
-        rocks = (rows > height * (0.7 + ridge)[None]) | (rows < height * (0.22 + roof)[None])
-        return background, _corner_tiles(rocks, "hill", gids)
-    hill = rows > height * (0.62 + ridge)[None]
-    far = _corner_tiles(hill, "hill", gids)
+        rocks = (rows > height * (0.7 + low)[None]) | (rows < height * (0.22 + roof)[None])
+        return background, _corner_tiles(rocks, "rocks", gids)
+    # Waves as long as the level is high: no slope is steeper than the tiles of the ridge.
+    long, short = max(1.0, 0.4 * height), max(1.0, 0.17 * height)
+    ridge = (
+        0.6 + 0.08 * np.sin(columns / long + phase[0]) + 0.04 * np.sin(columns / short + phase[1])
+    )
+    far = _hills(np.round(4 * height * ridge).astype(np.intp), height, gids, random)
+    hill = rows > height * ridge[None] - 1
     cloud = np.zeros_like(hill)
     for _ in range(1 + height * width // 260):
         long = 3 + int(random.random() * 3)
@@ -242,6 +249,21 @@ def _distance(
         cloud[y - 1, x + 1 : x + long - 1] = True
     clouds = _corner_tiles(cloud & ~hill, "cloud", gids)
     return background, np.where(far == 0, clouds, far)
+
+
+def _hills(
+    ridge: NDArray[np.intp], height: int, gids: Mapping[str, int], random: np.random.Generator
+) -> Gids:
+    """Hills below a ridge, which is given at the sides of the columns in quarters of a cell."""
+    left, right = (side - 4 * np.arange(height)[:, None] for side in (ridge[:-1], ridge[1:]))
+    table = np.zeros((9, 9), dtype=np.uint32)
+    for a, b in side_ground.SLOPES:
+        table[a + 2, b + 2] = gids[f"hill_{a}_{b}"]
+    sloping = table[np.clip(left, -2, 6) + 2, np.clip(right, -2, 6) + 2]
+    inner = np.where(random.random(left.shape) < 0.25, gids["hill_trees"], gids["hill"])
+    full = (left <= -1) & (right <= -1)
+    empty = (left > 4) & (right > 4)
+    return np.where(full, inner, np.where(empty, 0, sloping)).astype(np.uint32)
 
 
 def _vertices(flags: NDArray[np.bool_]) -> NDArray[np.bool_]:

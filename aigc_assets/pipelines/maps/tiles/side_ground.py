@@ -173,16 +173,42 @@ def sky(inks: Inks, band: int) -> Pixels:
     return np.where(lower, inks["sky_low"], inks["sky_high"]).astype(np.int16)
 
 
-def hills(inks: Inks) -> Pixels:
-    """Round hills far away, a corner set, [16, 16, 16]."""
-    field = corner_fields()
-    tiles = np.full(field.shape, -1, dtype=np.int16)
-    bumpy = field + (SOFT[3] - 0.5) * 0.12
+def hills(inks: Inks) -> dict[str, Pixels]:
+    """Hills far away: ``hill`` and ``hill_trees`` inside, ``hill_<left>_<right>`` on the ridge.
+
+    ``left`` and ``right`` say how far below the top of the cell the ridge lies at its two sides, in
+    quarters of a cell; see `SLOPES`.
+    """
+    inner = np.full((TILE, TILE), inks["hill"], dtype=np.int16)
+    trees = inner.copy()
+    for y, x in ((5, 4), (12, 10), (9, 13)):
+        trees[y, x : x + 2] = trees[y - 1, x] = inks["hill_light"]
+    tiles = {"hill": inner, "hill_trees": trees}
+    along = (np.arange(TILE) + 0.5) / TILE
+    bushes = np.array([0, 0, 1, 1, 1, 0, 0, 0, 0, 1, 1, 0, 0, 1, 1, 1])
+    for left, right in SLOPES:
+        ridge = np.round(4 * (left + (right - left) * along)) - bushes
+        tile = np.where(ridge[None] <= Y, inks["hill"], -1).astype(np.int16)
+        tile[(ridge[None] <= Y) & (ridge[None] + 2 > Y)] = inks["hill_light"]
+        tiles[f"hill_{left}_{right}"] = tile
+    return tiles
+
+
+SLOPES = tuple(
+    (left, right)
+    for left in range(-2, 7)
+    for right in range(max(-2, left - 2), min(6, left + 2) + 1)
+    if min(left, right) <= 4 and max(left, right) > -1
+)
+"""Depths of a ridge at the two sides of a cell, in quarters of it; at most half a cell apart."""
+
+
+def rocks(inks: Inks) -> Pixels:
+    """Rocks in the dark of a cavern, a corner set, [16, 16, 16]."""
+    bumpy = corner_fields() + (SOFT[3] - 0.5) * 0.12
+    tiles = np.full(bumpy.shape, -1, dtype=np.int16)
     tiles[bumpy > 0.5] = inks["hill"]
     tiles[(bumpy > 0.5) & (bumpy < 0.62)] = inks["hill_light"]
-    inner = field > 0.999
-    tufts = (GRAIN[5] > 0.97)[None] & inner
-    tiles[tufts] = inks["hill_light"]
     return tiles
 
 
