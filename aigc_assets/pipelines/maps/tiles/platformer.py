@@ -262,7 +262,7 @@ def _hills(
     sloping = table[np.clip(left, -2, 6) + 2, np.clip(right, -2, 6) + 2]
     inner = np.where(random.random(left.shape) < 0.25, gids["hill_trees"], gids["hill"])
     full = (left <= -1) & (right <= -1)
-    empty = (left > 4) & (right > 4)
+    empty = (left >= 4) & (right >= 4)
     return np.where(full, inner, np.where(empty, 0, sloping)).astype(np.uint32)
 
 

@@ -198,7 +198,7 @@ SLOPES = tuple(
     (left, right)
     for left in range(-2, 7)
     for right in range(max(-2, left - 2), min(6, left + 2) + 1)
-    if min(left, right) <= 4 and max(left, right) > -1
+    if min(left, right) < 4 and max(left, right) > -1
 )
 """Depths of a ridge at the two sides of a cell, in quarters of it; at most half a cell apart."""
 
