@@ -12,9 +12,11 @@ from aigc_assets.models.platformer_grammar import AIR, LADDER, ONE_WAY, SOLID
 from aigc_assets.pipelines.maps.platformer import physics
 from aigc_assets.pipelines.maps.platformer.physics import Grid
 from aigc_assets.pipelines.maps.platformer.settle import Ground, NoRoom, only
+from aigc_assets.pipelines.maps.requirements import LIMIT
 
 _TRIES = 24
 _HEIGHTS = (4, 6, 8)
+"""Rows of a gate under the open sky; the lowest that cannot be climbed over is taken."""
 
 
 class Lock(NamedTuple):
@@ -46,8 +48,10 @@ def raise_gates(
         way = physics.route(physics.flags_of(grid, doors=doors), ground.start, ground.exit)
         share = 0.94 if last else (number + 0.45 + 0.3 * float(random.random())) / count
         built = None
-        for cell in _places(grid, way, doors, share, last)[:_TRIES]:
-            built = _build(grid, cell, doors, ground)
+        places = _places(grid, way, doors, share, last)[:_TRIES]
+        # A tower that ends below the sky, somewhere, before one that does not.
+        for cell, tallest in [(c, _HEIGHTS[-1]) for c in places] + [(c, LIMIT) for c in places]:
+            built = _build(grid, cell, doors, ground, tallest)
             if built is not None:
                 grid = built
                 doors.append(cell)
@@ -114,11 +118,14 @@ def _above(grid: Grid, cell: int) -> tuple[int, bool]:
     return (int(stop[0]), True) if column[stop[0]] == SOLID else (-1, False)
 
 
-def _build(grid: Grid, cell: int, doors: list[int], ground: Ground) -> Grid | None:
+def _build(grid: Grid, cell: int, doors: list[int], ground: Ground, tallest: int) -> Grid | None:
     """The grid with a gate, as low as it may be; None if one gets around it or around another."""
     y, x = divmod(cell, grid.shape[1])
     tall, closed = _above(grid, cell) if grid[y, x] == AIR else (0, True)
-    for height in (tall,) if closed else (*(h for h in _HEIGHTS if h < tall), tall):
+    heights = (tall,) if closed else (*(h for h in _HEIGHTS if h < tall), tall)
+    for height in heights:
+        if height > tallest and not closed:
+            break
         built = grid.copy()
         sides = grid[y - height : y, [x - 1, x + 1]]
         thick = not closed and bool((sides == AIR).all()) and 2 <= x < grid.shape[1] - 2

@@ -34,6 +34,8 @@ _USUAL = (0.3, 0.6)
 """Difficulty when none is asked for."""
 _OVERHANG = 6
 """Columns that the sky is seen below a roof."""
+_PIT = 8
+"""Rows that a pit is deep at most."""
 _WALKERS = ("slime", "snail", "beetle")
 
 
@@ -185,6 +187,12 @@ def _build(plan: Plan, request: MapRequest, palette: NDArray[np.uint8], seed: in
     path = np.array([(cell % width, cell // width) for cell in plan.path], dtype=np.int32)
     tileset, names = build_tileset(palette.tobytes(), look)
     doors = dict(plan.doors)
+    behind = below_ground(plan.grid)
+    for cell in (*doors, plan.arch):
+        if cell >= 0:  # the passage of a gate is a dark one
+            y, x = divmod(cell, width)
+            near = slice(max(0, x - 1), x + 2)
+            behind[y, near] |= plan.grid[y - 1, near] == SOLID
     layers = dress_platformer(
         plan.grid,
         look,
@@ -194,7 +202,7 @@ def _build(plan: Plan, request: MapRequest, palette: NDArray[np.uint8], seed: in
         doors,
         markers,
         random,
-        below_ground(plan.grid),
+        behind,
     )
     return Tilemap(
         (tileset,),
@@ -224,15 +232,18 @@ def _build(plan: Plan, request: MapRequest, palette: NDArray[np.uint8], seed: in
 def below_ground(grid: NDArray[np.uint8]) -> NDArray[np.bool_]:
     """Cells that have rock behind them rather than sky, [H, W].
 
-    Sky is what lies open upward for at least three columns side by side, and what is within
-    `_OVERHANG` cells of that in its row: the air below an island is no cave.
+    Sky is what lies open upward for two columns side by side, no deeper than a pit below the ground
+    around, and what is within `_OVERHANG` cells of that in its row: the air below an island is no
+    cave, and a shaft lets no sky into one.
     """
     free = grid != SOLID
-    open_above = np.logical_and.accumulate(free, axis=0)
-    sky = open_above.copy()
-    wide = np.pad(open_above, ((0, 0), (2, 2)), constant_values=True)
-    run = wide[:, :-2] & wide[:, 1:-1] & wide[:, 2:]
-    sky &= run[:, :-2] | run[:, 1:-1] | run[:, 2:]
+    height, width = grid.shape
+    sky = np.logical_and.accumulate(free, axis=0)
+    surface = np.pad(sky.sum(0), _OVERHANG, mode="edge")
+    around = np.median([surface[i : i + width] for i in range(2 * _OVERHANG + 1)], axis=0)
+    sky &= np.arange(height)[:, None] < around + _PIT
+    pairs = sky[:, 1:] & sky[:, :-1]
+    sky = np.pad(pairs, ((0, 0), (0, 1))) | np.pad(pairs, ((0, 0), (1, 0)))
     for _ in range(_OVERHANG):
         sky[:, 1:] |= sky[:, :-1] & free[:, 1:]
         sky[:, :-1] |= sky[:, 1:] & free[:, :-1]
