@@ -116,7 +116,9 @@ def _layouts(
     width, height = request.size
     inside = (width - 2) * (height - 2)
     crowd = (crowded(wanted) + 4) / inside
-    for number in range(_SAMPLES):
+    longest = wanted.path is not None and wanted.path.low > width + height
+    far = wanted.path is not None and 2 * wanted.path.low > 3 * (width + height)
+    for number in range(2 if far else _SAMPLES):
         least = min(0.95, max(0.36, 1.3 * crowd) + 0.05 * number)
         yield (
             number,
@@ -125,12 +127,14 @@ def _layouts(
             ),
             "drawn by map_sagan",
         )
-    longest = wanted.path is not None and wanted.path.low > width + height
     lengths = [] if wanted.path is None else [wanted.path.low, wanted.path.low // 2]
-    built = [(f"corridor of {n} steps and a hall", winding(request.size, n)) for n in lengths]
+    built = [
+        (f"corridor of {n} steps and a hall", winding(request.size, n, wanted.symmetry))
+        for n in lengths
+    ]
     halls = [("hall", hall(request.size))]
     if wanted.boss or wanted.doors or wanted.key_before_door:
-        built.append(("winding corridor", winding(request.size)))
+        built.append(("winding corridor", winding(request.size, symmetry=wanted.symmetry)))
     for i, (name, layout) in enumerate(built + halls if longest else halls + built):
         yield _SAMPLES + i, layout, f"{name}, the network's layouts had no room"
 

@@ -19,6 +19,10 @@ from aigc_assets.pipelines.maps.pins import Pins
 from aigc_assets.pipelines.maps.requirements import COLOURS, Range, Requirements
 
 
+_LENGTHENED = 3
+"""Tries in which walls make the way longer, the dearest thing to try."""
+
+
 @dataclass(frozen=True)
 class Plan:
     """A finished map in cells.
@@ -168,7 +172,7 @@ def _attempt(
     )
     kept = np.zeros(canvas.flat.size, dtype=bool)
     kept[[start, exit_, *fixed.cells]] = True
-    if wanted.path and not fixed.doors:
+    if wanted.path and not fixed.doors and turn < _LENGTHENED:
         way = Range(int(wanted.path.low * (aim.share if doors.low else 1)), wanted.path.high)
         lengthen(canvas, start, exit_, way, kept, tries=16)
     path, forced = way_through(canvas, start, exit_, fixed.doors, wanted.door_colours, turn)

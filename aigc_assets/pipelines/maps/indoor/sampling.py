@@ -90,15 +90,23 @@ def hall(size: tuple[int, int]) -> Layout:
     return Layout(terrain, np.full((height, width), 12, dtype=np.int32))
 
 
-def winding(size: tuple[int, int], steps: int = 1 << 30) -> Layout:
+def winding(size: tuple[int, int], steps: int = 1 << 30, symmetry: str = "") -> Layout:
     """One corridor that winds through the map, then a hall in what the corridor leaves.
 
     Args:
         size: Width and height.
         steps: Of the corridor; by default it winds through the whole map, nearly the longest way
             that a map can have.
+        symmetry: If the map will be mirrored: the corridor winds through the half that is kept.
     """
     width, height = size
+    if symmetry:
+        half = (width // 2 + 1, height) if symmetry == "horizontal" else (width, height // 2 + 1)
+        if min(half) >= 4:
+            part = winding(half, steps // 2).terrain
+            whole = np.full((height, width), WALL, dtype=np.uint8)
+            whole[: half[1], : half[0]] = part
+            return Layout(whole, np.full((height, width), 12, dtype=np.int32))
     flat = width >= height
     rows, length = (height, width) if flat else (width, height)
     terrain = np.full((rows, length), WALL, dtype=np.uint8)
