@@ -18,7 +18,6 @@ from aigc_assets.pipelines.maps.indoor.ways import way_through
 from aigc_assets.pipelines.maps.pins import Pins
 from aigc_assets.pipelines.maps.requirements import COLOURS, Range, Requirements
 
-
 _LENGTHENED = 3
 """Tries in which walls make the way longer, the dearest thing to try."""
 
