@@ -24,6 +24,8 @@ from typing import Any
 import numpy as np
 
 from aigc_assets.errors import AigcError
+from aigc_assets.metrics.difficulty import difficulty
+from aigc_assets.metrics.jump_difficulty import jump_difficulty
 from aigc_assets.metrics.playability import verify_witness, verify_witness_native
 from aigc_assets.pipelines.maps import THEMES, MapRequest, generate_map
 from aigc_assets.pipelines.palettes import make_palette
@@ -32,8 +34,8 @@ from aigc_assets.types import Terrain, Tilemap, dump
 SIZES = ((8, 8), (8, 24), (12, 12), (16, 12), (24, 24), (24, 18), (32, 32), (48, 32), (64, 20),
          (96, 64))  # fmt: skip
 LARGE = ((128, 128), (256, 256))
-LISTED = 12
-"""Refusals that are shown."""
+LISTED = 5
+"""Refusals of each theme that are shown."""
 
 
 def lines_for(theme: str, size: tuple[int, int], dice: random.Random) -> list[str]:
@@ -136,7 +138,10 @@ def numbers(request: MapRequest, made: Tilemap) -> tuple[dict[str, float], dict[
     asked = {name: (span.low + span.high) / 2 for name, span in spans.items() if span is not None}
     if wanted.difficulty is not None:
         asked["difficulty"] = wanted.difficulty
-        got["difficulty"] = float(made.properties.get("difficulty", 0) or 0)
+        stored = made.properties.get("difficulty")
+        jumps = made.properties.get("movement") == "jump"
+        measured = jump_difficulty(made) if jumps else difficulty(made)
+        got["difficulty"] = float(measured if stored is None else stored)
     return asked, {name: float(got[name]) for name in asked}
 
 
@@ -193,9 +198,10 @@ def show(table: dict[str, Any], rows: list[dict[str, Any]]) -> None:
         told = ", ".join(f"{n} {r}" for n, r in figures["correlation"].items() if r is not None)
         print(theme.ljust(12), told)
     for kind in ("broken", "refused"):
-        for row in [row for row in rows if kind in row][:LISTED]:
-            print(f"{kind}: {row['number']} {row['theme']} {row['size']} {row['require']}: "
-                  f"{row[kind]}")  # fmt: skip
+        for theme in table:
+            for row in [r for r in rows if kind in r and r["theme"] == theme][:LISTED]:
+                print(f"{kind}: {row['number']} {theme} {row['size']} {row['require']}: "
+                      f"{row[kind]}")  # fmt: skip
 
 
 def main(arguments: list[str] | None = None) -> int:

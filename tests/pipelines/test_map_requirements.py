@@ -56,6 +56,12 @@ def test_percent_becomes_counts_of_the_cells_inside_the_border(name, low, more, 
     assert read.for_size(size).shares == ()
 
 
+def test_with_a_symmetry_shares_of_terrain_become_pairs():
+    lines = ["liquid 5 %", "monsters 5 %", "symmetry rotational"]
+    read = parse_requirements(lines).for_size((12, 12))
+    assert (read.liquid, read.monsters) == (Range(4, 6), Range(5, 5))
+
+
 def test_shares_may_be_fractions_and_single():
     read = parse_requirements(["monsters 2.5%", "liquid 10.. percent"]).for_size((22, 12))
     assert (read.monsters, read.liquid) == (Range(5, 5), Range(20, 200))

@@ -20,7 +20,7 @@ Grammar (case and spaces do not matter, every kind at most once)::
 
 ``A..B`` may be a single number (exactly that many) or ``A..`` (at least). Monsters, treasure,
 liquid and outdoor ground may be given in percent of the cells inside the border instead ("liquid
-5..10 %"); the bounds are rounded outward to whole cells.
+5..10 %"); the bounds are rounded outward to whole cells, with a symmetry to pairs of cells.
 """
 
 from __future__ import annotations
@@ -137,6 +137,11 @@ class Requirements:
         """The same with every share as a count of cells of a map of ``size`` (width, height)."""
         inner = max(0, size[0] - 2) * max(0, size[1] - 2)
         counts = {name: share.of(inner) for name, share in self.shares}
+        if self.symmetry:  # terrain comes in pairs
+            for name in ("liquid", "outdoor"):
+                if name in counts:
+                    low, high = counts[name].low, counts[name].high
+                    counts[name] = Range(low - low % 2, high + high % 2)
         return replace(self, shares=(), **counts) if counts else self  # type: ignore[arg-type]
 
 

@@ -131,7 +131,7 @@ def place(
     doors = door_range(canvas.terrain.size, wanted, fixed)
     aim = _Aim(0.75 if doors.low else 1.0)
     last = NoRoom("no place for start and exit")
-    simple = not (wanted.path or doors.low or wanted.boss or fixed.cells)
+    simple = not (wanted.path or doors.low or wanted.boss or fixed.cells or wanted.difficulty)
     for turn in range(2 if simple else max(8, min(40, 20_000 // canvas.terrain.size))):
         try:
             return _attempt(canvas.copy(), wanted, fixed, doors, aim, turn, random)
@@ -191,10 +191,9 @@ def _attempt(
         snug=turn % 4 == 3,
     )
     if found is None:
-        room = "a boss's chamber" if wanted.boss else ""
-        if doors.low:
-            room = f"{doors.low} locked doors" + (f" and {room}" if room else "")
-        raise NoRoom(f"no room for {room} between start and exit")
+        needs = [f"{doors.low or most} locked doors"] if most else []
+        needs += ["a boss's chamber"] if wanted.boss else []
+        raise NoRoom(f"no room for {' and '.join(needs)} between start and exit")
     gates, entrance = found
     walkable = built.walkable
     locked = _colours(gates, wanted, fixed, random)
