@@ -6,6 +6,7 @@ its own, whose path is in AIGC_ASSETS_BPY.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
@@ -199,7 +200,8 @@ def godot3(tmp_path_factory) -> dict[str, Any]:
     command = [program, "--path", str(project)]
     environment = {**os.environ, "HOME": str(project), "XDG_DATA_HOME": str(project / "data")}
     limits = {"env": environment, "capture_output": True, "text": True, "timeout": 60}
-    subprocess.run([*command, "--editor", "--quit"], **limits, check=False)
+    with contextlib.suppress(subprocess.TimeoutExpired):  # it now and then stays after its work
+        subprocess.run([*command, "--editor", "--quit"], **limits, check=False)
     pictures = sorted(project.glob("*.png"))
     assert all(p.with_name(f"{p.name}.import").is_file() for p in pictures)
     scenes = [f"{name}_godot3.tscn" for name in MAPS]
