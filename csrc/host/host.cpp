@@ -111,6 +111,13 @@ py::list sokoban_retreat(int width, const py::bytes& wall, const std::vector<int
   return list;
 }
 
+std::vector<int> sokoban_walk(int width, const py::bytes& wall, const std::vector<int>& goals,
+                              const std::vector<int>& boxes, int player, int max_looks) {
+  const sokoban::Board board = board_of(width, wall, goals, boxes, {player});
+  py::gil_scoped_release release;
+  return sokoban::walk(board, boxes, player, max_looks);
+}
+
 py::object sokoban_solve(int width, const py::bytes& wall, const std::vector<int>& goals,
                          const std::vector<int>& boxes, int player, int end, int max_nodes,
                          int weight) {
@@ -143,6 +150,9 @@ PYBIND11_MODULE(_host, m) {
         py::arg("max_states"),
         "The best position of each number of pushes, played backwards: (boxes, player, lines, "
         "exact, pushes) each.");
+  m.def("sokoban_walk", &aigc_assets::sokoban_walk, py::arg("width"), py::arg("wall"),
+        py::arg("goals"), py::arg("boxes"), py::arg("player"), py::arg("max_looks"),
+        "Steps of a shortest solution in moves; empty where none was found.");
   m.def("sokoban_solve", &aigc_assets::sokoban_solve, py::arg("width"), py::arg("wall"),
         py::arg("goals"), py::arg("boxes"), py::arg("player"), py::arg("end"), py::arg("max_nodes"),
         py::arg("weight"), "Pushes (cell, step) that put all boxes on goals, or None.");

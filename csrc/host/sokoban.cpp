@@ -382,4 +382,48 @@ Solution solve(const Board& board, const std::vector<int>& boxes, int player, in
   return solution;
 }
 
+std::vector<int> walk(const Board& board, const std::vector<int>& boxes, int player,
+                      int max_looks) {
+  struct Look {
+    Boxes boxes;
+    int player, parent, step;
+  };
+  Boxes goals = board.goals;
+  std::sort(goals.begin(), goals.end());
+  Boxes first = boxes;
+  std::sort(first.begin(), first.end());
+  std::vector<Look> queue{{first, player, -1, 0}};
+  std::unordered_set<Key> seen;
+  for (std::size_t i = 0; i < queue.size() && static_cast<int>(i) < max_looks; ++i) {
+    const Look look = queue[i];
+    if (!seen.insert(key_of(look.boxes, look.player)).second) continue;
+    if (look.boxes == goals) {
+      std::vector<int> path;
+      for (int at = static_cast<int>(i); queue[static_cast<std::size_t>(at)].parent >= 0;
+           at = queue[static_cast<std::size_t>(at)].parent) {
+        path.push_back(queue[static_cast<std::size_t>(at)].step);
+      }
+      std::reverse(path.begin(), path.end());
+      return path;
+    }
+    for (int step : {-1, 1, -board.width, board.width}) {
+      const int to = look.player + step;
+      if (board.wall[static_cast<std::size_t>(to)] != 0) continue;
+      Boxes after = look.boxes;
+      const auto pushed = std::find(after.begin(), after.end(), to);
+      if (pushed != after.end()) {
+        const int beyond = to + step;
+        if (board.wall[static_cast<std::size_t>(beyond)] != 0 ||
+            std::find(after.begin(), after.end(), beyond) != after.end()) {
+          continue;
+        }
+        *pushed = beyond;
+        std::sort(after.begin(), after.end());
+      }
+      queue.push_back({std::move(after), to, static_cast<int>(i), step});
+    }
+  }
+  return {};
+}
+
 }  // namespace aigc_assets::sokoban

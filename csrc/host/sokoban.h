@@ -40,4 +40,8 @@ std::vector<Position> retreat(const Board& board, int end, int start, std::uint6
 Solution solve(const Board& board, const std::vector<int>& boxes, int player, int end,
                int max_nodes, int weight);
 
+// Steps of a shortest solution in moves, breadth first; empty where `max_looks` positions taken
+// from the queue, repetitions included, do not suffice.
+std::vector<int> walk(const Board& board, const std::vector<int>& boxes, int player, int max_looks);
+
 }  // namespace aigc_assets::sokoban

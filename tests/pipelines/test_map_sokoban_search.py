@@ -10,6 +10,8 @@ from hypothesis import strategies as st
 from aigc_assets.pipelines.maps.sokoban.search import (
     Board,
     Push,
+    fewest_moves,
+    fewest_moves_plain,
     retreat,
     retreat_plain,
     solve,
@@ -142,7 +144,31 @@ def test_both_searches_agree(drawn: tuple, seed: int, beam: int, weight: int) ->
         assert solve(board, boxes, player, end, **arguments) == solve_plain(
             board, boxes, player, end, **arguments
         )
+    looks = 5 * beam * beam
+    assert fewest_moves(board, boxes, player, max_looks=looks) == fewest_moves_plain(
+        board, boxes, player, max_looks=looks
+    )
     if not set(board.goals) & {player, end}:
         limits = {"seed": seed, "beam": beam, "max_states": 150}
         assert retreat(board, end, player, **limits) == retreat_plain(board, end, player, **limits)
         assert retreat(board, end, **limits) == retreat_plain(board, end, **limits)
+
+
+@settings(max_examples=60, deadline=None)
+@given(boards)
+def test_fewest_moves_solve_and_no_push_sooner(drawn: tuple) -> None:
+    board, boxes, player, _ = drawn
+    moves = fewest_moves(board, boxes, player, max_looks=200_000)
+    pushes = fewest_pushes(board, boxes, player)
+    if set(boxes) == set(board.goals) or pushes is None:
+        assert moves == ()
+        return
+    state, at, pushed = set(boxes), player, 0
+    for step in moves:
+        at += step
+        assert not board.wall[at]
+        if at in state:
+            assert not board.wall[at + step] and at + step not in state
+            state = state - {at} | {at + step}
+            pushed += 1
+    assert state == set(board.goals) and pushed >= pushes

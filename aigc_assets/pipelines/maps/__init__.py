@@ -5,6 +5,12 @@ repairs, furnishes and draws, and `selfcheck` searches the finished map like a p
 leaves.
 """
 
+from aigc_assets.pipelines.maps.benchmark_rules import (
+    PRESETS,
+    generate_for_benchmark,
+    generate_preset,
+    to_pcg_benchmark,
+)
 from aigc_assets.pipelines.maps.generate import generate_map, generate_maps
 from aigc_assets.pipelines.maps.request import (
     GENERATORS,
@@ -21,11 +27,15 @@ __all__ = [
     "GRAMMAR",
     "MAX_SIZE",
     "MIN_SIZE",
+    "PRESETS",
     "THEMES",
     "TILE_SIZE",
     "MapRequest",
     "Requirements",
+    "generate_for_benchmark",
     "generate_map",
     "generate_maps",
+    "generate_preset",
     "parse_requirements",
+    "to_pcg_benchmark",
 ]

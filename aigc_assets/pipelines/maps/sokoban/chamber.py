@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from aigc_assets.pipelines.maps.grid import Walkable, shortest_path
+from aigc_assets.pipelines.maps.grid import shortest_path
 from aigc_assets.pipelines.maps.sokoban.search import Board, Push, retreat, solve
 
 
@@ -163,7 +163,7 @@ def shorten(puzzle: Puzzle, effort: Effort, pushes: tuple[int, int]) -> Puzzle:
 def walk(puzzle: Puzzle, start: int) -> list[int]:
     """Cells from ``start`` over every push to where the player ends, one step each."""
     board = puzzle.board
-    free: Walkable = np.array([not solid for solid in board.wall], dtype=np.uint8)
+    free = np.array([not solid for solid in board.wall], dtype=np.uint8)
     boxes = set(puzzle.boxes)
     for box in boxes:
         free[box] = 0

@@ -368,3 +368,56 @@ def solve_plain(
                 heapq.heappush(heap, (pushed + 1 + weight * bound, bound, len(nodes)))
                 nodes.append((*key, index, Push(box, step), pushed + 1))
     return None
+
+
+def fewest_moves(
+    board: Board, boxes: Sequence[int], player: int, *, max_looks: int
+) -> tuple[int, ...]:
+    """Solve with fewest moves, walking included, by breadth-first search.
+
+    Args:
+        board: The plan; as many goals as boxes.
+        boxes: Cells of the boxes.
+        player: Cell of the player.
+        max_looks: Positions that may be taken from the queue, repetitions included.
+
+    Returns:
+        Steps of the player; empty where there is no solution or ``max_looks`` are used up.
+    """
+    if _host is None:
+        return fewest_moves_plain(board, boxes, player, max_looks=max_looks)
+    return tuple(
+        _host.sokoban_walk(board.width, board.wall, board.goals, list(boxes), player, max_looks)
+    )
+
+
+def fewest_moves_plain(
+    board: Board, boxes: Sequence[int], player: int, *, max_looks: int
+) -> tuple[int, ...]:
+    """`fewest_moves` in Python."""
+    goals = frozenset(board.goals)
+    queue = [(frozenset(boxes), player, -1, 0)]
+    seen: set[tuple[frozenset[int], int]] = set()
+    for index, (standing, at, _, _) in enumerate(queue):  # grows while it runs
+        if index == max_looks:
+            break
+        if (standing, at) in seen:
+            continue
+        seen.add((standing, at))
+        if standing == goals:
+            path = []
+            while queue[index][2] >= 0:
+                path.append(queue[index][3])
+                index = queue[index][2]
+            return tuple(reversed(path))
+        for step in (-1, 1, -board.width, board.width):
+            to = at + step
+            if board.wall[to]:
+                continue
+            after = standing
+            if to in standing:
+                if board.wall[to + step] or to + step in standing:
+                    continue
+                after = standing - {to} | {to + step}
+            queue.append((after, to, index, step))
+    return ()

@@ -1,0 +1,124 @@
+"""``isaac``: rooms on a 4x4 plan, joined by doors, with a start, a boss, a shop and a treasure.
+
+A content is a dictionary: ``layout`` holds one number for each room place, row by row, 0 where
+there is none, else the sum of its doors (1 left, 2 up, 4 right, 8 down); the other entries are the
+places of the special rooms. Control: ``map_size``, the number of rooms.
+"""
+
+from __future__ import annotations
+
+import functools
+
+import numpy as np
+
+from aigc_assets.pipelines.made import generator
+from aigc_assets.pipelines.maps.benchmark_rules.rules import Control
+
+WIDTH, HEIGHT = 4, 4
+CONTROLS = {"map_size": (6, 15)}
+TOLERANCE = 3
+"""Rooms that a plan may have more or fewer than asked for."""
+LEFT, UP, RIGHT, DOWN = 1, 2, 4, 8
+DOORS = {LEFT: (-1, 0), UP: (0, -1), RIGHT: (1, 0), DOWN: (0, 1)}
+OPPOSITE = {LEFT: RIGHT, UP: DOWN, RIGHT: LEFT, DOWN: UP}
+
+
+_EDGES = tuple(
+    (room, room + step)
+    for room in range(WIDTH * HEIGHT)
+    for step in (1, WIDTH)
+    if room + step < WIDTH * HEIGHT and not (step == 1 and room % WIDTH == WIDTH - 1)
+)
+"""The 24 places of doors between neighbouring rooms."""
+_GENERATOR = 0b101011100011
+"""Of the binary Golay code: x^11 + x^9 + x^7 + x^6 + x^5 + x + 1."""
+
+
+@functools.lru_cache(maxsize=1)
+def plans() -> tuple[tuple[int, ...], ...]:
+    """Plans of which no two share most of their doors: sums of doors per room place.
+
+    The 24 places of doors are the digits of a word of the extended Golay code, two words of which
+    differ in at least 8; those that form one connected plan are taken. Of light words, which are
+    small plans, one digit may be flipped, which leaves a difference of at least 6.
+    """
+    words = [0]
+    for shift in range(12):
+        row = _GENERATOR << shift
+        row |= (row.bit_count() & 1) << 23
+        words += [word ^ row for word in words]
+    random = generator(0)
+    digits = random.permutation(len(_EDGES)).tolist()
+    found = []
+    for word in words:
+        chosen = [place for place, digit in enumerate(digits) if word >> digit & 1]
+        variants = [chosen]
+        if word.bit_count() <= 8:
+            variants += [sorted({*chosen} ^ {place}) for place in range(len(_EDGES))]
+        layouts = [layout for layout in map(_layout, variants) if layout]
+        if layouts:
+            found.append(min(layouts, key=lambda layout: sum(doors > 0 for doors in layout)))
+    return tuple(found[i] for i in random.permutation(len(found)).tolist())
+
+
+def _layout(places: list[int]) -> tuple[int, ...]:
+    """Doors of each room; empty where the rooms do not hang together or are fewer than six."""
+    layout = [0] * (WIDTH * HEIGHT)
+    for place in places:
+        one, other = _EDGES[place]
+        door = RIGHT if other == one + 1 else DOWN
+        layout[one] |= door
+        layout[other] |= OPPOSITE[door]
+    rooms = [room for room, doors in enumerate(layout) if doors]
+    if len(rooms) < CONTROLS["map_size"][0]:
+        return ()
+    far = walk_from(layout, rooms[0])
+    return tuple(layout) if all(far[room] >= 0 for room in rooms) else ()
+
+
+def generate(control: Control, random: np.random.Generator) -> dict[str, object]:
+    """A plan of rooms."""
+    known = plans()
+    at = int(random.integers(len(known)))
+    layout = next(
+        list(plan)
+        for plan in (*known[at:], *known[:at])
+        if abs(sum(doors > 0 for doors in plan) - control["map_size"]) <= TOLERANCE
+    )
+    rooms = [room for room, doors in enumerate(layout) if doors]
+    start = rooms[int(random.integers(len(rooms)))]
+    far = walk_from(layout, start)
+    # The boss lives far away; dead ends suit special rooms.
+    order = random.permutation(len(rooms)).tolist()
+    others = [rooms[i] for i in order if rooms[i] != start]
+    boss = max(others, key=lambda room: (far[room], layout[room] in DOORS))
+    others = sorted((r for r in others if r != boss), key=lambda room: layout[room] not in DOORS)
+    return {
+        "layout": layout,
+        "start": start,
+        "boss": boss,
+        "treasure": others[0],
+        "shop": others[1],
+    }
+
+
+def _beyond(room: int, door: int) -> tuple[int, int]:
+    """The door and the place behind it, -1 where the plan ends."""
+    y, x = divmod(room, WIDTH)
+    dx, dy = DOORS[door]
+    inside = 0 <= x + dx < WIDTH and 0 <= y + dy < HEIGHT
+    return door, (y + dy) * WIDTH + x + dx if inside else -1
+
+
+def walk_from(layout: list[int], start: int) -> list[int]:
+    """Rooms from ``start`` to every place, -1 where no doors lead."""
+    far = [-1] * len(layout)
+    far[start] = 0
+    todo = [start]
+    for room in todo:  # grows while it runs
+        for door in DOORS:
+            _, other = _beyond(room, door)
+            if layout[room] & door and other >= 0 and far[other] < 0:
+                far[other] = far[room] + 1
+                todo.append(other)
+    return far
