@@ -252,6 +252,12 @@ def _sides(flags: NDArray[np.bool_], edge: bool = False) -> NDArray[np.intp]:
     return around[:-2, 1:-1] + 2 * around[1:-1, 2:] + 4 * around[2:, 1:-1] + 8 * around[1:-1, :-2]
 
 
+def _along(sides: NDArray[np.intp]) -> NDArray[np.intp]:
+    """How many more of the four sides lie north and south than east and west, -2..2."""
+    lengthwise: NDArray[np.intp] = (sides & 1) + (sides >> 2 & 1) - (sides >> 1 & 1) - (sides >> 3)
+    return lengthwise
+
+
 def _ways(way: NDArray[np.uint8], water: NDArray[np.bool_], gids: Mapping[str, int]) -> Gids:
     river, road, bridge = way == RIVER, (way == ROAD) | (way == BRIDGE), way == BRIDGE
     result = np.zeros(way.shape, dtype=np.uint32)
@@ -261,8 +267,9 @@ def _ways(way: NDArray[np.uint8], water: NDArray[np.bool_], gids: Mapping[str, i
     np.copyto(result, wet[rivers], where=river)
     np.copyto(result, dry[roads], where=way == ROAD)
     if bridge.any():
-        upright = ((roads & 1) + (roads >> 2 & 1)) >= ((roads >> 1 & 1) + (roads >> 3 & 1))
         streams = _sides(river | water)
+        # A bridge goes the way of its road; where that bends, across what flows.
+        upright = 3 * _along(roads) - _along(streams) >= 0
         for name, chosen in (("bridge_ns", upright), ("bridge_ew", ~upright)):
             # What flows under a bridge crosses it: sides where the road goes on are dry.
             across = 2 | 8 if name == "bridge_ns" else 1 | 4
