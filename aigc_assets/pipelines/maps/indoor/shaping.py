@@ -19,6 +19,8 @@ from aigc_assets.pipelines.maps.indoor.keys import NoRoom
 from aigc_assets.pipelines.maps.indoor.locks import across
 from aigc_assets.pipelines.maps.requirements import Range
 
+_HOPELESS = 3
+"""Walls rarely make a way this many times longer: a built layout serves better."""
 _RING = ((-1, 0), (-1, 1), (0, 1), (1, 1), (1, 0), (1, -1), (0, -1), (-1, -1))
 
 
@@ -201,7 +203,7 @@ def lengthen(
     for _ in range(tries):
         walkable = canvas.walkable
         path = shortest_path(walkable, canvas.width, start, exit_)
-        if len(path) - 1 >= wanted.low:
+        if len(path) - 1 >= wanted.low or _HOPELESS * len(path) < wanted.low:
             return
         best: tuple[int, int, Canvas] | None = None
         stride = max(1, len(path) // 24)
