@@ -9,7 +9,7 @@ from aigc_assets.types.dialogue import Choice, DialogueNode, DialogueTree
 from aigc_assets.types.pack import Asset, AssetPack, Provenance, kind_of
 from aigc_assets.types.sound import Sound
 from aigc_assets.types.sprite import Frame, SpriteSheet, Tag
-from aigc_assets.types.terrain import Terrain
+from aigc_assets.types.terrain import River, Road, Settlement, Terrain
 from aigc_assets.types.tilemap import (
     MapObject,
     ObjectLayer,
@@ -33,6 +33,9 @@ __all__ = [
     "MapObject",
     "ObjectLayer",
     "Provenance",
+    "River",
+    "Road",
+    "Settlement",
     "Sound",
     "SpriteSheet",
     "Tag",
