@@ -31,4 +31,9 @@ METRICS: dict[str, tuple[str, str]] = {
     "duplicate_share": ("aigc_assets.metrics.tilemaps", "duplicate_share"),
     "jump_difficulty": ("aigc_assets.metrics.jump_difficulty", "jump_difficulty"),
     "repeated_share": ("aigc_assets.metrics.tilemaps", "repeated_share"),
+    "spectral_distance": ("aigc_assets.metrics.relief", "spectral_distance"),
+    "height_distance": ("aigc_assets.metrics.relief", "height_distance"),
+    "slope_distance": ("aigc_assets.metrics.relief", "slope_distance"),
+    "coast_dimension": ("aigc_assets.metrics.relief", "coast_dimension"),
+    "kind_share": ("aigc_assets.metrics.relief", "kind_share"),
 }
