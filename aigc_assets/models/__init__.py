@@ -24,6 +24,9 @@ MODELS: dict[str, ModelEntry] = {
         "character", "aigc_assets.models.slot_cvae", "SlotCvae", "SlotCvaeConfig"
     ),
     "map_sagan": ModelEntry("map", "aigc_assets.models.sagan", "MapGenerator", "SaganConfig"),
+    "relief_gan": ModelEntry(
+        "terrain", "aigc_assets.models.relief_gan", "ReliefGenerator", "ReliefConfig"
+    ),
     "sound_vae": ModelEntry(
         "sound", "aigc_assets.models.spectral_vae", "SpectralVae", "SpectralVaeConfig"
     ),

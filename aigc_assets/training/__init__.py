@@ -10,6 +10,7 @@ from __future__ import annotations
 TASKS: dict[str, tuple[str, str]] = {
     # kind: (module, class); the order is the order of --all
     "map": ("aigc_assets.training.maps", "MapTask"),
+    "terrain": ("aigc_assets.training.relief", "ReliefTask"),
     "character": ("aigc_assets.training.characters", "CharacterTask"),
     "sound": ("aigc_assets.training.sounds", "SoundTask"),
     "dialogue": ("aigc_assets.training.dialogue", "DialogueTask"),

@@ -53,8 +53,14 @@ def dialogue_inputs(config: Any, source: torch.Generator) -> tuple[Any, ...]:
     return (torch.randint(config.vocab_size, (2, 12), generator=source),)
 
 
+def relief_inputs(config: Any, source: torch.Generator) -> tuple[Any, ...]:
+    outline = torch.rand(2, 2, 4, 4, generator=source)
+    return outline, torch.randn(2, config.channels, 4, 4, generator=source)
+
+
 INPUTS: dict[str, Inputs] = {
     "map_sagan": map_inputs,
+    "relief_gan": relief_inputs,
     "character_cvae": character_inputs,
     "sound_vae": sound_inputs,
     "dialogue_transformer": dialogue_inputs,

@@ -18,7 +18,7 @@ FREE = {"CC0-1.0", "BSD-3-Clause", "BSD-2-Clause", "MIT", "Apache-2.0", "public 
 """Licences that ask for no more than a notice."""
 BY = {"CC-BY-3.0", "CC-BY-4.0", "OGA-BY-3.0"}
 """Licences that ask for attribution wherever the work goes."""
-LIMIT_BYTES = 12_000_000
+LIMIT_BYTES = 60_000_000
 
 every_model = pytest.mark.parametrize("name", list(MODELS))
 

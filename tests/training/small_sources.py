@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
+import cv2
 import numpy as np
 
 from aigc_assets.training import maps
@@ -72,8 +73,31 @@ def write_dialogue(root: Path) -> None:
     (quests / "a.xml").write_text("<A>Thank you, we will go to the night door.</A><B>$x you</B>")
 
 
+def write_relief(root: Path) -> None:
+    """Belts of islands, coasts, mountains and plains around the globe, in half a degree."""
+    folder = root / "maps" / "etopo20"
+    folder.mkdir(parents=True)
+    random = np.random.Generator(np.random.Philox(3))
+    rows, columns = 360, 721
+    noise = random.standard_normal((rows, columns)).astype(np.float32)
+    rough = cv2.GaussianBlur(noise, (0, 0), 2.0) * 7  # about 1
+    y, x = np.mgrid[:rows, :columns]
+    metres = np.full((rows, columns), -3000, dtype=np.float32)
+    islands = np.hypot((y - 84) / 9, (x % 48 - 24) / 12) < 1
+    metres[islands & (y < 120)] = 400
+    belts = ((120, 176, 300, 150), (176, 232, 1800, 900), (232, 310, 150, 60))
+    for top, end, height, spread in belts:
+        metres[top:end] = height + spread * rough[top:end]
+    metres[120:176][:, (x[0] // 45) % 2 == 0] = -2500
+    metres[:, -1] = metres[:, 0]
+    longitude = (20 + np.arange(columns) / 2).astype(np.float32)
+    np.savez_compressed(folder / "etopo20.npz", elev_m=metres.astype(np.int16), lon=longitude)
+    (folder / "SOURCES.json").write_text(json.dumps({"attribution": "the testers"}))
+
+
 WRITERS: dict[str, Callable[[Path], object]] = {
     "map": write_map,
+    "terrain": write_relief,
     "character": write_character,
     "sound": write_sound,
     "dialogue": write_dialogue,

@@ -17,8 +17,9 @@ from torch import nn
 
 from aigc_assets.errors import DataError
 from aigc_assets.models import MODELS, checkpoint
+from aigc_assets.models.relief_gan import ReliefConfig
 from aigc_assets.models.sagan import SaganConfig
-from aigc_assets.training import TASKS, characters, dialogue, maps
+from aigc_assets.training import TASKS, characters, dialogue, maps, relief
 from aigc_assets.training.__main__ import main
 from aigc_assets.training.packing import pack, read, task_class
 from aigc_assets.training.trainer import Ema, Run, cosine, pick_device, set_lr, train
@@ -35,6 +36,8 @@ def small(monkeypatch: pytest.MonkeyPatch):
     config = SaganConfig(noise=8, style=4, widths=(32, 32, 32), critic_widths=(16, 32, 32))
     monkeypatch.setattr(maps, "SaganConfig", lambda: config)
     monkeypatch.setattr(maps, "SAMPLES", 4)
+    monkeypatch.setattr(relief, "ReliefConfig", lambda kinds: ReliefConfig.tiny())
+    monkeypatch.setattr(relief, "STRIDE", 9)
     monkeypatch.setattr(characters, "BATCH", 4)
     monkeypatch.setattr(dialogue, "ROWS", 2)
     monkeypatch.setattr(dialogue, "LENGTH", 32)
