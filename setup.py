@@ -140,7 +140,8 @@ def host_extension() -> Extension:
         sources("csrc/host/*.cpp"),
         depends=sources("csrc/host/*.h"),
         include_dirs=[pybind11.get_include()],
-        extra_compile_args=["-O2", "-g0", "-std=c++20", "-fvisibility=hidden"],
+        # No fused products and sums: results equal those of the twins in Python.
+        extra_compile_args=["-O2", "-g0", "-std=c++20", "-fvisibility=hidden", "-ffp-contract=off"],
         language="c++",
     )
 

@@ -7,5 +7,6 @@ namespace aigc_assets {
 
 void bind_grid(pybind11::module_& m);
 void bind_jump(pybind11::module_& m);
+void bind_relief(pybind11::module_& m);
 
 }  // namespace aigc_assets

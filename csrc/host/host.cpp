@@ -158,4 +158,5 @@ PYBIND11_MODULE(_host, m) {
         py::arg("weight"), "Pushes (cell, step) that put all boxes on goals, or None.");
   aigc_assets::bind_jump(m);
   aigc_assets::bind_grid(m);
+  aigc_assets::bind_relief(m);
 }

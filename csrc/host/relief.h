@@ -1,0 +1,47 @@
+// Water and roads on height fields; aigc_assets/pipelines/maps/relief/water.py is the twin in
+// Python.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+namespace aigc_assets::relief {
+
+struct Grid {
+  int height, width;
+  int size() const { return height * width; }
+};
+
+// Offsets of the eight neighbours, the order in which ties are broken: straight before diagonal.
+constexpr int kDown[8] = {-1, 0, 1, 0, -1, -1, 1, 1};
+constexpr int kRight[8] = {0, 1, 0, -1, -1, 1, 1, -1};
+
+// Raises every cell to `rise` above its lowest neighbour on the way to a base cell, so that all
+// water runs off. `order` lists the cells by rising level. Base cells keep their level. 1..8 by a
+// hash of the cell: on ground that was level, water winds instead of running straight.
+inline std::int32_t rise(int cell) {
+  return 1 + static_cast<std::int32_t>((static_cast<std::uint32_t>(cell) * 2654435761u) >> 29);
+}
+void fill(const Grid& grid, const std::int32_t* level, const std::uint8_t* base,
+          std::int32_t* filled, std::int32_t* order);
+
+// The neighbour down the steepest slope, -1 for base cells.
+void receivers(const Grid& grid, const std::int32_t* filled, const std::uint8_t* base,
+               std::int32_t* receiver);
+
+// Cells whose water passes through each cell, itself included.
+void accumulate(const Grid& grid, const std::int32_t* order, const std::int32_t* receiver,
+                std::int32_t* flow);
+
+// Implicit stream-power erosion of `height` in place; units of `fill` per metre are kUnits.
+constexpr double kUnits = 256.0;
+void erode(const Grid& grid, double* height, const std::uint8_t* base, double strength,
+           int iterations);
+
+// Cost of the cheapest way from `source` to every cell, -1 where none leads; cells of cost < 1 are
+// shut. A step costs (5 straight, 7 diagonal) * (sum of both costs) + (difference of level)^2 / 16.
+// Diagonal steps need both cells beside them open.
+void least_cost(const Grid& grid, const std::int32_t* cost, const std::int32_t* level, int source,
+                std::int64_t* distance);
+
+}  // namespace aigc_assets::relief

@@ -1,0 +1,149 @@
+"""Running water on height fields: exact, the same with and without compiled code."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from aigc_assets.pipelines.maps.relief import water
+from aigc_assets.pipelines.maps.relief.water import (
+    STEPS,
+    cheapest_way,
+    drain,
+    drain_plain,
+    erode,
+    erode_plain,
+    least_cost,
+    least_cost_plain,
+)
+
+shapes = st.tuples(st.integers(2, 17), st.integers(2, 17))
+levels = shapes.flatmap(lambda shape: hnp.arrays(np.int32, shape, elements=st.integers(-300, 3000)))
+native = pytest.mark.skipif(water._host is None, reason="installed without a C++ compiler")
+
+
+def rim(shape: tuple[int, int]) -> np.ndarray:
+    base = np.zeros(shape, dtype=bool)
+    base[[0, -1]] = True
+    base[:, [0, -1]] = True
+    return base
+
+
+@native
+@given(levels)
+def test_both_ways_to_drain_agree(level):
+    base = rim(level.shape) | (level <= 0)
+    for compiled, plain in zip(drain(level, base), drain_plain(level, base), strict=True):
+        assert compiled.dtype == plain.dtype
+        np.testing.assert_array_equal(compiled, plain)
+
+
+@given(levels, st.integers(0, 10**6))
+def test_every_cell_runs_downhill_into_a_base_cell(level, where):
+    base = np.zeros(level.shape, dtype=bool)
+    base.flat[where % level.size] = True
+    found = drain(level, base)
+    assert (found.filled >= level).all()
+    assert (found.filled == level)[base].all()
+    for cell in range(level.size):
+        steps = 0
+        while not base.flat[cell]:
+            after = int(found.receiver.flat[cell])
+            assert found.filled.flat[after] < found.filled.flat[cell]
+            y, x = divmod(cell, level.shape[1])
+            there = divmod(after, level.shape[1])
+            assert (there[0] - y, there[1] - x) in STEPS
+            cell, steps = after, steps + 1
+            assert steps < level.size
+    assert found.flow[base].sum() == level.size
+
+
+def test_water_takes_the_steepest_way_and_straight_before_diagonal():
+    level = np.array([[9, 9, 9], [9, 8, 5], [9, 3, 9]], dtype=np.int32) * 100
+    base = np.zeros((3, 3), dtype=bool)
+    base[1, 2] = base[2, 1] = True
+    assert drain(level, base).receiver[1, 1] == 7
+    level[2, 1] = 500
+    assert drain(level, base).receiver[1, 1] == 5
+
+
+def test_a_hollow_is_filled_and_a_pass_is_its_outlet():
+    level = np.full((7, 9), 1000, dtype=np.int32)
+    level[2:5, 2:5] = 200
+    level[3, 5:] = 600  # the way out
+    base = rim(level.shape)
+    found = drain(level, base)
+    assert (found.filled[2:5, 2:5] > 600).all() and (found.filled[2:5, 2:5] < 600 + 8 * 9).all()
+    assert found.flow[3, 5] >= 10
+
+
+@native
+@given(levels, st.floats(0.01, 0.5), st.integers(1, 3))
+def test_both_ways_to_erode_agree_to_the_bit(level, strength, rounds):
+    height = level / 7.0
+    base = rim(level.shape) | (height <= 0)
+    compiled, plain = (
+        erode(height, base, strength, rounds),
+        erode_plain(height, base, strength, rounds),
+    )
+    assert compiled.tobytes() == plain.tobytes()
+
+
+@given(levels, st.floats(0.01, 0.5))
+def test_erosion_keeps_base_cells_and_never_digs_below_them(level, strength):
+    height = level / 7.0
+    base = rim(level.shape) | (height <= 0)
+    after = erode(height, base, strength, 2)
+    np.testing.assert_array_equal(after[base], height[base])
+    assert after.min() >= height.min() - 1e-9
+    # Land falls, but for what was filled; a hollow is filled by less than 8 steps a cell.
+    assert after.max() <= height.max() + 8 * level.size / water.UNITS
+
+
+@native
+@given(shapes, st.integers(0, 999))
+def test_both_ways_to_find_ways_agree_and_cost_what_they_say(shape, seed):
+    random = np.random.Generator(np.random.Philox(seed))
+    cost = random.integers(0, 5, shape).astype(np.int32)
+    level = random.integers(-50, 400, shape).astype(np.int32)
+    source = int(random.integers(cost.size))
+    distance = least_cost(cost, level, source)
+    np.testing.assert_array_equal(distance, least_cost_plain(cost, level, source))
+    if cost.flat[source] < 1:
+        assert (distance == -1).all()
+        return
+    goal = int(distance.argmax())
+    way = cheapest_way(distance, cost, level, goal)
+    assert way[0] == source and way[-1] == goal
+    total = 0
+    for cell, after in itertools.pairwise(way):
+        (y, x), (v, u) = divmod(cell, shape[1]), divmod(after, shape[1])
+        straight = abs(v - y) + abs(u - x) == 1
+        assert straight or (abs(v - y), abs(u - x)) == (1, 1)
+        assert straight or (cost[v, x] > 0 and cost[y, u] > 0), "cuts a corner"
+        climb = int(level[y, x]) - int(level[v, u])
+        total += (5 if straight else 7) * int(cost[y, x] + cost[v, u]) + climb**2 // 16
+    assert total == distance.flat[goal]
+    shut = np.flatnonzero(distance.ravel() < 0)
+    if shut.size:
+        assert cheapest_way(distance, cost, level, int(shut[0])) == []
+
+
+@native
+def test_the_compiled_half_refuses_what_it_cannot_hold():
+    level = np.zeros((4, 4), dtype=np.int32)
+    with pytest.raises(ValueError, match="at least one cell"):
+        drain(level, np.zeros((4, 4), dtype=bool))
+    with pytest.raises(ValueError, match="base"):
+        drain(level, np.ones((3, 4), dtype=bool))
+    with pytest.raises(ValueError, match="level"):
+        drain(np.full((4, 4), 2**30, dtype=np.int32), np.ones((4, 4), dtype=bool))
+    with pytest.raises(ValueError, match="height"):
+        erode(np.full((4, 4), np.nan), np.ones((4, 4), dtype=bool), 0.1, 1)
+    with pytest.raises(ValueError, match="source"):
+        least_cost(level, level, 16)
