@@ -60,8 +60,19 @@ FORMATS: dict[str, Format] = {
         (".tscn", ".tres", ".png"),
         names_pack=True,
     ),
-    "glb": Format(("map",), "aigc_assets.exporters.glb", "export_glb", (".glb",), names_pack=True),
-    "png": Format(("map", "character"), "aigc_assets.exporters.png", "export_png", (".png",)),
+    "glb": Format(
+        ("map", "terrain"), "aigc_assets.exporters.gltf", "export_glb", (".glb",), names_pack=True
+    ),
+    "heightmap": Format(
+        ("terrain",),
+        "aigc_assets.exporters.heightmap",
+        "export_heightmap",
+        (".png", ".json", ".raw"),
+    ),
+    "splat": Format(("terrain",), "aigc_assets.exporters.splat", "export_splat", (".png", ".json")),
+    "png": Format(
+        ("map", "character", "terrain"), "aigc_assets.exporters.png", "export_png", (".png",)
+    ),
     "aseprite": Format(
         ("character",), "aigc_assets.exporters.aseprite_json", "export_aseprite", (".json", ".png")
     ),
@@ -79,6 +90,7 @@ FORMATS: dict[str, Format] = {
 
 DEFAULT_FORMAT: dict[str, str] = {
     "map": "tiled",
+    "terrain": "heightmap",
     "character": "aseprite",
     "sound": "wav",
     "dialogue": "yarn",
@@ -90,9 +102,9 @@ TARGETS: dict[str, tuple[str, ...]] = {
     "tiled": ("tiled",),
     "ldtk": ("ldtk",),
     "phaser": ("tmj", "aseprite", "ogg", "dialogue_json"),
-    "godot": ("godot", "aseprite", "wav", "ogg", "dialogue_json"),
+    "godot": ("godot", "heightmap", "splat", "aseprite", "wav", "ogg", "dialogue_json"),
     "godot3": ("godot3", "aseprite", "wav", "ogg", "dialogue_json"),
-    "film": ("mp4", "srt", "otio", "wav", "glb"),
+    "film": ("mp4", "srt", "otio", "wav", "glb", "heightmap"),
     "yarn": ("yarn",),
     "ink": ("ink",),
     "web": ("aseprite", "ogg", "dialogue_json", "glb"),

@@ -9,17 +9,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aigc_assets.exporters.raster import tilemap_image
-from aigc_assets.types import SpriteSheet, Tilemap
+from aigc_assets.exporters.terrain_picture import terrain_image
+from aigc_assets.types import SpriteSheet, Terrain, Tilemap
 
 
-def export_png(asset: Tilemap | SpriteSheet, name: str) -> dict[str, bytes]:
-    """The painted map, or the sheet with all frames, as ``<name>.png``.
+def export_png(asset: Tilemap | SpriteSheet | Terrain, name: str) -> dict[str, bytes]:
+    """The painted map, the sheet with all frames or the shaded terrain as ``<name>.png``.
 
     Args:
-        asset: A map or a sprite sheet.
+        asset: A map, a sprite sheet or a terrain.
         name: File name without suffix.
     """
-    image = tilemap_image(asset) if isinstance(asset, Tilemap) else asset.image
+    if isinstance(asset, Terrain):
+        image = terrain_image(asset)
+    else:
+        image = tilemap_image(asset) if isinstance(asset, Tilemap) else asset.image
     return {f"{name}.png": encode_png(image)}
 
 

@@ -19,6 +19,7 @@ from tests import samples
 BY_KIND: dict[str, tuple[str, Asset]] = {}
 for _name, _asset in samples.pack().assets.items():
     BY_KIND.setdefault(kind_of(_asset), (_name, _asset))
+BY_KIND["terrain"] = ("isle", samples.terrain())
 
 CASES = [(fmt, kind) for fmt, entry in FORMATS.items() for kind in entry.kinds]
 TEXT = {
@@ -34,7 +35,7 @@ TEXT = {
     ".srt",
     ".otio",
 }
-BINARY = {".png", ".glb", ".wav", ".ogg", ".mp4"}
+BINARY = {".png", ".raw", ".glb", ".wav", ".ogg", ".mp4"}
 
 _EXPORT_ALL = """
 import hashlib, json, sys
