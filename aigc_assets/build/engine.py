@@ -22,7 +22,7 @@ from aigc_assets.build.cache import Cache, dump_json
 from aigc_assets.build.executor import Executor, Outcome, Watcher, default_jobs
 from aigc_assets.build.graph import Content, Job, key_of, parts, reason
 from aigc_assets.build.jobs import PREVIEW_FOLDER, Plan, manifest_plan
-from aigc_assets.build.manifest import KINDS, Manifest
+from aigc_assets.build.manifest import Manifest
 from aigc_assets.build.provenance import attribution_text, credit_files, provenance_table
 from aigc_assets.build.publish import ASSETS_FOLDER, FORMAT, Published, claimed, publish, read_lock
 from aigc_assets.errors import BudgetError, CheckError, GenerationError, PolicyError
@@ -277,7 +277,8 @@ def _rows(goal: Plan, outcomes: Mapping[str, Outcome], old: Mapping[str, Any]) -
                 files += len(outcome.record.files) * len(folders)
         seconds = sum(outcome.seconds for outcome in by_asset[node.id])
         rows.append(Row(node.id, node.kind, made.record.summary, seconds, files, why))
-    return sorted(rows, key=lambda row: KINDS.index(row.kind))  # type: ignore[arg-type]
+    order = list(stages.STAGES)
+    return sorted(rows, key=lambda row: order.index(row.kind))
 
 
 def _publish(

@@ -20,12 +20,12 @@ START_SECONDS = 3.0
 """A worker loads torch and its first model."""
 
 _SECONDS: dict[str, float] = {
-    "make:map": 1.5, "make:character": 0.5, "make:sound": 0.1, "make:dialogue": 1.2,
-    "make:cutscene": 0.2, "export:mp4": 11.0, "export:glb": 0.5, "export:tiled": 0.2,
+    "make:map": 1.5, "make:terrain": 0.6, "make:character": 0.5, "make:sound": 0.1, "make:dialogue": 1.2,
+    "make:cutscene": 0.2, "export:mp4": 11.0, "export:glb": 0.5, "export:heightmap": 0.3, "export:splat": 0.3, "export:tiled": 0.2,
     "export:godot": 0.2, "check": 1.5, "preview": 0.1,
 }  # fmt: skip
 _KILOBYTES: dict[str, float] = {
-    "export:mp4": 1100, "export:glb": 270, "export:wav": 60, "preview:map": 120,
+    "export:mp4": 1100, "export:glb": 270, "export:wav": 60, "preview:map": 120, "preview:terrain": 150, "export:heightmap": 500, "export:splat": 60,
     "preview:sound": 60, "preview:character": 60,
 }  # fmt: skip
 

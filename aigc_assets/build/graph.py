@@ -82,8 +82,11 @@ def plan(manifest: Manifest) -> dict[str, Node]:
             "require": m.require,
             "generator": m.generator,
             "pins": m.pins,
+            "relief": m.relief,
         }
-        nodes.append(Node(m.id, "map", request, seed("map", m.id, m.seed)))
+        # What a table [[map]] makes is a map, unless its theme has heights instead of tiles.
+        kind = "terrain" if m.theme == "terrain" else "map"
+        nodes.append(Node(m.id, kind, request, seed("map", m.id, m.seed)))
     prompts = {}
     for c in manifest.character:
         prompts[c.id] = c.prompt

@@ -90,9 +90,9 @@ class Plan:
     def size(self, node: Node) -> float:
         """Work that an asset takes, relative to a usual one of its kind."""
         request = node.request
-        if node.kind == "map":
+        if node.kind in ("map", "terrain"):
             width, height = request["size"]
-            return float(width * height) / 1024
+            return float(width * height) / (1024 if node.kind == "map" else 257 * 257)
         if node.kind == "character":
             return len(request["animations"]) / 2
         if node.kind == "dialogue":

@@ -14,7 +14,7 @@ from typing import Annotated, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, ValidationInfo
 
 from aigc_assets.build import vocabulary
 from aigc_assets.build.diagnostics import describe, explain, shown
@@ -152,6 +152,11 @@ class PackTable(Table):
     ] = None
 
 
+def _map_size(value: object, info: ValidationInfo) -> object:
+    low, high = vocabulary.size_bounds(info.data.get("theme"))
+    return _pair("[width, height] in cells", low, high)(value)
+
+
 class MapTable(Table):
     """``[[map]]``: a playable map."""
 
@@ -159,8 +164,11 @@ class MapTable(Table):
     theme: Annotated[str, BeforeValidator(_one_of(vocabulary.themes))]
     size: Annotated[
         list[int],
-        BeforeValidator(_pair("[width, height] in cells", 8, 256)),
-        Field(min_length=2, max_length=2, description="Width and height in cells, 8..256."),
+        BeforeValidator(_map_size),
+        Field(
+            min_length=2, max_length=2,
+            description="Width and height in cells: 33..4097 for terrain, else 8..256.",
+        ),
     ]
     require: Annotated[
         list[Annotated[str, BeforeValidator(_text(1, 200))]],
@@ -177,6 +185,11 @@ class MapTable(Table):
         BeforeValidator(_listed(0, 65_536)),
         Field(description='Cells that are given, such as "wall 3,4", "room 10..16,4..9".'),
     ] = []
+    relief: Annotated[
+        str,
+        BeforeValidator(_one_of(vocabulary.reliefs)),
+        Field(description="Landscape of the themes terrain and overworld."),
+    ] = "auto"
     seed: Seed | None = None
 
 
@@ -413,6 +426,12 @@ def _check_references(manifest: Manifest, where: str) -> None:
     for number, scene in enumerate(manifest.cutscene, 1):
         place = f'{where}: [[cutscene]] number {number} (id "{scene.id}")'
         _resolve(scene.map, "map", ids, taken, f'{place}, key "map"')
+        if any(table.id == scene.map and table.theme == "terrain" for table in manifest.map):
+            raise ManifestError(
+                f'"{scene.map}" is a terrain: nobody can stand on it',
+                where=f'{place}, key "map"',
+                remedy="give a map with tiles; a terrain exports meshes and height maps",
+            )
         _resolve(scene.dialogue, "dialogue", ids, taken, f'{place}, key "dialogue"')
         tables = [table.id for table in manifest.sound]
         for name in scene.sounds or ():

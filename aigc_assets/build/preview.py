@@ -6,12 +6,24 @@ import itertools
 import json
 from typing import Any
 
+import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from aigc_assets.exporters.png import encode_png
 from aigc_assets.exporters.raster import tilemap_image, timeline_frame
+from aigc_assets.exporters.terrain_picture import terrain_image
 from aigc_assets.exporters.wav import export_wav
-from aigc_assets.types import Asset, AssetPack, DialogueTree, Sound, SpriteSheet, Tilemap, Timeline
+from aigc_assets.types import (
+    Asset,
+    AssetPack,
+    DialogueTree,
+    Sound,
+    SpriteSheet,
+    Terrain,
+    Tilemap,
+    Timeline,
+)
 
 DESCRIPTION = "preview.json"
 _BARS = 160
@@ -29,6 +41,9 @@ def preview_asset(asset: Asset, name: str, pack: AssetPack | None = None) -> dic
     if isinstance(asset, Tilemap):
         files[f"{name}.png"] = encode_png(tilemap_image(asset))
         page = _map(asset, f"{name}.png")
+    elif isinstance(asset, Terrain):
+        files[f"{name}.png"] = encode_png(_small(terrain_image(asset)))
+        page = _terrain(asset, f"{name}.png")
     elif isinstance(asset, SpriteSheet):
         files[f"{name}.png"] = encode_png(asset.image)
         page = _sheet(asset, f"{name}.png")
@@ -65,6 +80,33 @@ def _map(asset: Tilemap, image: str) -> dict[str, Any]:
         "tile": list(asset.tile_size),
         "objects": objects,
         "witness": witness,
+    }
+
+
+def _small(image: NDArray[np.uint8], most: int = 1024) -> NDArray[np.uint8]:
+    zoom = most / max(image.shape[:2])
+    if zoom >= 1:
+        return image
+    size = (max(1, round(image.shape[1] * zoom)), max(1, round(image.shape[0] * zoom)))
+    return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA))
+
+
+def _terrain(asset: Terrain, image: str) -> dict[str, Any]:
+    shares = np.bincount(asset.biome.ravel(), minlength=len(asset.biome_names)) / asset.biome.size
+    return {
+        "image": image,
+        "size": [asset.columns, asset.rows],
+        "cell": round(float(asset.cell_size), 3),
+        "heights": [round(float(asset.height.min()), 1), round(float(asset.height.max()), 1)],
+        "rivers": len(asset.rivers),
+        "settlements": [
+            {"name": p.name, "rank": p.rank, "cell": list(p.cell)} for p in asset.settlements
+        ],
+        "biomes": {
+            name: round(float(share), 3)
+            for name, share in zip(asset.biome_names, shares, strict=True)
+            if share > 0
+        },
     }
 
 

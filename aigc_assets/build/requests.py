@@ -27,6 +27,7 @@ def map_request(request: Mapping[str, Any]) -> MapRequest:
         tuple(request["require"]),
         request["generator"],
         tuple(request["pins"]),
+        request["relief"],
     )
 
 
@@ -102,6 +103,7 @@ def _check_cutscene(request: Mapping[str, Any], seed: int) -> None:
 
 _CHECKS: dict[str, Callable[[Mapping[str, Any], int], object]] = {
     "map": lambda request, seed: map_request(request),
+    "terrain": lambda request, seed: map_request(request),
     "character": lambda request, seed: character_request(request),
     "sound": _check_sound,
     "dialogue": _check_dialogue,

@@ -31,12 +31,13 @@ StageFunction = Callable[[Mapping[str, Any], NDArray[np.uint8], int, Mapping[str
 
 STAGES: dict[str, str] = {
     "map": "aigc_assets.build.stages:make_map",
+    "terrain": "aigc_assets.build.stages:make_map",
     "character": "aigc_assets.build.stages:make_character",
     "sound": "aigc_assets.build.stages:make_sound",
     "dialogue": "aigc_assets.build.stages:make_dialogue",
     "cutscene": "aigc_assets.build.stages:make_cutscene",
 }
-PAINTED = ("map", "character")
+PAINTED = ("map", "terrain", "character")
 """The kinds that are made of the pack's colours."""
 
 _ROOT = Path(aigc_assets.__file__).resolve().parent
@@ -105,11 +106,17 @@ def weights_of(kind: str) -> dict[str, str]:
         WeightsError: If a card is missing or unreadable.
     """
     found = {}
-    for name in sorted(name for name, entry in MODELS.items() if entry.kind == kind):
+    for name in _models_of(kind):
         found[name] = str(read_card(name)["sha256"])
         for path in sorted(weights_folder().glob(f"{name}.*.json")):  # a tokenizer, say
             found[path.name] = hashlib.sha256(path.read_bytes()).hexdigest()
     return found
+
+
+def _models_of(kind: str) -> list[str]:
+    """The models that may take part in making a kind; maps of whole lands begin as terrain."""
+    kinds = (kind, "terrain") if kind == "map" else (kind,)
+    return sorted(name for name, entry in MODELS.items() if entry.kind in kinds)
 
 
 def licences_of(kind: str) -> dict[str, list[str]]:
@@ -118,7 +125,7 @@ def licences_of(kind: str) -> dict[str, list[str]]:
     Raises:
         WeightsError: If a card is missing or unreadable.
     """
-    names = sorted(name for name, entry in MODELS.items() if entry.kind == kind)
+    names = _models_of(kind)
     return {name: [str(x) for x in read_card(name).get("licences", ())] for name in names}
 
 
@@ -183,5 +190,9 @@ def summarise(asset: Asset) -> str:
         width, height = asset.resolution
         return f"{seconds:.1f} s, {width}x{height}, {float(asset.frame_rate):g} frames/s"
     if isinstance(asset, Terrain):
-        return f"{asset.height.shape[1]}x{asset.height.shape[0]} cells"
+        top = round(float(asset.height.max()))
+        parts = [f"{asset.columns}x{asset.rows} samples, {top} m high"]
+        built = {"river": len(asset.rivers), "settlement": len(asset.settlements)}
+        parts += [f"{n} {word}{'s' if n > 1 else ''}" for word, n in built.items() if n]
+        return ", ".join(parts)
     raise TypeError(type(asset).__name__)

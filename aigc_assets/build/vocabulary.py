@@ -17,12 +17,28 @@ def themes() -> tuple[str, ...]:
     return tuple(THEMES)
 
 
+def size_bounds(theme: object) -> tuple[int, int]:
+    """Smallest and largest side of a map of this theme in cells; the usual ones if it is none."""
+    from aigc_assets.pipelines.maps import MAX_SIZE, MIN_SIZE, THEMES
+
+    row = THEMES.get(str(theme))
+    return (MIN_SIZE, MAX_SIZE) if row is None else (row.smallest, row.largest)
+
+
 @functools.cache
 def generators() -> tuple[str, ...]:
     """Networks that draw maps."""
     from aigc_assets.pipelines.maps import GENERATORS
 
     return GENERATORS
+
+
+@functools.cache
+def reliefs() -> tuple[str, ...]:
+    """Kinds of landscape."""
+    from aigc_assets.pipelines.maps import RELIEFS
+
+    return RELIEFS
 
 
 @functools.cache

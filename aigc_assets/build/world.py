@@ -32,6 +32,7 @@ from aigc_assets.types import (
     Provenance,
     Sound,
     SpriteSheet,
+    Terrain,
     Tilemap,
     Timeline,
     kind_of,
@@ -78,12 +79,14 @@ class World:
         require: Sequence[str] = (),
         generator: str = "auto",
         pins: Sequence[str] | NDArray[np.integer] = (),
+        relief: str = "auto",
         seed: int | None = None,
-    ) -> Tilemap:
+    ) -> Tilemap | Terrain:
         """A playable map; ``.witness`` is the proof that it can be finished.
 
         ``pins`` are cells that are given: lines such as "wall 3,4", or terrain codes
-        [height, width], negative where free (`aigc_assets.pipelines.maps.pins`).
+        [height, width], negative where free (`aigc_assets.pipelines.maps.pins`). The theme
+        ``terrain`` gives a `Terrain` instead, of the landscape ``relief``.
         """
         if isinstance(pins, np.ndarray):
             from aigc_assets.pipelines.maps.pins import lines_of
@@ -95,8 +98,9 @@ class World:
             "require": list(require),
             "generator": generator,
             "pins": list(pins),
+            "relief": relief,
         }
-        return cast(Tilemap, self._make("map", id, values, seed))
+        return cast(Tilemap | Terrain, self._make("map", id, values, seed))
 
     def character(
         self,

@@ -32,6 +32,9 @@ def make_map(
     pin: Annotated[
         list[str] | None, typer.Option("--pin", help='As "wall 3,4"; may be repeated.')
     ] = None,
+    relief: Annotated[
+        str, typer.Option("--relief", help="auto, island, coast, mountain, plains.")
+    ] = "auto",
     seeds: Seeds = "0",
     out: Out = Path("generated"),
     format: Format = None,
@@ -53,6 +56,7 @@ def make_map(
         "require": list(require or ()),
         "generator": generator,
         "pins": list(pin or ()),
+        "relief": relief,
     }
     _run("map", values, seeds, out, format, (palette, palette_seed), name,
          (jobs, force, max_seconds, quiet, as_json))  # fmt: skip
@@ -215,7 +219,8 @@ def _run(
 
     jobs, force, max_seconds, quiet, as_json = switches
     numbers = batch.parse_seeds(seeds)
-    chosen = batch.choose_format(kind, format)
+    made = "terrain" if values.get("theme") == "terrain" else kind
+    chosen = batch.choose_format(made, format)
     options = engine.Options(jobs, force, (), max_seconds)
     colours = _colours(*palette)
     plan = batch.single_plan(kind, values, numbers, chosen, colours, options.stages, name)

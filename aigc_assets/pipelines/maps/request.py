@@ -16,13 +16,18 @@ from aigc_assets.pipelines.maps.requirements import (
     refuse,
 )
 
+MIN_SIZE, MAX_SIZE = 8, 256
+"""Bounds of each side of a map in cells, where a theme has no others."""
+TILE_SIZE = 16
+"""Side of a tile in px."""
+
 
 class Theme(NamedTuple):
     """A theme: how one moves on its maps, and the module whose ``generate`` makes them.
 
     ``serves`` names the kinds of requirements (`requirements.KINDS`) that it can fulfil; a request
     that asks for another is refused before any work, with ``reason``. ``pins`` says whether cells
-    can be pinned.
+    can be pinned. ``smallest`` and ``largest`` are the bounds of each side in cells.
 
     Movements: ``walk`` goes to any of the four neighbours that is not solid, ``push`` also moves
     the box it meets. They are the rules by which `aigc_assets.metrics.playability` checks a
@@ -34,6 +39,8 @@ class Theme(NamedTuple):
     serves: tuple[str, ...] = KINDS
     reason: str = ""
     pins: bool = False
+    smallest: int = MIN_SIZE
+    largest: int = MAX_SIZE
 
 
 _INDOOR = "aigc_assets.pipelines.maps.indoor.generate"
@@ -60,13 +67,26 @@ THEMES: dict[str, Theme] = {
         _SIDE,
         "a level with gravity has a bottom and a direction: nothing mirrors, nothing is pushed",
     ),
+    "overworld": Theme(
+        "walk",
+        "aigc_assets.pipelines.maps.relief.overworld",
+        ("key before door", "doors", "boss", "monsters", "treasure", "path", "difficulty"),
+        "the lie of a land decides what is water, and no land is its own mirror image",
+    ),
+    "terrain": Theme(
+        "walk",
+        "aigc_assets.pipelines.maps.relief.terrain",
+        (),
+        "a terrain has heights, not objects",
+        False,
+        33,
+        4097,
+    ),
 }
+RELIEFS = ("auto", "island", "coast", "mountain", "plains")
+"""Kinds of landscape of the themes terrain and overworld; ``auto`` lets the seed choose."""
 GENERATORS = ("auto", "gan", "transformer")
 """Which network draws the terrain; ``auto`` takes the one that suits the request."""
-
-MIN_SIZE, MAX_SIZE = 8, 256
-TILE_SIZE = 16
-"""Side of a tile in px."""
 
 
 @dataclass(frozen=True)
@@ -75,11 +95,12 @@ class MapRequest:
 
     Args:
         theme: One of `THEMES`.
-        size: Width and height in tiles, 8..256 each.
+        size: Width and height in cells, within the bounds of the theme.
         require: Requirement lines, see `aigc_assets.pipelines.maps.requirements`.
         generator: One of `GENERATORS`.
         pins: Cells that are given, as lines (see `aigc_assets.pipelines.maps.pins`) or as an
             array of terrain codes [height, width], negative where free.
+        relief: One of `RELIEFS`; other themes than terrain and overworld have none.
 
     Raises:
         UsageError: If any of them is not allowed.
@@ -90,6 +111,7 @@ class MapRequest:
     require: tuple[str, ...] = ()
     generator: str = "auto"
     pins: tuple[str, ...] = ()
+    relief: str = "auto"
 
     def __post_init__(self) -> None:
         if self.theme not in THEMES:
@@ -100,17 +122,29 @@ class MapRequest:
             raise UsageError(
                 f"unknown generator {self.generator!r}", where="generator", remedy=known
             )
+        theme = THEMES[self.theme]
+        if self.relief not in RELIEFS:
+            known = ", ".join(RELIEFS)
+            raise UsageError(f"unknown relief {self.relief!r}", where="relief", remedy=known)
+        if self.relief != "auto" and self.theme not in ("terrain", "overworld"):
+            raise UsageError(
+                f"a {self.theme} has no relief", where="relief", remedy="leave the key out"
+            )
+        if self.theme in ("terrain", "overworld") and self.generator == "transformer":
+            raise UsageError(
+                f"no transformer draws the theme {self.theme}",
+                where="generator",
+                remedy="use auto or gan",
+            )
         object.__setattr__(self, "size", tuple(self.size))
-        ok = len(self.size) == 2 and all(
-            isinstance(n, int) and MIN_SIZE <= n <= MAX_SIZE for n in self.size
-        )
+        low, high = theme.smallest, theme.largest
+        ok = len(self.size) == 2 and all(isinstance(n, int) and low <= n <= high for n in self.size)
         if not ok:
-            remedy = f"[width, height] in tiles, {MIN_SIZE}..{MAX_SIZE} each"
+            remedy = f"[width, height] in cells, {low}..{high} each for the theme {self.theme}"
             raise UsageError(f"no size for a map: {self.size}", where="size", remedy=remedy)
         if isinstance(self.require, str):
             raise UsageError("expected a list of lines", where="require", remedy="use [...]")
         object.__setattr__(self, "require", tuple(self.require))
-        theme = THEMES[self.theme]
         wanted = parse_requirements(self.require)
         refuse(wanted, self.theme, theme.serves, theme.reason)
         self._take_pins(theme, wanted)

@@ -1,0 +1,333 @@
+"""From a request to a finished overworld: towns, roads, and a way through the land."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from aigc_assets.errors import GenerationError
+from aigc_assets.metrics.difficulty import difficulty
+from aigc_assets.pipelines.made import Made, derive_seed, generator, load_model, provenance
+from aigc_assets.pipelines.maps import grid
+from aigc_assets.pipelines.maps.indoor.feasible import check_area
+from aigc_assets.pipelines.maps.indoor.keys import NoRoom
+from aigc_assets.pipelines.maps.indoor.placement import Plan, place
+from aigc_assets.pipelines.maps.indoor.repair import repair
+from aigc_assets.pipelines.maps.indoor.sampling import Layout, hall, winding
+from aigc_assets.pipelines.maps.pins import FREE, PinnedObject, Pins
+from aigc_assets.pipelines.maps.relief import classes
+from aigc_assets.pipelines.maps.relief.settlements import connect
+from aigc_assets.pipelines.maps.relief.terrain import Landscape, landscape
+from aigc_assets.pipelines.maps.request import TILE_SIZE, MapRequest
+from aigc_assets.pipelines.maps.requirements import Requirements
+from aigc_assets.pipelines.maps.selfcheck import check
+from aigc_assets.pipelines.maps.tiles.overworld import (
+    BRIDGE,
+    DEEP,
+    DESERT,
+    FOREST,
+    GRASS,
+    HILLS,
+    MOUNTAIN,
+    NO_WAY,
+    PEAK,
+    RIVER,
+    ROAD,
+    SAND,
+    SHALLOW,
+    SNOW,
+    SWAMP,
+    build_tileset,
+    dress_overworld,
+    solid_cells,
+)
+from aigc_assets.types import MapObject, ObjectLayer, TileLayer, Tilemap, Witness, WitnessEvent
+from aigc_assets.types.validation import Scalar
+
+_GROUND_OF_BIOME = {
+    classes.DEEP_WATER: DEEP, classes.SHALLOW_WATER: DEEP, classes.BEACH: SAND,
+    classes.DESERT: DESERT, classes.SAVANNA: DESERT, classes.GRASSLAND: GRASS,
+    classes.FOREST: FOREST, classes.SWAMP: SWAMP, classes.TAIGA: FOREST, classes.TUNDRA: SNOW,
+    classes.ROCK: MOUNTAIN, classes.SNOW: SNOW,
+}  # fmt: skip
+_PRICES = np.array([40, 20, 12, 14, 12, 20, 16, 18, 24, 16, 60], dtype=np.int32)
+"""What it costs to open a cell of each ground for a way between two parts of a land."""
+_RIVER_PRICE = 25
+_TRIES = 4
+_MONSTERS = {FOREST: "wolf", DESERT: "bandit", SNOW: "wyvern", MOUNTAIN: "wyvern", HILLS: "bandit"}
+
+
+class Country(NamedTuple):
+    """A land in cells, [H, W] each, and its places.
+
+    Args:
+        ground: Index into `aigc_assets.pipelines.maps.tiles.overworld.GROUND`.
+        way: Index into ``WAYS``.
+        places: (cell, name, rank), the largest first.
+        land: What it was made from.
+    """
+
+    ground: NDArray[np.uint8]
+    way: NDArray[np.uint8]
+    places: tuple[tuple[int, str, str], ...]
+    land: Landscape
+
+
+def generate(request: MapRequest, palette: NDArray[np.uint8], seed: int) -> Made:
+    """Make one overworld; see `aigc_assets.pipelines.maps.generate_map`.
+
+    Start and exit are settlements where the requirements leave the choice; locked doors are gates
+    in passes, walls that are built for them are peaks.
+
+    Returns:
+        A `Tilemap` of 16 px tiles; settlements are objects of class ``trigger``.
+
+    Raises:
+        GenerationError: If no map of this size can fulfil the requirements.
+        WeightsError: If the weights are missing or altered.
+    """
+    checkpoint = load_model("relief_gan")
+    wanted = request.requirements
+    check_area(request.size, wanted, None)
+    country, plan, operations = _plan(request, wanted, seed)
+    tilemap = _build(country, plan, request, palette, seed)
+    check(tilemap, wanted)
+    described: dict[str, Scalar] = {
+        "theme": request.theme,
+        "width": request.size[0],
+        "height": request.size[1],
+        "require": "; ".join(request.require),
+        "relief": request.relief,
+    }
+    record = provenance(checkpoint, seed, described, operations)
+    return Made(tilemap, dataclasses.replace(record, kind="map"))
+
+
+def _plan(
+    request: MapRequest, wanted: Requirements, seed: int
+) -> tuple[Country, Plan, tuple[str, ...]]:
+    """Furnish the first land that takes everything."""
+    reason: NoRoom | None = None
+    width, height = request.size
+    for number in range(_TRIES):
+        own = derive_seed(seed, "land", str(number))
+        country = _country(landscape(request.relief, request.size, own))
+        layout = _layout(country)
+        canvas, edits = repair(layout)
+        ends = _ends(country, canvas.terrain) if wanted.path is None and not wanted.boss else None
+        for pins in (ends, None) if ends else (None,):
+            random = generator(derive_seed(seed, "place", f"{number} {pins is None}"))
+            try:
+                plan = place(canvas, wanted, pins, random)
+            except NoRoom as problem:
+                reason = reason or problem
+                continue
+            country = _follow(country, plan)
+            passes = f"{edits} cells of passes and fords"
+            return country, plan, (*country.land.operations, passes, "locks", "placement")
+    layouts = [hall(request.size)]
+    if wanted.path is not None:
+        layouts += [winding(request.size, n) for n in (wanted.path.low, wanted.path.low // 2)]
+    for number, layout in enumerate([*layouts, winding(request.size)]):
+        canvas, _ = repair(layout)
+        try:
+            plan = place(canvas, wanted, None, generator(derive_seed(seed, "built", str(number))))
+        except NoRoom:
+            continue
+        # The land lends its colours, peaks stand where there is no room otherwise.
+        operation = "ways built for the requirements, the land had no room"
+        return _follow(country, plan), plan, (*country.land.operations, operation, "placement")
+    raise GenerationError(
+        f"found no {width}x{height} land that fulfils the requirements: {reason}",
+        where="require",
+        remedy="ask for less, for a wider range or for a larger map",
+    )
+
+
+def _country(land: Landscape) -> Country:
+    """Ground, rivers, roads and places of a landscape."""
+    height, depth, slope = land.height, land.depth, land.ground.slope
+    shape = height.shape
+    ground = np.zeros(shape, dtype=np.uint8)
+    for biome, kind in _GROUND_OF_BIOME.items():
+        ground[land.ground.biome == biome] = kind
+    dry = depth == 0
+    rows, columns = shape
+    dry = dry | _puddles(~dry)
+    ground[dry & (depth > 0)] = GRASS
+    ashore = np.zeros(shape, dtype=bool)
+    padded = np.pad(dry, 1)
+    for down in (0, 1, 2):
+        for right in (0, 1, 2):
+            ashore |= padded[down : down + rows, right : right + columns]
+    ground[~dry & ashore & (depth < 60)] = SHALLOW
+    green = np.isin(ground, (GRASS, FOREST, DESERT))
+    ground[green & (slope > 0.2)] = HILLS
+    relief = float(np.percentile(height[dry], 97)) if dry.any() else 0.0
+    ground[dry & (slope > 0.42)] = MOUNTAIN
+    ground[dry & (height > max(relief, 350.0)) & np.isin(ground, (MOUNTAIN, SNOW, HILLS))] = PEAK
+    way = np.zeros(shape, dtype=np.uint8)
+    for river in land.waters.rivers:
+        _draw(way, river.path, RIVER)
+    way[~dry | (ground == PEAK)] = NO_WAY
+    roads, _ = connect(land.settlements, land.land)
+    places = []
+    for place_ in land.settlements:
+        x, y = place_.cell
+        if 0 < x < columns - 1 and 0 < y < rows - 1 and dry[y, x]:
+            places.append((y * columns + x, place_.name, place_.rank))
+            way[y, x] = ROAD if roads else NO_WAY
+            if ground[y, x] in (PEAK, MOUNTAIN, HILLS, SWAMP):
+                ground[y, x] = GRASS
+    for road in roads:
+        at = (road.path[:, 1], road.path[:, 0])
+        way[at] = np.where(np.isin(way[at], (RIVER, BRIDGE)), BRIDGE, ROAD)
+        ground[at] = np.where(ground[at] == PEAK, MOUNTAIN, ground[at])
+    ring = np.ones(shape, dtype=bool)
+    ring[1:-1, 1:-1] = False
+    way[ring] = NO_WAY
+    ground[ring] = np.where(dry[ring], PEAK, DEEP)
+    return Country(ground, way, tuple(places), land)
+
+
+def _puddles(water: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Waters of a few cells that do not reach the edge of the map."""
+    _, names, stats, _ = cv2.connectedComponentsWithStats(water.astype(np.uint8), connectivity=4)
+    edge = np.concatenate([names[[0, -1]].ravel(), names[:, [0, -1]].ravel()])
+    small = stats[:, cv2.CC_STAT_AREA] < 6
+    small[edge] = False
+    small[0] = False
+    return np.asarray(small[names])
+
+
+def _draw(way: NDArray[np.uint8], path: NDArray[np.int32], kind: int) -> None:
+    """A river without diagonal steps."""
+    for (x, y), (u, v) in zip(path[:-1].tolist(), path[1:].tolist(), strict=True):
+        way[y, x] = kind
+        if x != u and y != v:
+            way[y, u] = kind
+        way[v, u] = kind
+
+
+def _layout(country: Country) -> Layout:
+    """The land as the repair of maps sees it: walls, liquid, floor, and prices of openings."""
+    ground, way = country.ground, country.way
+    solid = solid_cells(ground, way)
+    terrain = np.where(solid, grid.WALL, grid.FLOOR).astype(np.uint8)
+    terrain[solid & ((ground == DEEP) | (way == RIVER))] = grid.LIQUID
+    terrain[way == BRIDGE] = grid.BRIDGE
+    price = np.where(way == RIVER, _RIVER_PRICE, _PRICES[ground]).astype(np.int32)
+    return Layout(terrain, price)
+
+
+def _ends(country: Country, terrain: NDArray[np.uint8]) -> Pins | None:
+    """The largest place as start, the one farthest from it as exit."""
+    width = terrain.shape[1]
+    walkable = grid.walkable_cells(terrain)
+    cells = [cell for cell, _, _ in country.places if walkable[cell]]
+    if len(cells) < 2:
+        return None
+    away = grid.distances(walkable, width, [cells[0]])
+    far = max(cells[1:], key=lambda cell: (int(away[cell]), -cell))
+    if away[far] < 2:
+        return None
+    objects = tuple(
+        PinnedObject(cls, (cell % width, cell // width))
+        for cls, cell in (("start", cells[0]), ("exit", far))
+    )
+    return Pins(
+        np.full(terrain.shape, FREE, dtype=np.int8), objects, np.zeros(terrain.shape, dtype=bool)
+    )
+
+
+def _follow(country: Country, plan: Plan) -> Country:
+    """Change the land where the plan needs other cells to be open or shut than it has."""
+    ground, way = country.ground.copy(), country.way.copy()
+    terrain = plan.terrain
+    was_shut = solid_cells(ground, way)
+    shut = np.isin(terrain, (grid.WALL, grid.LIQUID))
+    water = np.isin(ground, (DEEP, SHALLOW))
+    closing = shut & ~was_shut
+    way[closing] = NO_WAY
+    ground[closing & water] = DEEP
+    ground[closing & ~water] = PEAK
+    opening = ~shut & was_shut
+    over = opening & (way == RIVER)
+    way[over] = BRIDGE
+    way[opening & (ground == PEAK)] = ROAD
+    ground[opening & (ground == PEAK)] = MOUNTAIN
+    ground[opening & ~over & (ground == DEEP)] = SHALLOW
+    wrong = solid_cells(ground, way) != shut
+    assert not wrong.any(), "the land does not follow the plan"
+    return country._replace(ground=ground, way=way)
+
+
+def _build(
+    country: Country, plan: Plan, request: MapRequest, palette: NDArray[np.uint8], seed: int
+) -> Tilemap:
+    """Objects, layers and witness."""
+    width = request.size[0]
+    random = generator(derive_seed(seed, "dress"))
+    named = {cell: (name, rank) for cell, name, rank in country.places}
+    objects: list[MapObject] = []
+    things: dict[int, str] = {}
+    number: dict[tuple[str, int], int] = {}
+    taken: set[int] = set()
+
+    def add(
+        name: str, cls: str, cell: int, tile: str, index: int = 0, **properties: Scalar
+    ) -> None:
+        number[cls, index] = len(objects) + 1
+        y, x = divmod(cell, width)
+        objects.append(MapObject(len(objects) + 1, name, cls, (x, y), properties))
+        taken.add(cell)
+        if tile:
+            things[cell] = tile
+
+    start = named.get(plan.start, ("start", ""))
+    exit_ = named.get(plan.exit, ("exit", ""))
+    add(start[0], "start", plan.start, start[1] or "start")
+    add(exit_[0], "exit", plan.exit, "castle" if exit_[1] else "cave")
+    for i, (cell, colour) in enumerate(plan.keys):
+        add(f"{colour} key", "key", cell, f"key_{colour}", i, colour=colour)
+    for i, (cell, colour) in enumerate(plan.doors):
+        add(f"{colour} gate", "door", cell, f"gate_{colour}", i, colour=colour)
+    if plan.boss is not None and plan.entrance is not None:
+        add("wyvern", "boss", plan.boss, "wyvern")
+        add("lair", "trigger", plan.entrance, "", event="boss")
+    for i, cell in enumerate(plan.treasure):
+        add("chest", "treasure", cell, "chest", i)
+    for i, cell in enumerate(plan.monsters):
+        kind = _MONSTERS.get(int(country.ground.flat[cell]), "bandit")
+        add(kind, "monster", cell, kind, i)
+    reached = grid.distances(grid.walkable_cells(plan.terrain), width, [plan.start])
+    for i, (cell, name, rank) in enumerate(country.places):
+        if cell not in taken and reached[cell] >= 0:
+            add(name, "trigger", cell, rank, 1 + i, event="settlement", rank=rank)
+    of_action = {"start": "start", "exit": "exit", "take": "key", "open": "door"}
+    events = tuple(
+        WitnessEvent(step, action, number[of_action[action], index])
+        for step, action, index in plan.events
+    )
+    path = np.array([(cell % width, cell // width) for cell in plan.path], dtype=np.int32)
+    tileset, gids = build_tileset(palette.tobytes())
+    layers = dress_overworld(country.ground, country.way, gids, things, random)
+    made = Tilemap(
+        (tileset,),
+        tuple(TileLayer(name, gids_) for name, gids_ in layers.items()),
+        (ObjectLayer("objects", tuple(objects)),),
+        (TILE_SIZE, TILE_SIZE),
+        {
+            "theme": request.theme,
+            "relief": country.land.shape.kind,
+            "movement": "walk",
+            "steps": len(plan.path) - 1,
+        },
+        Witness(path, events),
+    )
+    properties = {**made.properties, "difficulty": round(difficulty(made), 3)}
+    return dataclasses.replace(made, properties=properties)
