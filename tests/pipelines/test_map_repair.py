@@ -24,7 +24,9 @@ from aigc_assets.pipelines.maps.indoor.locks import build_gate, gate_depth, gate
 from aigc_assets.pipelines.maps.indoor.placement import place
 from aigc_assets.pipelines.maps.indoor.repair import repair
 from aigc_assets.pipelines.maps.indoor.sampling import Layout, hall, winding
-from aigc_assets.pipelines.maps.requirements import Range, Requirements
+from aigc_assets.pipelines.maps.indoor.shaping import drain, lengthen, set_liquid
+from aigc_assets.pipelines.maps.pins import mirrored
+from aigc_assets.pipelines.maps.requirements import SYMMETRIES, Range, Requirements
 
 shapes = st.tuples(st.integers(8, 18), st.integers(8, 18))
 terrains = shapes.flatmap(
@@ -178,6 +180,62 @@ def test_the_winding_layout_is_one_long_way():
         walkable = walkable_cells(terrain)
         away = distances(walkable, size[0], [int(np.flatnonzero(walkable)[0])])
         assert max(away) == int(walkable.sum()) - 1
+
+
+@pytest.mark.parametrize("symmetry", SYMMETRIES)
+@pytest.mark.parametrize("size", [(20, 20), (21, 15), (14, 33)])
+def test_a_mirrored_map_can_have_a_long_way(size, symmetry):
+    terrain = repair(winding(size, symmetry=symmetry), None, symmetry)[0].terrain
+    assert np.array_equal(terrain, mirrored(terrain, symmetry))
+    walkable = walkable_cells(terrain)
+    away = distances(walkable, size[0], [int(np.flatnonzero(walkable)[0])])
+    end = int(np.argmax(away))
+    assert max(distances(walkable, size[0], [end])) > 0.25 * (size[0] - 2) * (size[1] - 2)
+
+
+@settings(max_examples=60, deadline=None)
+@given(terrains, st.sampled_from(SYMMETRIES), st.integers(0, 99))
+def test_repair_and_shaping_keep_mirror_images(terrain, symmetry, seed):
+    canvas, _ = repair(layout(terrain, seed), None, symmetry)
+    assert np.array_equal(canvas.terrain, mirrored(canvas.terrain, symmetry))
+    count = int((canvas.terrain == LIQUID).sum())
+    before = canvas.walkable.copy()
+    none = np.zeros(canvas.flat.size, dtype=bool)
+    try:
+        set_liquid(canvas, Range(count + 4, count + 9), none, generator(seed))
+    except NoRoom:
+        return
+    assert count + 4 <= (canvas.terrain == LIQUID).sum() <= count + 9
+    assert np.array_equal(canvas.walkable, before)
+    assert np.array_equal(canvas.terrain, mirrored(canvas.terrain, symmetry))
+
+
+@settings(max_examples=60, deadline=None)
+@given(terrains, st.integers(1, 40), st.integers(0, 99))
+def test_draining_never_cuts_the_ground(terrain, count, seed):
+    canvas, _ = repair(layout(terrain, seed))
+    before = int(canvas.walkable.sum())
+    turned = drain(canvas, LIQUID, count, 3, generator(seed))
+    assert int(canvas.walkable.sum()) == before - turned >= 3
+    assert turned <= count
+    assert reachable(canvas.terrain) == before - turned
+
+
+@settings(max_examples=60, deadline=None)
+@given(terrains, st.integers(5, 40), st.integers(0, 99))
+def test_walls_lengthen_the_way_and_cut_nothing(terrain, more, seed):
+    canvas, _ = repair(layout(terrain, seed))
+    width = canvas.width
+    first = int(np.flatnonzero(canvas.walkable)[0])
+    away = distances(canvas.walkable, width, [first])
+    goal = int(np.argmax(away))
+    wanted = Range(int(away[goal]) + 2, int(away[goal]) + more)
+    kept = np.zeros(canvas.flat.size, dtype=bool)
+    kept[[first, goal]] = True
+    lengthen(canvas, first, goal, wanted, kept, 6)
+    after = distances(canvas.walkable, width, [first])
+    assert away[goal] <= after[goal] <= wanted.high
+    assert reachable(canvas.terrain) == int(canvas.walkable.sum())
 
 
 @settings(max_examples=80, deadline=None)

@@ -101,7 +101,10 @@ def winding(size: tuple[int, int], steps: int = 1 << 30, symmetry: str = "") -> 
     """
     width, height = size
     if symmetry:
-        half = (width // 2 + 1, height) if symmetry == "horizontal" else (width, height // 2 + 1)
+        # The last column or row of the half is a wall, so the corridors meet where they are joined.
+        half = (
+            ((width + 1) // 2, height) if symmetry == "horizontal" else (width, (height + 1) // 2)
+        )
         if min(half) >= 4:
             part = winding(half, steps // 2).terrain
             whole = np.full((height, width), WALL, dtype=np.uint8)
