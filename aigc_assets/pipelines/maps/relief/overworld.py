@@ -118,7 +118,8 @@ def _plan(
         country = _country(landscape(request.relief, request.size, own))
         layout = _layout(country)
         canvas, edits = repair(layout)
-        ends = _ends(country, canvas.terrain) if wanted.path is None and not wanted.boss else None
+        free = wanted.path is None and wanted.difficulty is None and not wanted.boss
+        ends = _ends(country, canvas.terrain) if free else None
         for pins in (ends, None) if ends else (None,):
             random = generator(derive_seed(seed, "place", f"{number} {pins is None}"))
             try:
@@ -172,7 +173,8 @@ def _country(land: Landscape) -> Country:
     ground[dry & (height > max(relief, 350.0)) & np.isin(ground, (MOUNTAIN, SNOW, HILLS))] = PEAK
     way = np.zeros(shape, dtype=np.uint8)
     for river in land.waters.rivers:
-        _draw(way, river.path, RIVER)
+        if not _beside(way, river.path):
+            _draw(way, river.path, RIVER)
     way[~dry | (ground == PEAK)] = NO_WAY
     roads, _ = connect(land.settlements, land.land)
     places = []
@@ -202,6 +204,12 @@ def _puddles(water: NDArray[np.bool_]) -> NDArray[np.bool_]:
     small[edge] = False
     small[0] = False
     return np.asarray(small[names])
+
+
+def _beside(way: NDArray[np.uint8], path: NDArray[np.int32]) -> bool:
+    """Whether a river runs along one that is there for more than its mouth."""
+    around = cv2.dilate((way == RIVER).astype(np.uint8), np.ones((3, 3), np.uint8))
+    return bool(around[path[:-2, 1], path[:-2, 0]].sum() > 1)
 
 
 def _draw(way: NDArray[np.uint8], path: NDArray[np.int32], kind: int) -> None:

@@ -138,7 +138,9 @@ def _costs(land: Land) -> tuple[NDArray[np.int32], NDArray[np.int32], int]:
     rough = cv2.resize(grid, (wide, tall), interpolation=cv2.INTER_CUBIC)
     cost = 3 + np.rint(np.clip(np.asarray(rough), 0, 1) * 4).astype(np.int32)
     cost[blocks(land.biome == SWAMP)] = 6
-    cost[blocks(land.river)] = 60
+    river = blocks(land.river)
+    cost[cv2.dilate(river.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0] += 4  # cross, not along
+    cost[river] = 60
     cost[blocks(land.water)] = 0
     cost[[0, -1]] = 0
     cost[:, [0, -1]] = 0
