@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from aigc_assets import World
 from aigc_assets.exporters.pixel_font import text_mask
 from aigc_assets.exporters.raster import tilemap_image
+from aigc_assets.exporters.terrain_picture import terrain_image
 from aigc_assets.types import Terrain, Tilemap
 
 Picture = NDArray[np.uint8]
@@ -29,12 +30,8 @@ PALETTE = 40
 MARGIN, CAPTION = 8, 14
 PAPER, BOARD = (24, 22, 32), (62, 64, 78)
 INK, NAME = (150, 154, 170), (240, 236, 220)
-BIOMES = {
-    "deep_water": (36, 72, 136), "shallow_water": (74, 126, 190), "beach": (226, 204, 152),
-    "desert": (222, 184, 106), "savanna": (168, 162, 82), "grassland": (104, 150, 74),
-    "forest": (54, 104, 56), "swamp": (84, 96, 62), "taiga": (62, 100, 84),
-    "tundra": (150, 152, 126), "rock": (126, 120, 118), "snow": (232, 234, 236),
-}  # fmt: skip
+COARSE = 26
+"""Step between the tones of a shaded terrain, 0..255."""
 SEEDS = 60
 """Seeds that are tried before a sheet takes looks that it has already shown."""
 
@@ -54,20 +51,22 @@ SHEETS: dict[str, Sheet] = {
     "cave": Sheet((32, 21), ("start -> exit", "monsters 3..6", "treasure 2..3"), 2),
     "techbase": Sheet((32, 21), ("doors 2..3", "monsters 4..7", "treasure 2..4"), 2),
     "sokoban": Sheet((16, 13), (), 2),
+    "overworld": Sheet((34, 24), ("monsters 3..6", "treasure 2..3"), 2),
+    "terrain": Sheet((288, 200), (), 2),
     "platformer": Sheet((48, 18), ("monsters 2..4", "treasure 3..6"), 2),
 }
 
 
-def maps(theme: str, wanted: Sheet) -> Iterator[tuple[int, Tilemap]]:
+def maps(theme: str, wanted: Sheet) -> Iterator[tuple[int, Tilemap | Terrain]]:
     """The first seeds whose maps fit on the sheet, with their maps."""
     shown: dict[str, int] = {}
-    spare: list[tuple[int, Tilemap]] = []
+    spare: list[tuple[int, Tilemap | Terrain]] = []
     count = 0
     for seed in range(SEEDS):
         tilemap = World(seed=seed, palette=PALETTE).map(
             f"{theme}-{seed}", theme=theme, size=wanted.size, require=wanted.require
         )
-        look = str(tilemap.properties.get("look", ""))
+        look = look_of(tilemap)
         if look and shown.get(look, 0) >= wanted.looks:
             spare.append((seed, tilemap))
             continue
@@ -94,18 +93,16 @@ def draw_sheet(theme: str, wanted: Sheet) -> Picture:
     return sheet
 
 
-def draw_panel(theme: str, seed: int, tilemap: Tilemap) -> Picture:
+def draw_panel(theme: str, seed: int, asset: Tilemap | Terrain) -> Picture:
     """One map and its caption."""
-    picture = tilemap_image(tilemap)[..., :3]
+    picture = picture_of(asset)
     panel = np.zeros((picture.shape[0] + CAPTION, picture.shape[1], 3), dtype=np.uint8)
     panel[:] = PAPER
     panel[: picture.shape[0]] = picture
-    look = str(tilemap.properties.get("look", ""))
-    x = write(panel, f"{theme} {look}".strip(), 0, NAME)
-    facts = [f"seed {seed}"]
-    if tilemap.witness is not None:
-        facts.append(f"solved in {len(tilemap.witness.path) - 1} steps")
-    write(panel, "   ".join(facts), x + 10, INK)
+    x = write(panel, f"{theme} {look_of(asset)}".strip(), 0, NAME)
+    steps = steps_of(asset)
+    solved = "" if steps is None else f"   solved in {steps} steps"
+    write(panel, f"seed {seed}{solved}", x + 10, INK)
     return panel
 
 
@@ -116,6 +113,8 @@ def draw_tiles() -> Picture:
         tilemap = World(seed=0, palette=PALETTE).map(
             f"{theme}-0", theme=theme, size=wanted.size, require=wanted.require
         )
+        if isinstance(tilemap, Terrain):
+            continue
         image = tilemap.tilesets[0].image
         panel = np.zeros((image.shape[0] + CAPTION, image.shape[1], 3), dtype=np.uint8)
         panel[:] = BOARD
@@ -135,16 +134,24 @@ def draw_tiles() -> Picture:
     return sheet
 
 
-def terrain_picture(terrain: Terrain) -> Picture:
-    """Biomes with the light from the north-west on them; deep water is darker, [H, W, 3] uint8."""
-    colours = np.array([BIOMES.get(name, (200, 60, 200)) for name in terrain.biome_names])
-    down, right = np.gradient(terrain.height.astype(np.float64), terrain.cell_size)
-    light = (-down - right) / np.sqrt(2 * (1 + down**2 + right**2))
-    shade = np.clip(np.round(light * 7), -3, 3)
-    water = np.array(["water" in name for name in terrain.biome_names])[terrain.biome]
-    depth = np.clip(np.floor(-terrain.height / 40), 0, 4)
-    tone = np.where(water, 1 - 0.08 * depth, 1 + 0.12 * shade)[..., None]
-    return np.clip(colours[terrain.biome] * tone, 0, 255).astype(np.uint8)
+def picture_of(asset: Tilemap | Terrain) -> Picture:
+    """A map as it is, a terrain with light and few enough colours, [H, W, 3] uint8."""
+    if isinstance(asset, Tilemap):
+        return tilemap_image(asset)[..., :3]
+    shaded = terrain_image(asset)[..., :3].astype(np.int32)
+    return np.minimum((shaded + COARSE // 2) // COARSE * COARSE, 255).astype(np.uint8)
+
+
+def look_of(asset: Tilemap | Terrain) -> str:
+    """The look of a map, or what kind of landscape it shows."""
+    return str(asset.properties.get("look", asset.properties.get("relief", "")))
+
+
+def steps_of(asset: Tilemap | Terrain) -> int | None:
+    """Steps of the walk that proves a map; None for a terrain."""
+    if isinstance(asset, Terrain) or asset.witness is None:
+        return None
+    return len(asset.witness.path) - 1
 
 
 def write(panel: Picture, text: str, x: int, colour: tuple[int, int, int]) -> int:
