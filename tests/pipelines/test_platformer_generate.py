@@ -22,7 +22,7 @@ from aigc_assets.models.platformer_grammar import (
 )
 from aigc_assets.pipelines.maps import MapRequest, generate_map, parse_requirements
 from aigc_assets.pipelines.maps.platformer import physics
-from aigc_assets.pipelines.maps.platformer.ends import choose_ends
+from aigc_assets.pipelines.maps.platformer.ends import choose_ends, open_up
 from aigc_assets.pipelines.maps.platformer.generate import below_ground
 from aigc_assets.pipelines.maps.platformer.selfcheck import check
 from aigc_assets.pipelines.maps.platformer.settle import NoRoom, only, settle
@@ -308,6 +308,20 @@ def test_ends_are_found_far_apart_on_a_way_that_is_there():
         assert settle(found).edits <= 2
 
 
+def test_a_cut_off_cave_is_joined_by_a_ladder():
+    rows = ("............", "............", "############", "############", "############",
+            "............", "............", "............", "############")  # fmt: skip
+    ground = settle(Level(codes(rows), (0, 1), (11, 1)))
+    cave = physics.firm(ground.grid).copy()
+    cave[:5] = False
+    assert not (physics.explore(physics.flags_of(ground.grid), [ground.start])[cave] >= 0).any()
+    opened = open_up(ground)
+    flags = physics.flags_of(opened.grid)
+    assert 0 < opened.edits <= 14
+    assert (physics.explore(flags, [opened.start])[cave] >= 0).all()
+    assert not physics.trapped(flags, opened.start, only(opened.grid, opened.exit)).any()
+
+
 @settings(max_examples=40, deadline=None)
 @given(st.integers(0, 10**6), st.integers(8, 24), st.integers(8, 24))
 def test_any_grid_gets_ends(seed, width, height):
@@ -316,7 +330,7 @@ def test_any_grid_gets_ends(seed, width, height):
     grid = random.choice(5, size=(height, width), p=shares).astype(np.uint8)
     found = choose_ends(grid, random)
     assert found.start != found.exit
-    ground = settle(found)
+    ground = open_up(settle(found))
     assert physics.route(physics.flags_of(ground.grid), ground.start, ground.exit)
 
 

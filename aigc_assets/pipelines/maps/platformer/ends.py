@@ -1,4 +1,4 @@
-"""Where a level that came without ends begins and ends."""
+"""What a grid needs that came without a plan: a start, an exit, and ways between its parts."""
 
 from __future__ import annotations
 
@@ -8,9 +8,14 @@ from aigc_assets.models.platformer_grammar import SOLID, Level
 from aigc_assets.pipelines.maps.platformer import physics
 from aigc_assets.pipelines.maps.platformer.gates import floors_of
 from aigc_assets.pipelines.maps.platformer.physics import Grid
+from aigc_assets.pipelines.maps.platformer.settle import Ground, settle
 
 _STARTS = 6
 """Places that are compared."""
+_PARTS = 3
+"""Parts that are joined to a level at most."""
+_LADDER = 14
+"""Most cells that are changed to join one."""
 
 
 def choose_ends(grid: Grid, random: np.random.Generator) -> Level:
@@ -56,6 +61,30 @@ def choose_ends(grid: Grid, random: np.random.Generator) -> Level:
     if goal < 0 or best[0] < 0.6 * length:
         goal = int(order[-1])
     return Level(grid, _cell(start, width), _cell(goal, width))
+
+
+def open_up(ground: Ground) -> Ground:
+    """Join large parts of a level that nobody gets to, as far as a few ladders do it."""
+    grid = ground.grid.copy()
+    for _ in range(_PARTS):
+        flags = physics.flags_of(grid)
+        floors = floors_of(grid)
+        cut = floors & (physics.explore(flags, [ground.start]) < 0)
+        cells = np.flatnonzero(cut)
+        if cells.size < 0.15 * floors.sum():
+            break
+        picks = cells[np.linspace(0, cells.size - 1, min(_STARTS, cells.size)).astype(int)]
+        parts = [cut & (physics.explore(flags, [cell]) >= 0) for cell in picks.tolist()]
+        largest = max(parts, key=lambda part: int(part.sum()))
+        edits = physics.mend(flags, [ground.start], largest)
+        if not edits or len(edits) > _LADDER:
+            break
+        for cell, code in edits:
+            grid.reshape(-1)[cell] = code
+    width = grid.shape[1]
+    ends = _cell(ground.start, width), _cell(ground.exit, width)
+    opened = settle(Level(grid, *ends))
+    return opened._replace(edits=ground.edits + int((opened.grid != ground.grid).sum()))
 
 
 def _cell(number: int, width: int) -> tuple[int, int]:
