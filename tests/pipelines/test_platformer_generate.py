@@ -223,6 +223,11 @@ def test_what_a_side_view_has_not_is_refused_before_any_work(line):
         MapRequest("platformer", (48, 20), (line,))
 
 
+def test_no_gan_has_learnt_gravity():
+    with pytest.raises(UsageError, match="no GAN"):
+        MapRequest("platformer", (48, 20), generator="gan")
+
+
 @pytest.mark.parametrize(
     ("size", "require"),
     [

@@ -136,6 +136,12 @@ class MapRequest:
                 where="generator",
                 remedy="use auto or gan",
             )
+        if self.theme == "platformer" and self.generator == "gan":
+            raise UsageError(
+                f"no GAN draws the theme {self.theme}",
+                where="generator",
+                remedy="use auto or transformer",
+            )
         object.__setattr__(self, "size", tuple(self.size))
         low, high = theme.smallest, theme.largest
         ok = len(self.size) == 2 and all(isinstance(n, int) and low <= n <= high for n in self.size)
