@@ -12,6 +12,8 @@ from aigc_assets.pipelines.maps.benchmark_rules import (
     to_pcg_benchmark,
 )
 from aigc_assets.pipelines.maps.generate import generate_map, generate_maps
+from aigc_assets.pipelines.maps.pins import GRAMMAR as PIN_GRAMMAR
+from aigc_assets.pipelines.maps.pins import Pins, parse_pins
 from aigc_assets.pipelines.maps.request import (
     GENERATORS,
     MAX_SIZE,
@@ -28,16 +30,19 @@ __all__ = [
     "GRAMMAR",
     "MAX_SIZE",
     "MIN_SIZE",
+    "PIN_GRAMMAR",
     "PRESETS",
     "RELIEFS",
     "THEMES",
     "TILE_SIZE",
     "MapRequest",
+    "Pins",
     "Requirements",
     "generate_for_benchmark",
     "generate_map",
     "generate_maps",
     "generate_preset",
+    "parse_pins",
     "parse_requirements",
     "to_pcg_benchmark",
 ]
