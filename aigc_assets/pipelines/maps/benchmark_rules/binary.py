@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from aigc_assets.pipelines.made import generator
 from aigc_assets.pipelines.maps.benchmark_rules.mazes import (
     grow,
     is_inside,
@@ -21,22 +22,24 @@ CONTROLS = {"path": (35, 97)}
 TOLERANCE = 7
 """Steps that the path may differ from what was asked for."""
 _STIRS = 4000
+_PLACES: list[int] = generator(0).permutation(256)[: WIDTH * HEIGHT].tolist()
+"""Which place of a row stands for a cell."""
 _NEAR = 2
 """The same, before the maze is stirred."""
 
 
-def generate(control: Control, random: np.random.Generator) -> Content:
-    """A maze, [14, 14]."""
+def generate(control: Control, random: np.random.Generator, slot: int) -> Content:
+    """A maze, [14, 14]; mazes of different ``slot`` differ most."""
     width, height = WIDTH + 2, HEIGHT + 2
     wanted = control["path"]
-    for attempt in range(100):
+    for attempt in range(240):
         winding = 1.0 if attempt else 0.75 + 0.25 * min(1.0, wanted / 60)
         walkable = grow(width, height, random, newest=winding, share=1.0)
-        near = _NEAR + attempt // 20
+        near = _NEAR + min(TOLERANCE - 3, attempt // 20)
         if longest_path(walkable, width)[0] < wanted - near:
             continue
         if _shorten(walkable, width, height, wanted, near, random):
-            _stir(walkable, width, height, wanted, random)
+            _stir(walkable, width, height, wanted, slot, random)
             return inner(np.frombuffer(bytes(walkable), dtype=np.uint8).reshape(height, width))
     raise NoContent(f"a longest path of {wanted} steps")
 
@@ -108,18 +111,25 @@ def _thin(walkable: bytearray, width: int, height: int, random: np.random.Genera
 
 
 def _stir(
-    walkable: bytearray, width: int, height: int, wanted: int, random: np.random.Generator
+    walkable: bytearray,
+    width: int,
+    height: int,
+    wanted: int,
+    slot: int,
+    random: np.random.Generator,
 ) -> None:
     """Open and fill cells wherever that keeps the maze whole and its path about as long.
 
-    Each move goes towards a random pattern, or not away from it, so that what growth leaves alike
-    in all mazes, long corridors and a busy edge, wears off.
+    Each move goes towards a pattern, or not away from it, so that what growth leaves alike in all
+    mazes, long corridors and a busy edge, wears off. The patterns are rows of a Hadamard matrix of
+    order 256, of which any two differ in half of their places.
     """
     around = steps(width)
     inside = [cell for cell in range(width * height) if is_inside(cell, width, height)]
     pattern = bytearray(width * height)
-    for i in random.permutation(len(inside)).tolist()[: len(inside) // 2]:
-        pattern[inside[i]] = 1
+    row, inverted = 1 + slot % 255, slot // 255 % 2
+    for cell, place in zip(inside, _PLACES, strict=True):
+        pattern[cell] = (row & place).bit_count() + inverted & 1
     shut = [cell for cell in inside if not walkable[cell]]
     free = [cell for cell in inside if walkable[cell]]
     for one, other in random.random((_STIRS, 2)).tolist():

@@ -18,11 +18,15 @@ AnyContent = NDArray[np.int64] | dict[str, object]
 
 
 class Preset(NamedTuple):
-    """A rule set: size in cells (``isaac``: rooms), ranges of its controls, both ends included."""
+    """A rule set: size in cells (``isaac``: rooms), ranges of its controls, both ends included.
+
+    ``generate`` takes the controls, a generator and a slot; contents of slots in a row are spread
+    over what there is, as far as the problem allows.
+    """
 
     size: tuple[int, int]
     controls: Mapping[str, tuple[int, int]]
-    generate: Callable[[Mapping[str, int], np.random.Generator], AnyContent]
+    generate: Callable[[Mapping[str, int], np.random.Generator, int], AnyContent]
 
 
 PRESETS: dict[str, Preset] = {
@@ -92,7 +96,7 @@ def generate_for_benchmark(
     name, preset = preset_of(problem)
     wanted = complete(problem, control, seed)
     try:
-        return preset.generate(wanted, generator(derive_seed(seed, "content", name)))
+        return preset.generate(wanted, generator(derive_seed(seed, "content", name)), seed)
     except NoContent as reason:
         raise GenerationError(
             f"found no {name} content with {reason}",

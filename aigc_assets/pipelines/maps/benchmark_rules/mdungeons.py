@@ -22,8 +22,9 @@ _SPARE = 3
 """How far a control may be missed where both together do not fit."""
 
 
-def generate(control: Control, random: np.random.Generator) -> Content:
-    """A dungeon, [12, 8]."""
+def generate(control: Control, random: np.random.Generator, slot: int) -> Content:
+    """A dungeon, [12, 8]; ``slot`` has no part in it."""
+    del slot
     width, height = WIDTH + 2, HEIGHT + 2
     treasures, length = control["col_treasures"], control["solution_length"]
     # Steps enough for eight goblins and two potions, and for the treasures as far as they fit.

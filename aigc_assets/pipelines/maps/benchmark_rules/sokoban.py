@@ -19,8 +19,9 @@ _MOST_LOOKS = 4500
 """Positions that breadth-first search may take from its queue, repetitions included."""
 
 
-def generate(control: Control, random: np.random.Generator) -> Content:
-    """A room, [5, 5]."""
+def generate(control: Control, random: np.random.Generator, slot: int) -> Content:
+    """A room, [5, 5]; ``slot`` has no part in it."""
+    del slot
     width, height = WIDTH + 2, HEIGHT + 2
     count = control["crates"] - (control["crates"] > 3)  # crowded rooms have few solutions
     moves = int(random.integers(_LEAST_MOVES, 24 if count > 1 else 16))
