@@ -51,7 +51,7 @@ SHEETS: dict[str, Sheet] = {
     "cave": Sheet((32, 21), ("start -> exit", "monsters 3..6", "treasure 2..3"), 2),
     "techbase": Sheet((32, 21), ("doors 2..3", "monsters 4..7", "treasure 2..4"), 2),
     "sokoban": Sheet((16, 13), (), 2),
-    "overworld": Sheet((34, 24), ("monsters 3..6", "treasure 2..3"), 2),
+    "overworld": Sheet((44, 30), ("monsters 4..8", "treasure 2..4"), 1, 4),
     "terrain": Sheet((288, 200), (), 2),
     "platformer": Sheet((48, 18), ("monsters 2..4", "treasure 3..6"), 2),
 }

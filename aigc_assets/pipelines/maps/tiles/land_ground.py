@@ -237,8 +237,11 @@ def _trees(
     return tile
 
 
-def hills(inks: Inks, variant: int) -> Pixels:
-    """Grown-over humps, lit from the left."""
+def hills(inks: Inks, variant: int, *, snow: bool) -> Pixels:
+    """Humps, lit from the left, grown over or under snow."""
+    dark, body, light = (
+        ("rock", "snow_dark", "snow") if snow else ("hill_dark", "hill", "hill_light")
+    )
     tile = np.full((TILE, TILE), -1, dtype=np.int16)
     humps = (
         ((9, 5, 5.4), (14, 10, 6.0)),
@@ -248,10 +251,10 @@ def hills(inks: Inks, variant: int) -> Pixels:
     for cy, cx, radius in humps:
         far = np.hypot((Y - cy) * 1.1, X + 0.5 - cx)
         inside = (far < radius) & (Y <= cy)
-        tile[inside] = inks["hill"]
-        tile[inside & (X > cx + 1) & (far > radius - 3)] = inks["hill_dark"]
-        tile[inside & (far > radius - 1.1)] = inks["hill_dark"]
-        tile[inside & (far <= radius - 1.1) & (far > radius - 2.4) & (X < cx)] = inks["hill_light"]
+        tile[inside] = inks[body]
+        tile[inside & (X > cx + 1) & (far > radius - 3)] = inks[dark]
+        tile[inside & (far > radius - 1.1)] = inks[dark]
+        tile[inside & (far <= radius - 1.1) & (far > radius - 2.4) & (X < cx)] = inks[light]
     return tile
 
 

@@ -124,9 +124,10 @@ def build_tileset(palette: bytes) -> tuple[Tileset, Mapping[str, int]]:
         )  # fmt: skip
         for i, picture in enumerate(land_ground.inner_woods(inks, pines=pines)):
             sheet.add(f"{name}_255_{i}", picture, "forest", nav_cost=COSTS["forest"])
-    for variant in range(3):
-        picture = land_ground.hills(inks, variant)
-        sheet.add(f"hills_{variant}", picture, "hills", nav_cost=COSTS["hills"])
+    for name, snow in (("hills", False), ("snowhills", True)):
+        for variant in range(3):
+            picture = land_ground.hills(inks, variant, snow=snow)
+            sheet.add(f"{name}_{variant}", picture, "hills", nav_cost=COSTS["hills"])
     for name, snow in (("mountain", False), ("peak", True)):
         cost = 1 if snow else COSTS["mountain"]
         for variant, pictures in enumerate(land_ground.mountains(inks, snow=snow)):
@@ -175,14 +176,15 @@ def dress_overworld(
         out, except ``ground`` and ``markers``.
     """
     dice = random.random(ground.shape)
-    layers = _land(ground, gids, dice)
+    base = _fill(_BASE[ground])
+    layers = _land(base, gids, dice)
     deep = (ground == DEEP) & (way == NO_WAY)
     water = (ground == DEEP) | (ground == SHALLOW)
     for name, where in (("shallow", water), ("deep", deep)):
         table = blob_gids(gids, name)
         layers[name] = np.where(where, table[BLOB_INDEX[neighbour_masks(where)]], 0)
     layers["ways"] = _ways(way, water, gids)
-    layers["cover"] = _cover(ground, way, gids, dice)
+    layers["cover"] = _cover(ground, way, base == _LAND.index("snow"), gids, dice)
     marks = np.zeros(ground.shape, dtype=np.uint32)
     for cell, name in things.items():
         marks.flat[cell] = gids[name]
@@ -195,12 +197,10 @@ def dress_overworld(
 
 
 def _land(
-    ground: NDArray[np.uint8], gids: Mapping[str, int], dice: NDArray[np.float64]
+    base: NDArray[np.integer], gids: Mapping[str, int], dice: NDArray[np.float64]
 ) -> dict[str, Gids]:
-    """Plain land, and how its kinds meet at the corners of cells."""
-    height, width = ground.shape
-    base = _BASE[ground]
-    base = _fill(base)
+    """Plain land of the kinds ``base``, and how they meet at the corners of cells."""
+    height, width = base.shape
     # A corner belongs to the kind that most of the land cells around it have, ties to the higher.
     votes = np.zeros((len(_LAND), height + 1, width + 1), dtype=np.int8)
     for kind in range(len(_LAND)):
@@ -283,22 +283,25 @@ def _ways(way: NDArray[np.uint8], water: NDArray[np.bool_], gids: Mapping[str, i
 def _cover(
     ground: NDArray[np.uint8],
     way: NDArray[np.uint8],
+    white: NDArray[np.bool_],
     gids: Mapping[str, int],
     dice: NDArray[np.float64],
 ) -> Gids:
-    """Woods, hills and mountains; ways cut through them."""
+    """Woods, hills and mountains, those on ``white`` ground under snow; ways cut through them."""
     open_ = way == NO_WAY
     result = np.zeros(ground.shape, dtype=np.uint32)
     forest = (ground == FOREST) & open_
-    cold = _near(ground == SNOW, 2)
+    cold = _near(white, 1)
     around = BLOB_INDEX[neighbour_masks(forest)]
     for name, where in (("wood", forest & ~cold), ("pines", forest & cold)):
         table = blob_gids(gids, name)
         inner = np.array([table[FULL], *(gids[f"{name}_255_{i}"] for i in range(3))])
         trees = np.where(around == FULL, inner[(dice * 4).astype(np.intp)], table[around])
         np.copyto(result, trees.astype(np.uint32), where=where)
-    hills = np.array([gids[f"hills_{i}"] for i in range(3)], dtype=np.uint32)
-    np.copyto(result, hills[(dice * 3).astype(np.intp)], where=(ground == HILLS) & open_)
+    for name, where in (("hills", ~white), ("snowhills", white)):
+        table = np.array([gids[f"{name}_{i}"] for i in range(3)], dtype=np.uint32)
+        humps = table[(dice * 3).astype(np.intp)]
+        np.copyto(result, humps, where=(ground == HILLS) & open_ & where)
     high = ((ground == MOUNTAIN) | (ground == PEAK)) & open_
     sides = _sides(high)
     mask = WEST * (sides >> 3 & 1) + EAST * (sides >> 1 & 1) + NORTH * (sides & 1)
