@@ -15,6 +15,8 @@ from aigc_assets.pipelines.maps.platformer.physics import Grid
 from aigc_assets.pipelines.maps.platformer.settle import NoRoom
 from aigc_assets.pipelines.maps.requirements import Range
 
+_RUN = 6
+"""Coins side by side at most."""
 _QUIET = 5
 """Cells around the start in which nobody waits."""
 
@@ -138,11 +140,12 @@ def place_treasure(
             if len(arc) >= 5:
                 wanted += [(c, "coin") for c in arc[middle - 1 : middle + 2]]
             arc = []
-    last = -2
+    last, run = -2, 0
     for cell in np.flatnonzero(floors & (off.reshape(grid.shape) > 3)).tolist():
-        if cell - 1 == last or random.random() < 0.22:
+        follows = cell - 1 == last and run < _RUN
+        if follows or (cell - last > 2 and random.random() < 0.22):
             wanted.append((cell, "coin"))
-            last = cell
+            last, run = cell, run + 1 if follows else 1
     calm = [c for c in path if floors.reshape(-1)[c]]
     for first in range(8, len(calm) - 4, 24):
         if calm[first + 2] - calm[first] in (2, -2):
