@@ -133,6 +133,15 @@ def test_refuses_what_a_sokoban_has_not(line: str) -> None:
         MapRequest("sokoban", (20, 20), (line,))
 
 
+@pytest.mark.parametrize("network", ["gan", "transformer"])
+def test_does_not_pretend_that_a_network_drew_its_rooms(network: str) -> None:
+    with pytest.raises(UsageError, match="no network draws them") as caught:
+        MapRequest("sokoban", (20, 20), generator=network)
+    assert caught.value.where == "generator"
+    made = generate_map(MapRequest("sokoban", (10, 10)), PALETTE, 1)
+    assert made.provenance.model == "composition" and "carved" in made.provenance.operations[0]
+
+
 @pytest.mark.parametrize("line", ["boxes 90", "pushes 900", "path 4000..", "treasure 60"])
 def test_says_why_a_level_cannot_be(line: str) -> None:
     with pytest.raises(GenerationError, match="found no 8x8 level") as caught:

@@ -136,6 +136,12 @@ class MapRequest:
                 where="generator",
                 remedy="use auto or gan",
             )
+        if self.theme == "sokoban" and self.generator != "auto":
+            raise UsageError(
+                "the rooms of sokoban levels are carved, no network draws them",
+                where="generator",
+                remedy="use auto",
+            )
         if self.theme == "platformer" and self.generator == "gan":
             raise UsageError(
                 f"no GAN draws the theme {self.theme}",
