@@ -25,6 +25,7 @@ from tests import samples
 from tests.conftest import need_program
 from tests.exporters import maps
 from tests.exporters.test_sound_formats import stereo
+from tests.exporters.test_terrain import hills
 from tests.exporters.trees import played, trees
 
 pytestmark = pytest.mark.external
@@ -122,6 +123,17 @@ def test_the_khronos_validator_has_nothing_to_say(tmp_path, node):
         # The file of a map without a tile has an empty buffer, which the validator mentions.
         assert issues["messages"] == [] or path.name == "void.glb", path.name
     assert reports[0]["info"]["totalTriangleCount"] > 0
+
+
+def test_the_khronos_validator_accepts_terrains(tmp_path, node):
+    paths = []
+    for name, asset in (("isle", samples.terrain()), ("hills", hills(40, 70))):
+        paths += write(tmp_path, asset, name, "glb")
+    reports = run_node(node, "validate_gltf.js", *map(str, paths))
+    assert len(reports) == 4
+    for path, report in zip(paths, reports, strict=True):
+        assert report["issues"]["messages"] == [], path.name
+    assert reports[2]["info"]["materialCount"] == 2
 
 
 def test_the_khronos_validator_would_complain(tmp_path, node):

@@ -173,7 +173,9 @@ def _country(land: Landscape) -> Country:
     ground[dry & (height > max(relief, 350.0)) & np.isin(ground, (MOUNTAIN, SNOW, HILLS))] = PEAK
     way = np.zeros(shape, dtype=np.uint8)
     for river in land.waters.rivers:
-        if not _beside(way, river.path):
+        x, y = river.path[-1].tolist()
+        ends = not dry[y, x] or x in (0, columns - 1) or y in (0, rows - 1) or way[y, x] == RIVER
+        if ends and not _beside(way, river.path):
             _draw(way, river.path, RIVER)
     way[~dry | (ground == PEAK)] = NO_WAY
     roads, _ = connect(land.settlements, land.land)
@@ -213,12 +215,17 @@ def _beside(way: NDArray[np.uint8], path: NDArray[np.int32]) -> bool:
 
 
 def _draw(way: NDArray[np.uint8], path: NDArray[np.int32], kind: int) -> None:
-    """A river without diagonal steps."""
+    """A river without diagonal steps, and without a knot where it can be helped."""
     for (x, y), (u, v) in zip(path[:-1].tolist(), path[1:].tolist(), strict=True):
         way[y, x] = kind
-        if x != u and y != v:
-            way[y, u] = kind
         way[v, u] = kind
+        if x != u and y != v and kind not in (way[y, u], way[v, x]):
+            corners = ((y, u), (v, x))
+            crowd = [
+                (way[max(0, r - 1) : r + 2, max(0, c - 1) : c + 2] == kind).sum()
+                for r, c in corners
+            ]
+            way[corners[int(crowd[1] < crowd[0])]] = kind
 
 
 def _layout(country: Country) -> Layout:
