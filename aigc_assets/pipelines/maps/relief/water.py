@@ -14,15 +14,25 @@ References:
 from __future__ import annotations
 
 import heapq
+import os
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-try:
-    from aigc_assets import _host
-except ImportError:  # installed without a C++ compiler
-    _host = None  # type: ignore[assignment]
+
+def _compiled() -> Any:
+    """The compiled half; None where it was not built or is switched off."""
+    if os.environ.get("AIGC_ASSETS_NATIVE") == "0":
+        return None
+    try:
+        from aigc_assets import _host
+    except ImportError:
+        return None
+    return _host
+
+
+_host = _compiled()
 
 UNITS = 256
 """Levels per metre."""
