@@ -27,6 +27,8 @@ METRICS: dict[str, tuple[str, str]] = {
     "tile_pattern_kl": ("aigc_assets.metrics.tilemaps", "tile_pattern_kl"),
     "connected_share": ("aigc_assets.metrics.tilemaps", "connected_share"),
     "solvable_share": ("aigc_assets.metrics.tilemaps", "solvable_share"),
+    "start_to_exit_share": ("aigc_assets.metrics.tilemaps", "start_to_exit_share"),
+    "window_copy_share": ("aigc_assets.metrics.tilemaps", "window_copy_share"),
     "mean_hamming": ("aigc_assets.metrics.tilemaps", "mean_hamming"),
     "duplicate_share": ("aigc_assets.metrics.tilemaps", "duplicate_share"),
     "jump_difficulty": ("aigc_assets.metrics.jump_difficulty", "jump_difficulty"),

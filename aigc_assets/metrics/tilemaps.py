@@ -60,6 +60,26 @@ def solvable_share(grids: Grids, walkable: Collection[int], least: float = 0.9) 
     return good / len(grids)
 
 
+def start_to_exit_share(grids: Grids, walkable: Collection[int]) -> float:
+    """Share of maps in which one can walk from a start to an exit, 0..1, higher is better.
+
+    The start is the walkable cell that is nearest to the upper left corner, the exit the one
+    nearest to the lower right (in steps; of equal ones the first in reading order), so a generator
+    cannot choose them well. Movement is 4-connected. Maps with fewer than two walkable cells count
+    as unsolvable.
+    """
+    good = 0
+    for grid in grids:
+        mask = np.isin(grid, list(walkable))
+        y, x = np.nonzero(mask)
+        if len(y) < 2:
+            continue
+        first, last = int(np.argmin(y + x)), int(np.argmax(y + x))
+        _, labels = cv2.connectedComponents(mask.astype(np.uint8), connectivity=4)
+        good += int(labels[y[first], x[first]] == labels[y[last], x[last]])
+    return good / len(grids)
+
+
 def mean_hamming(grids: Grids, pairs: int = 4000) -> float:
     """Mean share of cells in which two maps differ, 0..1; compare it with the real one.
 
@@ -83,6 +103,35 @@ def duplicate_share(grids: Grids, reference: Grids, distance: float = 0.02) -> f
     return near / len(grids)
 
 
+def window_codes(grids: Grids, size: int = 6, *, symmetric: bool = False) -> NDArray[np.uint64]:
+    """Sorted 64-bit codes of all ``size`` x ``size`` windows of a set; equal windows, equal codes.
+
+    Args:
+        grids: [N, H, W] class indices.
+        size: Side of the windows.
+        symmetric: Also those of the seven other turns and reflections of every map.
+    """
+    turned = [grids]
+    if symmetric:
+        flipped = [grids, grids[:, :, ::-1]]
+        turned = [np.rot90(g, turn, (1, 2)) for g in flipped for turn in range(4)]
+    return np.unique(np.concatenate([np.unique(_hashes(g, size)) for g in turned]))
+
+
+def window_copy_share(grids: Grids, codes: NDArray[np.uint64], size: int = 6) -> float:
+    """Share of the ``size`` x ``size`` windows that occur in another set, 0..1.
+
+    Plain windows, such as bare rock, occur everywhere: compare it with the share of real maps that
+    do not belong to the other set.
+
+    Args:
+        grids: [N, H, W] class indices.
+        codes: `window_codes` of the other set with the same size.
+        size: Side of the windows.
+    """
+    return float(np.isin(_hashes(grids, size), codes).mean())
+
+
 def repeated_share(grids: Grids) -> float:
     """Share of maps that equal an earlier one of the same set, 0..1, lower is better."""
     return 1 - len(np.unique(grids.reshape(len(grids), -1), axis=0)) / len(grids)
@@ -93,6 +142,18 @@ def component_sizes(walkable: NDArray[np.bool_]) -> NDArray[np.int64]:
     _, _, stats, _ = cv2.connectedComponentsWithStats(walkable.astype(np.uint8), connectivity=4)
     sizes: NDArray[np.int64] = stats[1:, cv2.CC_STAT_AREA].astype(np.int64)
     return sizes
+
+
+def _hashes(grids: Grids, size: int) -> NDArray[np.uint64]:
+    """One code for each window, flat: a polynomial along rows, then one along columns."""
+    code = grids.astype(np.uint64) + np.uint64(1)
+    for axis, base in ((2, 0x9E3779B97F4A7C15), (1, 0xC2B2AE3D27D4EB4F)):
+        length = code.shape[axis] - size + 1
+        total = np.zeros((), dtype=np.uint64)
+        for start in range(size):
+            total = total * np.uint64(base) + code.take(range(start, start + length), axis)
+        code = total ^ (total >> np.uint64(29))
+    return code.reshape(-1)
 
 
 def _patterns(grids: Grids, size: int) -> dict[int, int]:

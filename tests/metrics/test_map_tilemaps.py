@@ -98,3 +98,54 @@ def test_duplicates_are_found_with_a_tolerance():
     found = tilemaps.duplicate_share(np.concatenate([near, far]), reference)
     assert found == 0.5
     assert tilemaps.duplicate_share(near, reference, distance=0) == 0
+
+
+def test_start_to_exit_is_from_corner_to_corner():
+    grid = np.zeros((3, 6, 6), dtype=np.uint8)
+    grid[:, 1, 1:5] = grid[:, 4, 1:5] = 1
+    grid[1, 1:5, 2] = 2
+    grid[2, 2:4, 3] = 3  # joined by what cannot be walked on
+    assert tilemaps.start_to_exit_share(grid[:1], (1, 2)) == 0
+    assert tilemaps.start_to_exit_share(grid, (1, 2)) == pytest.approx(1 / 3)
+    assert tilemaps.start_to_exit_share(grid, (1, 2, 3)) == pytest.approx(2 / 3)
+    lone = np.zeros((1, 6, 6), dtype=np.uint8)
+    assert tilemaps.start_to_exit_share(lone, (1,)) == 0
+    lone[0, 3, 3] = 1
+    assert tilemaps.start_to_exit_share(lone, (1,)) == 0
+
+
+def test_a_speck_in_the_corner_makes_a_map_unsolvable():
+    grid = np.zeros((2, 12, 12), dtype=np.uint8)
+    grid[:, 3:9, 3:9] = 1
+    grid[1, 1, 1] = 1
+    assert tilemaps.start_to_exit_share(grid, (1,)) == 0.5
+    assert tilemaps.solvable_share(grid, (1,)) == 1
+
+
+def test_copied_windows_are_counted_exactly():
+    real = rooms(30, 1)
+    codes = tilemaps.window_codes(real)
+    assert tilemaps.window_copy_share(real[:3], codes) == 1
+    changed = real[:1].copy()
+    changed[0, 10, 10] = 9  # one cell lies in 36 of the 19 x 19 windows
+    assert tilemaps.window_copy_share(changed, codes) == pytest.approx(1 - 36 / 361)
+
+
+@given(hnp.arrays(np.uint8, (2, 7, 8), elements=st.integers(0, 4)))
+def test_turned_windows_count_as_copies_only_if_asked_for(grids):
+    turned = np.rot90(grids, 1, (1, 2))[:, ::-1]
+    assert tilemaps.window_copy_share(turned, tilemaps.window_codes(grids, symmetric=True)) == 1
+    plain = {w.tobytes() for g in grids for w in windows_of(g)}
+    expected = np.mean([w.tobytes() in plain for g in turned for w in windows_of(g)])
+    assert tilemaps.window_copy_share(turned, tilemaps.window_codes(grids)) == expected
+
+
+def windows_of(grid: np.ndarray) -> list[np.ndarray]:
+    height, width = grid.shape
+    return [grid[y : y + 6, x : x + 6] for y in range(height - 5) for x in range(width - 5)]
+
+
+def test_noise_copies_less_than_new_real_maps():
+    codes = tilemaps.window_codes(rooms(80, 1))
+    real, noise = rooms(20, 2), noisy(rooms(20, 2), 0.3)
+    assert tilemaps.window_copy_share(real, codes) > 0.3 > tilemaps.window_copy_share(noise, codes)
