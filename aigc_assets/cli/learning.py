@@ -162,27 +162,50 @@ def evaluate(
     device: Annotated[str, typer.Option("--device", help="auto, cpu or cuda.")] = "cpu",
     as_json: Json = False,
 ) -> None:
-    """Show how good the shipped model of a kind is, beside a floor and a naive baseline."""
+    """Show how good the shipped models of a kind are, beside a floor and a naive baseline.
+
+    ``model`` is the first model of the kind; others have columns of their own.
+    """
     from aigc_assets.models.cards import read_card
 
     _known(kind)
-    metrics: dict[str, Any]
-    if folder is None:
-        import importlib
-
-        from aigc_assets.training import TASKS
-
-        module, name = TASKS[kind]
-        models = getattr(importlib.import_module(module), name).models
-        card = read_card(models[0])
-        metrics, source = card.get("metrics", {}), f"model card of {card.get('date', '?')}"
-    else:
-        metrics, source = _evaluate_afresh(kind, folder, device), f"held-out data of {folder}"
+    metrics: dict[str, Any] = {}
+    for number, (task, model) in enumerate(_tasks_of(kind)):
+        if folder is None:
+            card = read_card(model)
+            found, source = card.get("metrics", {}), f"model card of {card.get('date', '?')}"
+        elif number and not (folder / f"{task}.npz").is_file():
+            print(f"no {task}.npz in {folder}: {model} is left out", file=sys.stderr)
+            continue
+        else:
+            found, source = _evaluate_afresh(task, folder, device), f"held-out data of {folder}"
+        for name, row in found.items():
+            if number == 0:
+                metrics[name] = dict(row) if isinstance(row, dict) else row
+            elif isinstance(metrics.get(name), dict):
+                metrics[name][model] = row["model"]
+            else:
+                metrics[f"{name} ({model})"] = row
     if as_json:
         print(json.dumps({"kind": kind, "source": source, "metrics": metrics}))
         return
     _show_metrics(kind, metrics)
     print(f"from: {source}")
+
+
+def _tasks_of(kind: str) -> list[tuple[str, str]]:
+    """The task of this name and its model, then those of further models of the same asset."""
+    import importlib
+
+    from aigc_assets.models import MODELS
+    from aigc_assets.training import TASKS
+
+    pairs = []
+    for task, (module, name) in TASKS.items():
+        model = getattr(importlib.import_module(module), name).models[0]
+        if task == kind or MODELS[model].kind == kind:
+            pairs.append((task, model))
+    return sorted(pairs, key=lambda pair: pair[0] != kind)
 
 
 def _evaluate_afresh(kind: str, folder: Path, device: str) -> dict[str, Any]:

@@ -27,6 +27,9 @@ MODELS: dict[str, ModelEntry] = {
     "relief_gan": ModelEntry(
         "terrain", "aigc_assets.models.relief_gan", "ReliefGenerator", "ReliefConfig"
     ),
+    "map_maskgit": ModelEntry(
+        "map", "aigc_assets.models.map_maskgit", "MapMaskgit", "MapMaskgitConfig"
+    ),
     "sound_vae": ModelEntry(
         "sound", "aigc_assets.models.spectral_vae", "SpectralVae", "SpectralVaeConfig"
     ),

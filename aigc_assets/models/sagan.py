@@ -1,8 +1,9 @@
 """Self-attention GAN for tile maps of any size: the generator works on a torus of latent cells.
 
 Every latent cell becomes 8x8 tiles. All convolutions wrap around and the attention looks a fixed
-number of tokens far with learned relative positions, so the output has no border, no seam and the
-same statistics everywhere: a map of any size is a crop of a torus that is a little larger.
+number of tokens far with learned relative positions, so the output has no seam and the same
+statistics everywhere. A map of any size is a part of a torus that is a little larger: the generator
+is told which tiles belong to the map and closes its border by itself.
 
 References:
     Zhang et al., "Self-Attention Generative Adversarial Networks", arXiv:1805.08318.
@@ -81,27 +82,35 @@ class MapGenerator(nn.Module):
         self.up1 = TorusUp(w0, w1, context)
         self.attention = LocalAttention(w1, config.num_heads, config.reach)
         self.up2 = TorusUp(w1, w2, context)
+        self.outline = nn.Conv2d(4, w2, 1)
+        for parameter in self.outline.parameters():
+            nn.init.zeros_(parameter)
         self.mix = nn.Conv2d(w2, w2, 3)
         self.head = nn.Conv2d(w2, 4 * config.classes, 3)
         nn.init.normal_(self.theme.weight)
 
-    def forward(self, noise: Tensor, style: Tensor, theme: Tensor) -> Tensor:
+    def forward(self, noise: Tensor, style: Tensor, theme: Tensor, inside: Tensor) -> Tensor:
         """Generate.
 
         Args:
             noise: [B, noise, h, w], standard normal, h and w >= ``config.min_grid``.
             style: [B, style], standard normal.
             theme: [B] int64 labels.
+            inside: 1 for the tiles of the map, its border too, else 0, [B, 1, 8h, 8w].
 
         Returns:
-            Logits [B, classes, 8h, 8w]; both axes wrap around.
+            Logits [B, classes, 8h, 8w]; both axes wrap around. Those of tiles that are not inside
+            mean nothing.
         """
         context = torch.cat([style, self.theme(theme)], 1)
         spread = context[:, :, None, None].expand(-1, -1, *noise.shape[2:])
         x = torch.cat([noise, spread], 1).contiguous(memory_format=torch.channels_last)
         x = torus_conv(self.stem, x)
         x = self.attention(self.up1(x, context))
-        x = self.up2(x, context)
+        # Only here, near the end: told earlier where it is, it draws the same map everywhere.
+        fine = F.pixel_unshuffle(1 - inside, 2).permute(0, 2, 3, 1)
+        weight = self.outline.weight.flatten(1)
+        x = self.up2(x, context) + F.linear(fine, weight, self.outline.bias).permute(0, 3, 1, 2)
         x = torus_conv(self.mix, F.leaky_relu(pixel_norm(x), 0.2), residual=x)
         return F.pixel_shuffle(torus_conv(self.head, F.leaky_relu(pixel_norm(x), 0.2)), 2)
 
@@ -111,7 +120,10 @@ class MapGenerator(nn.Module):
         noise = torch.randn(batch, self.config.noise, grid, grid, generator=generator)
         style = torch.randn(batch, self.config.style, generator=generator)
         theme = torch.randint(self.config.themes, (batch,), generator=generator)
-        return noise, style, theme
+        side = grid * self.config.scale
+        inside = torch.zeros(batch, 1, side, side)
+        inside[:, :, 1:-2, 3:-1] = 1
+        return noise, style, theme, inside
 
 
 class MapDiscriminator(nn.Module):
@@ -123,7 +135,7 @@ class MapDiscriminator(nn.Module):
         self.config = config
         d1, d2, d3 = config.critic_widths
         self.body = nn.Sequential(
-            nn.Conv2d(config.classes + 1, d1, 4, stride=2, padding=1),
+            nn.Conv2d(config.classes + 2, d1, 4, stride=2, padding=1),
             nn.LeakyReLU(0.2),
             nn.Conv2d(d1, d2, 4, stride=2, padding=1),
             nn.LeakyReLU(0.2),
@@ -140,8 +152,8 @@ class MapDiscriminator(nn.Module):
         """Judge 32x32 windows.
 
         Args:
-            tiles: Probabilities of the tile classes, then their `soft_reach`,
-                [B, classes + 1, 32, 32].
+            tiles: Probabilities of the tile classes, their `soft_reach`, then 1 for the tiles that
+                belong to the map, [B, classes + 2, 32, 32].
             theme: [B] int64 labels.
 
         Returns:
@@ -266,22 +278,24 @@ def pixel_norm(x: Tensor) -> Tensor:
     return x * torch.rsqrt(mean).to(x.dtype)
 
 
-def soft_reach(passable: Tensor, rounds: int = 3) -> Tensor:
-    """Differentiable flood fill from the passable cell that is nearest to the middle.
+def soft_reach(passable: Tensor, rounds: int = 3, start: Tensor | None = None) -> Tensor:
+    """Differentiable flood fill, by default from the passable cell that is nearest to the middle.
 
     Args:
         passable: Probability that a cell can be walked on, [B, 1, H, W].
         rounds: Each round sweeps down, up, right and left, so a walk may turn 4 times a round.
+        start: Where to start, 0 or 1, [B, 1, H, W].
 
     Returns:
         [B, 1, H, W] in [0, 1]: the product of the probabilities along the best walk.
     """
-    height, width = passable.shape[2:]
-    # Off the middle by odd amounts, so that no two cells are equally near.
-    y = torch.arange(height, device=passable.device) - (height / 2 - 0.37)
-    x = torch.arange(width, device=passable.device) - (width / 2 - 0.21)
-    distance = (y[:, None] ** 2 + x[None] ** 2).flatten()
-    start = torch.softmax(passable.flatten(1) * 1e4 - distance * 10, 1).view_as(passable)
+    if start is None:
+        height, width = passable.shape[2:]
+        # Off the middle by odd amounts, so that no two cells are equally near.
+        y = torch.arange(height, device=passable.device) - (height / 2 - 0.37)
+        x = torch.arange(width, device=passable.device) - (width / 2 - 0.21)
+        distance = (y[:, None] ** 2 + x[None] ** 2).flatten()
+        start = torch.softmax(passable.flatten(1) * 1e4 - distance * 10, 1).view_as(passable)
     reach = passable * start.detach()
     for _ in range(rounds):
         for axis in (2, 3):

@@ -11,6 +11,7 @@ TASKS: dict[str, tuple[str, str]] = {
     # kind: (module, class); the order is the order of --all
     "map": ("aigc_assets.training.maps", "MapTask"),
     "terrain": ("aigc_assets.training.relief", "ReliefTask"),
+    "map_tokens": ("aigc_assets.training.map_tokens", "MapTokensTask"),
     "character": ("aigc_assets.training.characters", "CharacterTask"),
     "sound": ("aigc_assets.training.sounds", "SoundTask"),
     "dialogue": ("aigc_assets.training.dialogue", "DialogueTask"),

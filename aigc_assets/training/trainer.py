@@ -22,7 +22,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from aigc_assets.errors import DataError
-from aigc_assets.models import checkpoint
+from aigc_assets.models import MODELS, checkpoint
 
 METRICS_NOTE = (
     "value of the shipped weights, of a floor (real against real) and of a naive baseline"
@@ -33,6 +33,7 @@ class Task(Protocol):
     """What a kind of asset brings to the trainer."""
 
     kind: ClassVar[str]
+    """Its key in `TASKS`; the kind of asset stands in `MODELS`."""
     models: ClassVar[tuple[str, ...]]
     """Names in `MODELS` of the networks that are shipped."""
     step_limit: ClassVar[int | None]
@@ -199,7 +200,7 @@ def train(task: Task, info: dict[str, Any], run: Run, *, log_every: float = 15.0
         metrics = _judge(task, run)
         say(json.dumps({"kind": task.kind, "steps": step, "metrics": metrics}))
     for name, (network, config) in task.shipped().items():
-        card = _card(task, info, run, step, minutes, metrics, network, config)
+        card = _card(name, task, info, run, step, minutes, metrics, network, config)
         checkpoint.save(name, network, card, run.out / "weights")
     return metrics
 
@@ -221,6 +222,7 @@ def _progress(task: Task, run: Run, step: int, clock: float) -> float:
 
 
 def _card(
+    name: str,
     task: Task,
     info: dict[str, Any],
     run: Run,
@@ -232,7 +234,7 @@ def _card(
 ) -> dict[str, Any]:
     sources = info.get("sources", [])
     return {
-        "kind": task.kind,
+        "kind": MODELS[name].kind,
         "config": config,
         "parameters": sum(p.numel() for p in network.parameters()),
         "date": datetime.datetime.now(datetime.UTC).date().isoformat(),

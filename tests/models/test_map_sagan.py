@@ -46,7 +46,8 @@ def inputs(height: int, width: int, batch: int = 2) -> tuple[torch.Tensor, ...]:
     source = torch.Generator().manual_seed(1)
     noise = torch.randn(batch, TINY.noise, height, width, generator=source).double()
     style = torch.randn(batch, TINY.style, generator=source).double()
-    return noise, style, torch.arange(batch) % TINY.themes
+    inside = torch.ones(batch, 1, 8 * height, 8 * width).double()
+    return noise, style, torch.arange(batch) % TINY.themes, inside
 
 
 def test_makes_eight_tiles_of_each_latent_cell(generator):
@@ -54,25 +55,41 @@ def test_makes_eight_tiles_of_each_latent_cell(generator):
 
 
 def test_is_a_torus_without_any_border(generator):
-    noise, style, theme = inputs(6, 5)
-    plain = generator(noise, style, theme)
-    rolled = generator(noise.roll((2, 3), (2, 3)), style, theme).roll((-16, -24), (2, 3))
+    noise, style, theme, inside = inputs(6, 5)
+    inside[:, :, 3:20, 7:] = 0
+    plain = generator(noise, style, theme, inside)
+    moved = noise.roll((2, 3), (2, 3)), style, theme, inside.roll((16, 24), (2, 3))
+    rolled = generator(*moved).roll((-16, -24), (2, 3))
     torch.testing.assert_close(plain, rolled, atol=1e-6, rtol=0)
 
 
 def test_a_cell_far_away_does_not_matter(generator):
-    noise, style, theme = inputs(16, 16, 1)
-    other = noise.clone()
+    noise, style, theme, inside = inputs(16, 16, 1)
+    other, cut = noise.clone(), inside.clone()
     other[:, :, 12, 12] += 3
-    change = (generator(other, style, theme) - generator(noise, style, theme)).abs().amax((0, 1))
-    assert change[12 * 8 : 13 * 8, 12 * 8 : 13 * 8].max() > 1e-3
-    assert change[: 7 * 8, : 7 * 8].max() == 0
+    cut[:, :, 12 * 8 : 13 * 8, 12 * 8 : 13 * 8] = 0
+    plain = generator(noise, style, theme, inside)
+    for changed in ((other, style, theme, inside), (noise, style, theme, cut)):
+        change = (generator(*changed) - plain).abs().amax((0, 1))
+        assert change[12 * 8 : 13 * 8, 12 * 8 : 13 * 8].max() > 1e-3
+        assert change[: 7 * 8, : 7 * 8].max() == 0
+
+
+def test_every_single_tile_of_the_outline_counts(generator):
+    noise, style, theme, inside = inputs(4, 4, 1)
+    plain = generator(noise, style, theme, inside)
+    for y, x in ((3, 9), (4, 9), (17, 30), (31, 31)):
+        cut = inside.clone()
+        cut[0, 0, y, x] = 0
+        change = (generator(noise, style, theme, cut) - plain).abs().amax((0, 1))
+        assert change[y, x] > 1e-4
 
 
 def test_theme_and_style_matter_everywhere(generator):
-    noise, style, theme = inputs(4, 4, 1)
-    plain = generator(noise, style, theme)
-    for other in (generator(noise, style, theme + 1), generator(noise, style + 1, theme)):
+    noise, style, theme, inside = inputs(4, 4, 1)
+    plain = generator(noise, style, theme, inside)
+    others = (noise, style, theme + 1, inside), (noise, style + 1, theme, inside)
+    for other in (generator(*changed) for changed in others):
         assert ((plain - other).abs().amax(1) > 1e-6).float().mean() > 0.99
 
 
@@ -106,8 +123,11 @@ def test_gradients_are_finite_and_reach_every_parameter():
     real = torch.nn.functional.one_hot(torch.randint(5, (2, 32, 32)), 5).permute(0, 3, 1, 2).float()
     mean, log_variance, style, style_log = encoder(real, theme)
     noise = mean + log_variance.exp()
-    tiles = torch.softmax(generator(noise, style + style_log.exp(), theme), 1)
-    score = critic(torch.cat([tiles, soft_reach(tiles[:, 1:3].sum(1, keepdim=True))], 1), theme)
+    inside = torch.ones(2, 1, 32, 32)
+    inside[:, :, 20:] = 0
+    tiles = torch.softmax(generator(noise, style + style_log.exp(), theme, inside), 1)
+    reach = soft_reach(tiles[:, 1:3].sum(1, keepdim=True))
+    score = critic(torch.cat([tiles, reach, inside], 1), theme)
     assert score.shape == (2,)
     score.square().sum().backward()
     for network in nets:
@@ -153,3 +173,12 @@ def test_soft_reach_tells_where_a_wall_should_open():
     passable.requires_grad_()
     soft_reach(passable)[..., 7].sum().backward()
     assert passable.grad[0, 0, :, 6].min() > 0
+
+
+def test_soft_reach_starts_where_it_is_told():
+    passable = torch.ones(1, 1, 6, 7)
+    passable[..., 3] = 0
+    start = torch.zeros_like(passable)
+    start[..., 2, 5] = 1
+    reach = soft_reach(passable, start=start)
+    assert reach[..., 4:].min() == 1 and reach[..., :4].max() == 0

@@ -28,7 +28,14 @@ def map_inputs(config: Any, source: torch.Generator) -> tuple[Any, ...]:
     side = config.min_grid
     noise = torch.randn(2, config.noise, side, side, generator=source)
     style = torch.randn(2, config.style, generator=source)
-    return noise, style, torch.arange(2) % config.themes
+    inside = torch.zeros(2, 1, config.scale * side, config.scale * side)
+    inside[:, :, 2:-3, 5:] = 1
+    return noise, style, torch.arange(2) % config.themes, inside
+
+
+def token_inputs(config: Any, source: torch.Generator) -> tuple[Any, ...]:
+    cells = torch.randint(config.outside + 1, (2, 12, 10), generator=source)
+    return cells, torch.arange(2) % config.themes, torch.tensor([0, config.shares])
 
 
 def character_inputs(config: Any, source: torch.Generator) -> tuple[Any, ...]:
@@ -61,6 +68,7 @@ def relief_inputs(config: Any, source: torch.Generator) -> tuple[Any, ...]:
 INPUTS: dict[str, Inputs] = {
     "map_sagan": map_inputs,
     "relief_gan": relief_inputs,
+    "map_maskgit": token_inputs,
     "character_cvae": character_inputs,
     "sound_vae": sound_inputs,
     "dialogue_transformer": dialogue_inputs,

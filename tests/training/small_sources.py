@@ -9,7 +9,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from aigc_assets.training import maps
+from aigc_assets.training import map_tokens, map_windows
 from aigc_assets.training.lpc_layers import ACTIONS
 from tests.training.test_character_layers import ITEMS, NO_SLASH
 from tests.training.test_dialogue import SAID
@@ -19,7 +19,7 @@ from tests.training.test_sounds import write_sources as write_sound
 
 def write_map(root: Path) -> None:
     """Seven levels of each source; some with round rooms."""
-    for number, source in enumerate(maps.SOURCES):
+    for number, source in enumerate(map_windows.SOURCES):
         folder = root / source
         folder.mkdir(parents=True)
         sides = [(96 + 2 * i, 100 + 4 * number) for i in range(7)]
@@ -30,6 +30,33 @@ def write_map(root: Path) -> None:
         np.savez_compressed(folder / "levels.npz", **arrays)
         card = {"licence": "CC0-1.0", "attribution": f"author {number}"}
         (folder / "SOURCES.json").write_text(json.dumps(card))
+
+
+def write_map_tokens(root: Path) -> None:
+    """The same levels and a few boards with crates."""
+    if not (root / map_windows.SOURCES[0]).exists():
+        write_map(root)
+    write_boards(root)
+
+
+def write_boards(root: Path) -> None:
+    """Boards of ten by ten with one player, crates and as many goals, in the source's codes."""
+    random = np.random.Generator(np.random.Philox(8))
+    folder = root / map_tokens.SOKOBAN_SOURCE
+    folder.mkdir(parents=True)
+    splits = {}
+    for name in map_tokens.SOKOBAN_LEVELS:
+        boards = np.ones((20, 10, 10), dtype=np.uint8)
+        for board in boards:
+            room = board[1 : int(random.integers(6, 9)), 1 : int(random.integers(6, 9))]
+            room[:] = random.random(room.shape) < 0.1
+            cells = random.permutation(room.size)
+            for code, cell in zip((2, 3, 3, 4, 4), cells, strict=False):
+                room[divmod(int(cell), room.shape[1])] = code
+        splits[name] = boards
+    np.savez_compressed(folder / "boxoban.npz", **splits)
+    card = {"licence": "Apache-2.0", "attribution": "the testers"}
+    (folder / "SOURCES.json").write_text(json.dumps(card))
 
 
 def write_character(root: Path) -> None:
@@ -98,6 +125,7 @@ def write_relief(root: Path) -> None:
 WRITERS: dict[str, Callable[[Path], object]] = {
     "map": write_map,
     "terrain": write_relief,
+    "map_tokens": write_map_tokens,
     "character": write_character,
     "sound": write_sound,
     "dialogue": write_dialogue,

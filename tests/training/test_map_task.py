@@ -3,13 +3,16 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 import torch
 
 from aigc_assets.errors import DataError
+from aigc_assets.metrics import tilemaps
 from aigc_assets.models.sagan import SaganConfig
-from aigc_assets.training import maps
+from aigc_assets.training import map_baselines, map_windows, maps
+from aigc_assets.training.map_windows import WALKABLE, Outline, enclose
 from aigc_assets.training.maps import MapTask
 from aigc_assets.training.packing import pack, read
 from aigc_assets.training.trainer import Run
@@ -56,7 +59,7 @@ def one_thread():
 @pytest.fixture(scope="module")
 def packed(tmp_path_factory) -> Path:
     root = tmp_path_factory.mktemp("maps")
-    for number, source in enumerate(maps.SOURCES):
+    for number, source in enumerate(map_windows.SOURCES):
         folder = root / "sources" / source
         folder.mkdir(parents=True)
         arrays = {
@@ -93,7 +96,7 @@ def test_packing_is_deterministic_and_names_its_sources(packed, tmp_path):
 
 def test_windows_are_places_in_the_levels_with_their_theme(packed):
     arrays, _ = read(packed / "packed", "map")
-    windows, themes, held = maps._windows(arrays)
+    windows, themes, held = map_windows.cut_windows(arrays)
     assert windows.shape[1:] == (40, 40)
     assert set(themes.tolist()) == {0, 1, 2}
     assert 0 < held.mean() < 0.5
@@ -142,7 +145,7 @@ def test_the_same_seed_gives_the_same_steps(packed, tmp_path, monkeypatch):
 def test_evaluation_has_floor_and_baseline_and_a_preview_is_written(task, tmp_path):
     metrics = task.evaluate()
     for name in ("tile_pattern_kl", "connected_share", "mean_hamming", "repeated"):
-        assert metrics[name].keys() == {"model", "floor", "baseline", "strong_baseline"}
+        assert metrics[name].keys() == {"model", "floor", "baseline", "strong_baseline", "random"}
     assert metrics["tile_pattern_kl"]["floor"] < metrics["tile_pattern_kl"]["baseline"]
     task.preview(tmp_path / "map_000001")
     assert (tmp_path / "map_000001.png").stat().st_size > 1000
@@ -154,12 +157,114 @@ def test_evaluation_has_floor_and_baseline_and_a_preview_is_written(task, tmp_pa
 def test_baseline_keeps_the_column_statistics():
     windows = np.zeros((50, 32, 32), dtype=np.uint8)
     windows[:, ::2] = 1  # rows alternate
-    made = maps.column_markov_maps(windows, 30, 0)
-    assert (made[:, 1:] != made[:, :-1]).mean() > 0.98
+    made = map_baselines.column_markov_maps(windows, 30, 0)
+    inner = made[:, 1:-1, 1:-1]
+    assert (inner[:, 1:] != inner[:, :-1]).mean() > 0.98
 
 
 def test_strong_baseline_draws_what_the_neighbours_say():
     windows = np.zeros((50, 32, 32), dtype=np.uint8)
     windows[:, :, ::2] = 1  # columns alternate, so the left neighbour decides
-    made = maps.local_markov_maps(windows, 20, 0)
-    assert made[:, :, ::2].mean() > 0.98 and made[:, :, 1::2].mean() < 0.02
+    made = map_baselines.local_markov_maps(windows, 20, 0)
+    inner = made[:, 1:-1, 1:-1]
+    assert inner[:, :, 1::2].mean() > 0.98 and inner[:, :, ::2].mean() < 0.02
+
+
+def test_random_maps_keep_nothing_but_the_shares():
+    windows = np.zeros((40, 32, 32), dtype=np.uint8)
+    windows[:, :, ::2] = 3
+    made = map_baselines.random_maps(windows, 30, 0)
+    inner = made[:, 1:-1, 1:-1]
+    assert set(np.unique(inner)) == {0, 3}
+    assert (inner == 3).mean() == pytest.approx(0.5, abs=0.02)
+    assert (inner[:, :, 1:] == inner[:, :, :-1]).mean() == pytest.approx(0.5, abs=0.02)
+    assert not made[:, [0, -1]].any() and not made[:, :, [0, -1]].any()
+
+
+def test_an_enclosed_window_is_one_closed_map():
+    random = np.random.Generator(np.random.Philox(4))
+    for _ in range(30):
+        window = random.choice(5, (40, 40), p=(0.4, 0.3, 0.1, 0.15, 0.05)).astype(np.uint8)
+        outline = map_windows.random_outline(random)
+        grid = enclose(window, outline)
+        inside = outline.inside(40, 40)
+        assert not grid[~inside].any()
+        walkable = np.isin(grid, WALKABLE)
+        assert len(tilemaps.component_sizes(walkable)) <= 1
+        assert (tilemaps.component_sizes(grid == map_windows.LIQUID) >= map_windows.PUDDLE).all()
+        for low, high, axis in ((*outline[:2], 0), (*outline[2:], 1)):
+            for line in (low, high):
+                if 0 <= line < 40:
+                    assert not grid.take(line, axis).any()
+        # What is left of the walkable cells is what it was.
+        same = walkable & np.isin(window, WALKABLE)
+        assert (grid[same] == window[same]).all()
+
+
+def test_what_is_cut_off_becomes_what_is_round_it():
+    window = np.zeros((12, 12), dtype=np.uint8)
+    window[1:5, 1:11] = 1
+    window[6:11, 1:11] = 3
+    window[8, 4] = 1  # an island
+    window[6, 1] = 0
+    window[2, 2] = 3  # a puddle
+    grid = enclose(window, Outline(0, 11, 0, 11))
+    assert grid[8, 4] == 3 and grid[2, 2] == 1
+    grid[8, 4], grid[2, 2] = 1, 3
+    assert np.array_equal(grid, window)
+
+
+def test_the_generator_learns_its_own_repair(task):
+    losses = [task.step(0.7 + 0.001 * step) for step in range(40)]
+    assert losses[0].keys() == {"repair", "changed"}
+    assert np.mean([x["repair"] for x in losses[-5:]]) < 0.8 * losses[0]["repair"]
+    teacher = task.teacher.state_dict()
+    task.step(0.9)  # it keeps to what it learns from
+    assert all(torch.equal(value, teacher[k]) for k, value in task.teacher.state_dict().items())
+
+
+def test_a_repair_closes_and_connects_and_leaves_the_rest():
+    random = np.random.Generator(np.random.Philox(7))
+    for _ in range(20):
+        grid = random.choice(5, (40, 40), p=(0.3, 0.4, 0.1, 0.15, 0.05)).astype(np.uint8)
+        outline = map_windows.random_outline(random)
+        made = maps.repaired(grid, outline)
+        inside = outline.inside(40, 40)
+        if min(outline[::2]) >= 0:
+            walkable = np.isin(made, WALKABLE) & inside
+            assert len(tilemaps.component_sizes(walkable)) == 1
+            walls = cv2.erode(inside.astype(np.uint8), np.ones((3, 3)), borderValue=0) == 0
+            assert not made[walls].any()
+        else:
+            kept = inside.copy()
+            for low, high, axis in ((*outline[:2], 0), (*outline[2:], 1)):
+                if low >= 0:
+                    np.moveaxis(kept, axis, 0)[[low, high]] = False
+            assert np.array_equal(made[kept], grid[kept])
+
+
+def test_whatever_is_drawn_can_be_connected():
+    random = np.random.Generator(np.random.Philox(5))
+    for share in (0.2, 0.5, 0.8) * 8:
+        grid = (random.random((24, 30)) < share) * random.integers(0, 5, (24, 30))
+        grid[[0, -1]] = grid[:, [0, -1]] = 0
+        made = map_windows.connected(grid.astype(np.uint8), 6)
+        assert len(tilemaps.component_sizes(np.isin(made, WALKABLE))) <= 1
+        assert not made[[0, -1]].any() and not made[:, [0, -1]].any()
+
+
+def test_themes_without_windows_are_left_out(packed, tmp_path, monkeypatch):
+    small = SaganConfig(noise=4, style=4, widths=(16, 16, 16), critic_widths=(8, 8, 16))
+    monkeypatch.setattr(maps, "SaganConfig", lambda: small)
+    monkeypatch.setattr(maps, "SAMPLES", 3)
+    arrays, info = read(packed / "packed", "map")
+    rows = arrays["windows"]
+    arrays["windows"] = rows[(rows[:, 3] == 2) & (rows[:, 4] == 0)][:20]
+    task = MapTask(arrays, info, Run("cpu", 1, 0, tmp_path, "fp32"))
+    task.batch = 8
+    assert task.windows.themes == [2]
+    assert np.isfinite(list(task.step(0.5).values())).all()
+    assert "tile_pattern_kl_techbase" in task.evaluate()
+    arrays["windows"] = rows[:0]
+    with pytest.raises(DataError, match="no usable window"):
+        MapTask(arrays, info, Run("cpu", 1, 0, tmp_path, "fp32"))

@@ -17,9 +17,10 @@ from torch import nn
 
 from aigc_assets.errors import DataError
 from aigc_assets.models import MODELS, checkpoint
+from aigc_assets.models.map_maskgit import MapMaskgitConfig
 from aigc_assets.models.relief_gan import ReliefConfig
 from aigc_assets.models.sagan import SaganConfig
-from aigc_assets.training import TASKS, characters, dialogue, maps, relief
+from aigc_assets.training import TASKS, characters, dialogue, map_tokens, maps, relief
 from aigc_assets.training.__main__ import main
 from aigc_assets.training.packing import pack, read, task_class
 from aigc_assets.training.trainer import Ema, Run, cosine, pick_device, set_lr, train
@@ -38,6 +39,10 @@ def small(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(maps, "SAMPLES", 4)
     monkeypatch.setattr(relief, "ReliefConfig", lambda kinds: ReliefConfig.tiny())
     monkeypatch.setattr(relief, "STRIDE", 9)
+    tokens = MapMaskgitConfig(dim=32, num_layers=1, num_heads=2, hidden=32)
+    monkeypatch.setattr(map_tokens, "MapMaskgitConfig", lambda: tokens)
+    for name in ("LEVELS", "PLATFORMERS", "SOKOBANS"):
+        monkeypatch.setattr(map_tokens, name, 1)
     monkeypatch.setattr(characters, "BATCH", 4)
     monkeypatch.setattr(dialogue, "ROWS", 2)
     monkeypatch.setattr(dialogue, "LENGTH", 32)
@@ -97,7 +102,8 @@ def test_two_steps_and_a_checked_card(
     monkeypatch.setenv("AIGC_ASSETS_WEIGHTS", str(tmp_path / "weights"))
     for name in task.models:
         loaded = checkpoint.load(name)
-        assert loaded.card["kind"] == kind == MODELS[name].kind
+        assert loaded.card["kind"] == MODELS[name].kind
+        assert f"--only {kind} " in loaded.card["command"]
         assert loaded.card["training"]["steps"] == 2
         assert loaded.card["training"]["precision"] == precision
         assert loaded.card["metrics"] == metrics
