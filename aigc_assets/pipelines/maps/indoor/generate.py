@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,8 +18,15 @@ from aigc_assets.pipelines.maps.indoor.feasible import check_area, crowded
 from aigc_assets.pipelines.maps.indoor.keys import NoRoom
 from aigc_assets.pipelines.maps.indoor.placement import Plan, place
 from aigc_assets.pipelines.maps.indoor.repair import repair
-from aigc_assets.pipelines.maps.indoor.sampling import Layout, hall, sample_layout, winding
+from aigc_assets.pipelines.maps.indoor.sampling import (
+    Layout,
+    hall,
+    layout_of,
+    terrain_of,
+    winding,
+)
 from aigc_assets.pipelines.maps.indoor.shaping import drain
+from aigc_assets.pipelines.maps.networks import draw
 from aigc_assets.pipelines.maps.pins import Pins
 from aigc_assets.pipelines.maps.request import TILE_SIZE, MapRequest
 from aigc_assets.pipelines.maps.requirements import Requirements
@@ -36,12 +43,11 @@ from aigc_assets.types import (
 )
 from aigc_assets.types.validation import Scalar
 
-if TYPE_CHECKING:
-    from aigc_assets.models.checkpoint import Checkpoint
-
 _SAMPLES = 6
 """Layouts of the network that are tried before a built one takes its place."""
 
+_CLASSES = np.array([0, 1, 2, 3, 1, -1], dtype=np.int8)
+"""Class of the networks for each terrain code of a pin; bridges are floor, -1 stays free."""
 _PLAIN: Mapping[str, Scalar] = {}
 _MONSTERS = {
     "dungeon": ("skeleton", "ghost", "rat"),
@@ -61,11 +67,10 @@ def generate(request: MapRequest, palette: NDArray[np.uint8], seed: int) -> Made
         GenerationError: If no map of this size can fulfil the requirements.
         WeightsError: If the weights are missing or altered.
     """
-    checkpoint = load_model("map_sagan", narrow=True)
     wanted = request.requirements
     pins = request.pinned
     check_area(request.size, wanted, pins)
-    plan, operations = _plan(checkpoint, request, wanted, pins, seed)
+    plan, model, operations = _plan(request, wanted, pins, seed)
     tilemap = _build(plan, request, palette, seed)
     check(tilemap, wanted, pins)
     described: dict[str, Scalar] = {
@@ -75,32 +80,40 @@ def generate(request: MapRequest, palette: NDArray[np.uint8], seed: int) -> Made
         "require": "; ".join(request.require),
         "pins": len(request.pins),
     }
+    checkpoint = load_model(model, narrow=True)
     return Made(tilemap, provenance(checkpoint, seed, described, operations))
 
 
 def _plan(
-    checkpoint: Checkpoint, request: MapRequest, wanted: Requirements, pins: Pins | None, seed: int
-) -> tuple[Plan, tuple[str, ...]]:
+    request: MapRequest, wanted: Requirements, pins: Pins | None, seed: int
+) -> tuple[Plan, str, tuple[str, ...]]:
     """Furnish the first layout that takes everything."""
     width, height = request.size
     reason: NoRoom | None = None
-    for number, layout, operation in _layouts(checkpoint, request, wanted, pins, seed):
-        canvas, edits = repair(layout, pins, wanted.symmetry)
+    model = ""
+    for number, draft in enumerate(_drafts(request, wanted, pins, seed)):
+        canvas, edits = repair(draft.layout, pins, wanted.symmetry)
+        edits += draft.edits
+        model = draft.model or model
         random = generator(derive_seed(seed, "place", str(number)))
         try:
             _make_room(canvas, wanted, random)
             plan = place(canvas, wanted, pins, random)
         except NoRoom as problem:
-            if reason is None or number < _SAMPLES:  # the last resorts are not what was asked for
+            if reason is None or draft.model:  # the last resorts are not what was asked for
                 reason = problem
             continue
         shaped = int((plan.terrain != canvas.terrain).sum())
-        return plan, (
-            operation,
-            f"repaired {edits} cells ({edits / canvas.flat.size:.1%})",
-            f"shaped {shaped} cells ({shaped / canvas.flat.size:.1%})",
-            "locks",
-            "placement",
+        return (
+            plan,
+            model,
+            (
+                draft.operation,
+                f"repaired {edits} cells ({edits / canvas.flat.size:.1%})",
+                f"shaped {shaped} cells ({shaped / canvas.flat.size:.1%})",
+                "locks",
+                "placement",
+            ),
         )
     raise GenerationError(
         f"found no {width}x{height} map that fulfils the requirements: {reason}",
@@ -109,24 +122,38 @@ def _plan(
     )
 
 
-def _layouts(
-    checkpoint: Checkpoint, request: MapRequest, wanted: Requirements, pins: Pins | None, seed: int
-) -> Iterator[tuple[int, Layout, str]]:
-    """What the network draws, then what can always be built."""
+class _Draft(NamedTuple):
+    """Raw terrain, the cells changed in it to be open enough, and where it came from."""
+
+    layout: Layout
+    edits: int
+    model: str
+    operation: str
+
+
+def _drafts(
+    request: MapRequest, wanted: Requirements, pins: Pins | None, seed: int
+) -> Iterator[_Draft]:
+    """What a network draws, then what can always be built."""
     width, height = request.size
     inside = (width - 2) * (height - 2)
     crowd = (crowded(wanted) + 4) / inside
     longest = wanted.path is not None and wanted.path.low > width + height
     far = wanted.path is not None and 2 * wanted.path.low > 3 * (width + height)
+    given = None if pins is None else _CLASSES[pins.terrain]
     for number in range(2 if far else _SAMPLES):
         least = min(0.95, max(0.36, 1.3 * crowd) + 0.05 * number)
-        yield (
-            number,
-            sample_layout(
-                checkpoint, request.theme, request.size, derive_seed(seed, str(number)), least
-            ),
-            "drawn by map_sagan",
+        drawn = draw(
+            request.theme,
+            request.size,
+            derive_seed(seed, str(number)),
+            request.generator,
+            given,
+            open_share=least if number or crowd > 0.2 else None,
         )
+        layout = layout_of(drawn, least)
+        edits = int((layout.terrain != terrain_of(drawn)).sum())
+        yield _Draft(layout, edits, drawn.model, f"drawn by {drawn.model}")
     lengths = [] if wanted.path is None else [wanted.path.low, wanted.path.low // 2]
     built = [
         (f"corridor of {n} steps and a hall", winding(request.size, n, wanted.symmetry))
@@ -135,8 +162,8 @@ def _layouts(
     halls = [("hall", hall(request.size))]
     if wanted.boss or wanted.doors or wanted.key_before_door:
         built.append(("winding corridor", winding(request.size, symmetry=wanted.symmetry)))
-    for i, (name, layout) in enumerate(built + halls if longest else halls + built):
-        yield _SAMPLES + i, layout, f"{name}, the network's layouts had no room"
+    for name, layout in built + halls if longest else halls + built:
+        yield _Draft(layout, 0, "", f"{name}, the network's layouts had no room")
 
 
 def _make_room(canvas: Canvas, wanted: Requirements, random: np.random.Generator) -> None:

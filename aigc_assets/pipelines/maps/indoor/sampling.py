@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple, cast
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from aigc_assets.pipelines.made import derive_seed
 from aigc_assets.pipelines.maps.grid import FLOOR, LIQUID, OUTDOOR, WALL, Terrain
-
-if TYPE_CHECKING:
-    from aigc_assets.models.checkpoint import Checkpoint
-
-LABELS = ("dungeon", "cave", "techbase")
-"""Themes in the order of the labels that the network was trained with."""
+from aigc_assets.pipelines.maps.networks import Drawn
 
 _RAW_FLOOR, _RAW_OUTDOOR, _RAW_LIQUID, _RAW_DOOR = 1, 2, 3, 4
+_TERRAIN = np.array([WALL, FLOOR, OUTDOOR, LIQUID, FLOOR], dtype=np.uint8)
+_MOST = 0.68
+"""Largest share of walkable cells inside the border, unless more are asked for."""
 
 
 class Layout(NamedTuple):
@@ -26,61 +23,39 @@ class Layout(NamedTuple):
     cost: NDArray[np.int32]
 
 
-def sample_layout(
-    checkpoint: Checkpoint, theme: str, size: tuple[int, int], seed: int, least_share: float
-) -> Layout:
-    """Let the generator draw a map.
+def terrain_of(drawn: Drawn) -> Terrain:
+    """The terrain that a network drew, untouched."""
+    return _TERRAIN[drawn.classes]
 
-    The network runs on a torus that is at least one latent cell larger than the map, always alone
-    (a batch may round differently) and its logits are rounded to 1/256, so one request has one
-    result.
+
+def layout_of(drawn: Drawn, least_share: float) -> Layout:
+    """Terrain of what a network drew; its doors are open floor, real doors are placed later.
 
     Args:
-        checkpoint: The model ``map_sagan``.
-        theme: One of `LABELS`.
-        size: Width and height.
-        seed: Of the noise.
+        drawn: A raw map of a level theme.
         least_share: Least share of walkable cells inside the border, 0..1; the cells that are
             nearest to being walkable are added.
     """
-    import torch
-
-    from aigc_assets.models.sagan import MapGenerator
-
-    network = cast(MapGenerator, checkpoint.network)
-    config = network.config
-    width, height = size
-    grid = [max(config.min_grid, -(-side // config.scale) + 1) for side in (height, width)]
-    source = torch.Generator().manual_seed(derive_seed(seed, "noise") >> 1)
-    noise = torch.randn(1, config.noise, *grid, generator=source)
-    style = torch.randn(1, config.style, generator=source)
-    with torch.inference_mode():
-        dtype = network.theme.weight.dtype
-        label = torch.tensor([LABELS.index(theme)])
-        out = network(noise.to(dtype), style.to(dtype), label).double()
-    logits = np.round(out[0, :, :height, :width].numpy() * 256) / 256
-
-    share = np.exp(logits - logits.max(0))
-    share /= share.sum(0)
+    share = drawn.chances.astype(np.float64)
     walk = share[_RAW_FLOOR] + share[_RAW_OUTDOOR] + share[_RAW_DOOR]
-    limit = _limit(walk[1:-1, 1:-1], least_share)
-    terrain = np.where(share[_RAW_LIQUID] > share[0], LIQUID, WALL).astype(np.uint8)
-    outdoor = share[_RAW_OUTDOOR] > share[_RAW_FLOOR] + share[_RAW_DOOR]
-    open_cells = walk > limit
-    terrain[open_cells] = np.where(outdoor, OUTDOOR, FLOOR)[open_cells]
+    terrain = terrain_of(drawn)
+    inside = np.zeros(terrain.shape, dtype=bool)
+    inside[1:-1, 1:-1] = True
+    open_cells = np.isin(terrain, (FLOOR, OUTDOOR))
+    low, high = (round(s * inside.sum()) for s in (least_share, max(_MOST, least_share)))
+    count = int((open_cells & inside).sum())
+    # Walkable by decision first, then by probability, so that few cells change.
+    order = np.lexsort((-walk.reshape(-1), ~open_cells.reshape(-1), ~inside.reshape(-1)))
+    if count < low:
+        added = order[count:low]
+        outdoor = share[_RAW_OUTDOOR] > share[_RAW_FLOOR] + share[_RAW_DOOR]
+        terrain.reshape(-1)[added] = np.where(outdoor.reshape(-1)[added], OUTDOOR, FLOOR)
+    elif count > high:
+        removed = order[high:count]
+        solid = np.where(share[_RAW_LIQUID] > share[0], LIQUID, WALL).reshape(-1)
+        terrain.reshape(-1)[removed] = solid[removed]
     cost = np.round(-np.log(np.clip(walk, 1e-4, 1)) * 16).astype(np.int32) + 12
     return Layout(terrain, cost)
-
-
-def _limit(walk: NDArray[np.float64], least: float, most: float = 0.68) -> float:
-    """The probability above which a cell is walkable: a half unless the share is out of bounds."""
-    ordered = np.sort(walk, axis=None)[::-1]
-    low, high = (round(s * ordered.size) for s in (least, max(most, least)))
-    count = int((ordered > 0.5).sum())
-    if low <= count <= high:
-        return 0.5
-    wanted = low if count < low else high
-    return float(ordered[wanted]) if wanted < ordered.size else -1.0
 
 
 def hall(size: tuple[int, int]) -> Layout:

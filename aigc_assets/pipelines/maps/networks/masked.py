@@ -1,0 +1,135 @@
+"""The masked-token Transformer: windows that see what is pinned and what was drawn before."""
+
+from __future__ import annotations
+
+from typing import cast
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from aigc_assets.models.map_maskgit import USUAL_SHARES, MapMaskgit
+from aigc_assets.pipelines.made import derive_seed, load_model
+from aigc_assets.pipelines.maps.networks import CLASSES, LABELS, OF_GAN, Drawn
+
+_STRIDE = 24
+"""Between windows of 32; what they have in common is context of the later one."""
+_BATCH = 8
+"""Windows that are filled together at most."""
+_MOSTLY_FREE = 0.6
+"""Share of free cells from which on a map is given a share of open cells as levels have it."""
+_SHARES = 0.2, 0.76
+"""Open shares between which the network was trained with steps."""
+
+
+def fill(
+    theme: str,
+    cells: NDArray[np.int8],
+    seed: int,
+    *,
+    open_share: float | None = None,
+    steps: int = 12,
+) -> Drawn:
+    """Fill in the free cells of a map.
+
+    Args:
+        theme: One of `LABELS`.
+        cells: Classes, -1 for free cells, [H, W].
+        seed: Of all that is drawn.
+        open_share: Wanted share of open cells, 0..1, or None.
+        steps: Rounds for each window.
+    """
+    network = cast(MapMaskgit, load_model("map_maskgit", narrow=True).network)
+    config = network.config
+    height, width = cells.shape
+    sides = [max(config.window, side + side % 2) for side in cells.shape]
+    if theme == "sokoban" and max(cells.shape) <= config.window // 2:
+        sides = [config.window // 2] * 2  # that is what it was trained on
+    canvas = np.full(sides, config.outside, dtype=np.int64)
+    canvas[:height, :width] = np.where(cells < 0, config.mask, cells)
+    chances = np.zeros((CLASSES, *sides), dtype=np.float32)
+    known = np.where(canvas == config.outside, 0, canvas)
+    for k in range(CLASSES):
+        chances[k] = known == k
+    source = torch.Generator().manual_seed(derive_seed(seed, "masked") >> 1)
+    share = config.shares
+    if open_share is not None:
+        low, high = _SHARES
+        share = min(max(int((open_share - low) / (high - low) * share), 0), share - 1)
+    elif theme in OF_GAN and (cells < 0).mean() > _MOSTLY_FREE:
+        share = int(torch.multinomial(torch.tensor(USUAL_SHARES), 1, generator=source))
+    side = min(config.window, *sides)
+    for group in _groups(canvas == config.mask, side):
+        windows = torch.from_numpy(np.stack([canvas[part] for part in group]))
+        label = torch.full((len(group),), LABELS.index(theme))
+        wanted = torch.full((len(group),), share)
+        free = (windows == config.mask).numpy()
+        with torch.inference_mode():
+            filled, found = network.fill(windows, label, wanted, source, steps=steps)
+        for part, cut, classes, chance in zip(
+            group, free, filled.numpy(), found.numpy(), strict=True
+        ):
+            canvas[part][cut] = classes[cut]
+            chances[(slice(None), *part)][:, cut] = chance[:, cut]
+    classes = canvas[:height, :width].astype(np.uint8)
+    return Drawn(classes, chances[:, :height, :width], "map_maskgit")
+
+
+Part = tuple[slice, slice]
+
+
+def _groups(free: NDArray[np.bool_], side: int) -> list[list[Part]]:
+    """Windows in the order in which they are filled; those of a group do not overlap.
+
+    Along a slanted line of the grid of windows no two overlap, and all that lie above and to the
+    left are done. A window without free cells is left out. One whose free cells lie close together
+    is moved so that they are in its middle, and filled alone.
+    """
+    starts = [_starts(length, side) for length in free.shape]
+    lines: dict[int, list[Part]] = {}
+    left = free.copy()
+    for i, y in enumerate(starts[0]):
+        for j, x in enumerate(starts[1]):
+            part = slice(y, y + side), slice(x, x + side)
+            if left[part].any():
+                part = _centred(left, part)
+                left[part] = False
+                lines.setdefault(3 * i + j, []).append(part)
+    groups: list[list[Part]] = []
+    for line in sorted(lines):
+        group: list[Part] = []
+        for part in lines[line]:
+            if len(group) == _BATCH or any(_overlap(part, other) for other in group):
+                groups.append(group)
+                group = []
+            group.append(part)
+        groups.append(group)
+    return groups
+
+
+def _centred(free: NDArray[np.bool_], part: Part) -> Part:
+    """The window moved to where its free cells lie in the middle, if they leave it room."""
+    moved = []
+    for axis, cut in enumerate(part):
+        lines = np.flatnonzero(free[part].any(1 - axis))
+        low, high = cut.start + int(lines[0]), cut.start + int(lines[-1])
+        side = cut.stop - cut.start
+        start = cut.start
+        if high - low < side - 2 * _NEAR:
+            start = min(max((low + high + 1 - side) // 4 * 2, 0), free.shape[axis] - side)
+        moved.append(slice(start, start + side))
+    return moved[0], moved[1]
+
+
+_NEAR = 6
+"""Cells of context that are worth moving a window for."""
+
+
+def _overlap(one: Part, other: Part) -> bool:
+    return all(a.start < b.stop and b.start < a.stop for a, b in zip(one, other, strict=True))
+
+
+def _starts(length: int, side: int) -> list[int]:
+    """Even first cells of windows that cover an axis."""
+    starts = list(range(0, max(length - side, 0), _STRIDE))
+    return [*starts, length - side]
