@@ -142,7 +142,7 @@ def _drafts(
     far = wanted.path is not None and 2 * wanted.path.low > 3 * (width + height)
     given = None if pins is None else _CLASSES[pins.terrain]
     for number in range(2 if far else _SAMPLES):
-        least = min(0.95, max(0.36, 1.3 * crowd) + 0.05 * number)
+        least = min(0.95, max(0.22, 1.3 * crowd) + 0.05 * number)
         drawn = draw(
             request.theme,
             request.size,

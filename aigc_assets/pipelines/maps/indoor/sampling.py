@@ -12,7 +12,7 @@ from aigc_assets.pipelines.maps.networks import Drawn
 
 _RAW_FLOOR, _RAW_OUTDOOR, _RAW_LIQUID, _RAW_DOOR = 1, 2, 3, 4
 _TERRAIN = np.array([WALL, FLOOR, OUTDOOR, LIQUID, FLOOR], dtype=np.uint8)
-_MOST = 0.68
+_MOST = 0.85
 """Largest share of walkable cells inside the border, unless more are asked for."""
 
 
