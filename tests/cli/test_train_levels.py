@@ -34,7 +34,6 @@ def levels(tmp_path) -> Path:
 
 
 def test_levels_of_ones_own_become_weights_that_a_build_uses(levels, tmp_path, monkeypatch, capsys):
-    pytest.importorskip("aigc_assets.training.map_windows", reason="themes without levels")
     monkeypatch.setattr(maps, "SAMPLES", 8)
     monkeypatch.setattr(user_levels, "MOST_WINDOWS", 40)
     out = tmp_path / "run"
