@@ -55,7 +55,7 @@ def difficulty(tilemap: Tilemap) -> float:
     solid = tilemap.solid()
     from_walk = _distances(solid, path)
     fights = sum(
-        item.cls == "monster" and 0 <= from_walk[item.cell[1], item.cell[0]] <= REACH
+        item.cls == "monster" and 0 <= int(from_walk[item.cell[1], item.cell[0]]) <= REACH
         for item in tilemap.objects
     )
     boss = any(item.cls == "boss" for item in tilemap.objects)

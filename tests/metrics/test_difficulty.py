@@ -42,6 +42,7 @@ def test_the_score_of_a_corridor_is_the_documented_sum():
     crowd = board(MapObject(3, "", "monster", (4, 1)), MapObject(4, "", "treasure", (6, 1)))
     expected = 0.40 * 8 / 9 + 0.25 * 9 / 30 + 0.15 / (1 + 30 / 9)
     assert difficulty(crowd) == pytest.approx(expected)
+    assert type(difficulty(crowd)) is float
 
 
 def test_what_makes_a_map_harder_raises_the_score():
