@@ -223,6 +223,15 @@ def test_what_a_side_view_has_not_is_refused_before_any_work(line):
         MapRequest("platformer", (48, 20), (line,))
 
 
+def test_the_network_draws_levels_that_are_made_playable():
+    request = MapRequest("platformer", (32, 16), ("monsters 2",), generator="transformer")
+    made = generate_map(request, PALETTE, 4)
+    assert isinstance(made.asset, Tilemap)
+    assert verify_witness(made.asset) == []
+    assert made.provenance.model in ("map_maskgit", "composition")
+    assert dump(made.asset) == dump(generate_map(request, PALETTE, 4).asset)
+
+
 def test_no_gan_has_learnt_gravity():
     with pytest.raises(UsageError, match="no GAN"):
         MapRequest("platformer", (48, 20), generator="gan")

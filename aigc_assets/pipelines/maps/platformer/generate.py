@@ -7,8 +7,10 @@ from numpy.typing import NDArray
 
 from aigc_assets.errors import GenerationError
 from aigc_assets.models.platformer_grammar import SOLID, Level, draw_level
-from aigc_assets.pipelines.made import Made, derive_seed, generator
+from aigc_assets.pipelines.made import Made, derive_seed, generator, load_model, provenance
+from aigc_assets.pipelines.maps.networks import draw
 from aigc_assets.pipelines.maps.platformer import physics
+from aigc_assets.pipelines.maps.platformer.ends import choose_ends, open_up
 from aigc_assets.pipelines.maps.platformer.plan import Plan, make_plan, ways_of
 from aigc_assets.pipelines.maps.platformer.selfcheck import check
 from aigc_assets.pipelines.maps.platformer.settle import Ground, NoRoom, settle
@@ -28,6 +30,8 @@ from aigc_assets.types.validation import Scalar
 
 _ATTEMPTS = 10
 """Levels that are tried for one request."""
+_SAMPLES = 3
+"""Levels of a network that are tried before the grammar takes over."""
 _DRAWS = 5
 """Grids that are compared when a difficulty is asked for."""
 _USUAL = (0.3, 0.6)
@@ -49,10 +53,11 @@ def generate(request: MapRequest, palette: NDArray[np.uint8], seed: int) -> Made
 
     Raises:
         GenerationError: If no level of this size can fulfil the requirements.
+        WeightsError: If the weights of the network that was asked for are missing or altered.
     """
     wanted = request.requirements
     _check_area(request.size, wanted)
-    plan, operations = _plan(request.size, wanted, seed)
+    plan, model, operations = _plan(request, wanted, seed)
     tilemap = _build(plan, request, palette, seed)
     check(tilemap, wanted)
     described: dict[str, Scalar] = {
@@ -61,6 +66,9 @@ def generate(request: MapRequest, palette: NDArray[np.uint8], seed: int) -> Made
         "height": request.size[1],
         "require": "; ".join(request.require),
     }
+    if model:
+        checkpoint = load_model(model, narrow=True)
+        return Made(tilemap, provenance(checkpoint, seed, described, operations))
     return Made(
         tilemap, Provenance("map", "composition", "", seed, described, operations=operations)
     )
@@ -84,8 +92,15 @@ def _check_area(size: tuple[int, int], wanted: Requirements) -> None:
         )
 
 
-def _plan(size: tuple[int, int], wanted: Requirements, seed: int) -> tuple[Plan, tuple[str, ...]]:
-    """Furnish the first level that takes everything."""
+def _plan(
+    request: MapRequest, wanted: Requirements, seed: int
+) -> tuple[Plan, str, tuple[str, ...]]:
+    """Furnish the first level that takes everything.
+
+    Returns:
+        The plan, the network that drew the level (empty for the grammar), and what was done.
+    """
+    size = request.size
     reason = NoRoom("")
     hardness = wanted.difficulty
     if hardness is None:
@@ -93,24 +108,33 @@ def _plan(size: tuple[int, int], wanted: Requirements, seed: int) -> tuple[Plan,
     low = wanted.path.low if wanted.path else 0
     # A way that is to be long needs more lanes than usual, one above the other.
     dense = int(low > 1.5 * sum(size))
-    for attempt in range(_ATTEMPTS):
+    samples = _SAMPLES if request.generator == "transformer" else 0
+    for attempt in range(_ATTEMPTS + samples):
         random = generator(derive_seed(seed, "level", str(attempt)))
+        model = ""
         try:
-            ground = _ground(size, wanted, hardness, dense, random)
+            if attempt < samples:
+                drawn = draw(request.theme, size, derive_seed(seed, str(attempt)), "transformer")
+                model = drawn.model
+                ground = open_up(settle(choose_ends(drawn.classes, random)))
+            else:
+                ground = _ground(size, wanted, hardness, dense, random)
             plan = make_plan(ground, wanted, hardness, random, modest=attempt % 2 == 1)
         except NoRoom as problem:
             reason = problem
             # So do many doors in a narrow level.
-            dense += problem.short or attempt in (5, 7)
+            dense += problem.short or attempt - samples in (5, 7)
             continue
         share = ground.edits / ground.grid.size
+        source = model or "platformer_grammar"
+        left = ", the network's levels had no room" if samples and not model else ""
         operations = (
-            "drawn by platformer_grammar",
+            f"drawn by {source}{left}",
             f"repaired {ground.edits} cells ({share:.1%})",
             "gates",
             "placement",
         )
-        return plan, operations
+        return plan, model, operations
     raise GenerationError(
         f"found no {size[0]}x{size[1]} level that fulfils the requirements: {reason}",
         where="require",
@@ -129,7 +153,7 @@ def _ground(
     best: tuple[float, Ground] | None = None
     exact = wanted.difficulty is not None
     wet = wanted.liquid is not None and wanted.liquid.low > 0
-    for draw in range(_DRAWS if exact else 1):
+    for number in range(_DRAWS if exact else 1):
         level: Level = draw_level(size, random, hardness, dense, wanted.boss, wet)
         ground = settle(level)
         if not exact:
@@ -140,7 +164,7 @@ def _ground(
         off = abs((0.45 * gaps + 0.25 * danger) / 0.70 - hardness)
         if best is None or off < best[0]:
             best = (off, ground)
-        if off < 0.05 and draw >= 1:
+        if off < 0.05 and number >= 1:
             break
     assert best is not None
     return best[1]
