@@ -18,6 +18,8 @@ _BATCH = 8
 """Windows that are filled together at most."""
 _MOSTLY_FREE = 0.6
 """Share of free cells from which on a map is given a share of open cells as levels have it."""
+_SPACIOUS = 2
+"""Steps of the open share that are too tight for what is placed on a map later."""
 _SHARES = 0.2, 0.76
 """Open shares between which the network was trained with steps."""
 
@@ -57,7 +59,8 @@ def fill(
         low, high = _SHARES
         share = min(max(int((open_share - low) / (high - low) * share), 0), share - 1)
     elif theme in OF_GAN and (cells < 0).mean() > _MOSTLY_FREE:
-        share = int(torch.multinomial(torch.tensor(USUAL_SHARES), 1, generator=source))
+        usual = torch.tensor((0.0,) * _SPACIOUS + USUAL_SHARES[_SPACIOUS:])
+        share = int(torch.multinomial(usual, 1, generator=source))
     side = min(config.window, *sides)
     for group in _groups(canvas == config.mask, side):
         windows = torch.from_numpy(np.stack([canvas[part] for part in group]))
