@@ -177,8 +177,9 @@ class MapTask:
     def _learn_repair(self, progress: float) -> dict[str, float]:
         """The generator learns what a repair makes of the maps that it drew when this part began.
 
-        A critic or a loss on reachability asks for connected maps too, but is as content with
-        lattices and stripes; here nothing changes but what has to.
+        Runs with a loss on reachability, or with outlines from the first step, ended in lattices or
+        stripes (which of the two is to blame was not isolated). Here nothing changes but what the
+        repair had to change.
 
         References:
             Siper et al., "Path of Destruction", arXiv:2202.10184 (a network learns to repair).
@@ -279,7 +280,7 @@ class MapTask:
             part = self.windows.train[label]
             cells = torch.from_numpy(part[int(random.integers(len(part)))])
             picks.append(symmetry(cells, number * 8 // len(theme)).numpy())
-        # Cut as they are: with outlines from the start the generator drew stripes and lattices.
+        # Cut as they are: the outline comes in with `_learn_repair`, see there.
         inside = np.ones((len(picks), WIDE, WIDE), dtype=np.float32)
         known = np.zeros_like(inside)
         known[:, MARGIN:-MARGIN, MARGIN:-MARGIN] = 1  # the torus joins what the window does not
