@@ -107,8 +107,8 @@ class MapGenerator(nn.Module):
         x = torch.cat([noise, spread], 1).contiguous(memory_format=torch.channels_last)
         x = torus_conv(self.stem, x)
         x = self.attention(self.up1(x, context))
-        # Only here, near the end: where the outline came in at the stem, runs collapsed (why was not
-        # isolated).
+        # Only here, near the end: runs whose outline came in at the stem collapsed (the cause was
+        # not isolated).
         fine = F.pixel_unshuffle(1 - inside, 2).permute(0, 2, 3, 1)
         weight = self.outline.weight.flatten(1)
         x = self.up2(x, context) + F.linear(fine, weight, self.outline.bias).permute(0, 3, 1, 2)

@@ -62,7 +62,7 @@ def test_an_array_and_its_lines_are_the_same_pins(array):
     try:
         read = parse_pins(lines, array.shape[::-1])
     except UsageError as error:
-        assert "seal off" in str(error)
+        assert "pinned walls and liquid" in str(error)
         return
     assert np.array_equal(read.terrain, array)
 
@@ -82,6 +82,20 @@ def test_an_array_and_its_lines_are_the_same_pins(array):
         (("floor 3..5,5", "door red 4,5", "floor 4,4"), r"door pinned on \(4, 5\) cannot stand"),
         (("start 2,2", "exit 8,2", "wall 5,0..11"), r"seal off start at \(2, 2\) from exit at"),
         (("floor 2,2", "liquid 5,1..10", "floor 8,2"), r"the pinned cell at \(8, 2\)"),
+        (
+            ("wall 4..6,4", "wall 4..6,6", "wall 4,5", "wall 6,5", "start 5,5"),
+            r"enclose start at \(5, 5\): 1 cells",
+        ),
+        (
+            ("wall 4..6,4", "wall 4..6,6", "wall 4,5", "wall 6,5", "treasure 5,5"),
+            r"enclose treasure at \(5, 5\)",
+        ),
+        (
+            ("wall 4..6,4", "wall 4..6,6", "wall 4,5", "wall 6,5", "floor 5,5"),
+            r"enclose the pinned cell at \(5, 5\)",
+        ),
+        (("wall 0..15,0..11",), "leave 0 cells to walk on"),
+        (("liquid 1..14,1..9", "liquid 1..11,10"), "leave 3 cells to walk on"),
         (("wall 16,3",), "outside the 16x12 map"),
         (("path 1,1 -> 5,2",), "not straight"),
         (("path 1,1",), "two ends"),

@@ -36,6 +36,8 @@ GRAMMAR = (
 FREE = -1
 _NAMES = {code: name for name, code in KINDS.items()}
 _SHOWN = 4
+_LEAST_ROOM = 4
+"""Cells that start, exit and the walk between them take."""
 
 _AREA = re.compile(r"([0-9]{1,4})(?:\.\.([0-9]{1,4}))?,([0-9]{1,4})(?:\.\.([0-9]{1,4}))?")
 _CELL = re.compile(r"([0-9]{1,4}),([0-9]{1,4})")
@@ -298,11 +300,17 @@ class _Reader:
         must = np.isin(self.terrain, (FLOOR, OUTDOOR, BRIDGE))
         cells = [(item.cell[0], item.cell[1]) for item in self.objects]
         cells += [(int(x), int(y)) for y, x in np.argwhere(must)]
-        if not cells:
-            return
         may = np.isin(self.terrain, (FREE, FLOOR, OUTDOOR, BRIDGE))
         may[[0, -1]] = False
         may[:, [0, -1]] = False
+        if int(may.sum()) < _LEAST_ROOM:
+            raise UsageError(
+                f"pinned walls and liquid leave {int(may.sum())} cells to walk on",
+                where="pins",
+                remedy=f"leave at least {_LEAST_ROOM}",
+            )
+        if not cells:
+            return
         seen = {cells[0]}
         todo = [cells[0]]
         while todo:
@@ -319,6 +327,14 @@ class _Reader:
                     where="pins",
                     remedy="leave a gap",
                 )
+        room = _LEAST_ROOM + len(self.objects)
+        if len(seen) < room:
+            raise UsageError(
+                f"pinned walls and liquid enclose {self._name(cells[0])}: {len(seen)} cells are no "
+                f"room for start, exit and {len(self.objects)} pinned objects",
+                where="pins",
+                remedy=f"leave it at least {room} cells, or a gap",
+            )
 
     def _name(self, cell: tuple[int, int]) -> str:
         names = [item.cls for item in self.objects if item.cell == cell]

@@ -336,6 +336,8 @@ def _farthest(
     """A random one of the cells at ``share`` of the greatest distance or more."""
     least = max(1, int(share * int(distance[cells].max())))
     fitting = cells[distance[cells] >= least]
+    if not len(fitting):
+        raise NoRoom("start and exit have no way of at least one step between them")
     return int(fitting[int(random.integers(len(fitting)))])
 
 

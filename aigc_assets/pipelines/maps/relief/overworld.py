@@ -248,7 +248,7 @@ def _ends(country: Country, terrain: NDArray[np.uint8]) -> Pins | None:
         return None
     away = grid.distances(walkable, width, [cells[0]])
     far = max(cells[1:], key=lambda cell: (int(away[cell]), -cell))
-    if away[far] < 2:
+    if away[far] < max(2, sum(terrain.shape) // 4):  # all places are neighbours: no journey
         return None
     objects = tuple(
         PinnedObject(cls, (cell % width, cell // width))
