@@ -17,6 +17,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from aigc_assets.models.transformer_parts import RootMeanSquareNorm, rotate
 from aigc_assets.ops import NATIVE, DecodeWeights, declare, decode_block, rms_norm_linear
 from aigc_assets.ops.packing import packed
 
@@ -102,13 +103,6 @@ def rotary(length: int, head_dim: int) -> Tensor:
     return torch.stack((angle.cos(), angle.sin())).float()
 
 
-def rotate(x: Tensor, table: Tensor) -> Tensor:
-    """Turn channel pairs of x [B, H, L, D / H] by the angles of ``table`` [2, L, D / 2H]."""
-    cos, sin = table[0].to(x.dtype), table[1].to(x.dtype)
-    first, second = x.chunk(2, -1)
-    return torch.cat((first * cos - second * sin, first * sin + second * cos), -1)
-
-
 def _narrowest(weight: Tensor) -> Tensor:
     """The same numbers in float16 where that loses nothing, as in weights that were stored so.
 
@@ -131,18 +125,6 @@ def _narrowest(weight: Tensor) -> Tensor:
 def _as_float16_if_exact(weight: Tensor) -> Tensor:
     narrow = weight.half()
     return narrow if torch.equal(narrow.float(), weight) else weight
-
-
-class RootMeanSquareNorm(nn.Module):
-    """x / rms(x) * scale over the last dimension, in float32, back in the dtype of x."""
-
-    def __init__(self, dim: int):
-        super().__init__()
-        self.scale = nn.Parameter(torch.ones(dim))
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Normalise [..., dim]."""
-        return F.rms_norm(x, x.shape[-1:], self.scale.to(x.dtype), eps=1e-6)
 
 
 class Block(nn.Module):

@@ -26,6 +26,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from aigc_assets.models.transformer_parts import RootMeanSquareNorm, rotate
+
 USUAL_SHARES = (0.03, 0.16, 0.21, 0.21, 0.2, 0.14, 0.05, 0.0)
 """How often level windows lie in each step of the share of open tiles."""
 
@@ -278,13 +280,6 @@ def rotary2d(height: int, width: int, head_dim: int, device: torch.device) -> Te
     return torch.stack((angle.cos(), angle.sin()))
 
 
-def rotate(x: Tensor, table: Tensor) -> Tensor:
-    """Turn channel pairs of x [B, L, heads, D / heads] by the angles of the table."""
-    cos, sin = table[0][:, None].to(x.dtype), table[1][:, None].to(x.dtype)
-    first, second = x.chunk(2, -1)
-    return torch.cat((first * cos - second * sin, first * sin + second * cos), -1)
-
-
 def attend(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
     """Softmax attention of [B, heads, L, D / heads], each to all.
 
@@ -295,18 +290,6 @@ def attend(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
         return F.scaled_dot_product_attention(query, key, value)
     scores = torch.matmul(query * query.shape[-1] ** -0.5, key.transpose(-1, -2))
     return torch.matmul(torch.softmax(scores, -1), value)
-
-
-class RootMeanSquareNorm(nn.Module):
-    """x / rms(x) * scale over the last dimension."""
-
-    def __init__(self, dim: int):
-        super().__init__()
-        self.scale = nn.Parameter(torch.ones(dim))
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Normalise [..., dim]."""
-        return F.rms_norm(x, x.shape[-1:], self.scale.to(x.dtype), eps=1e-6)
 
 
 class Block(nn.Module):
@@ -331,7 +314,8 @@ class Block(nn.Module):
         batch, length, dim = x.shape
         qkv = self.qkv(self.before(x)).view(batch, length, 3, self.num_heads, -1)
         query, key, value = qkv.unbind(2)
-        query, key = rotate(self.of_query(query), table), rotate(self.of_key(key), table)
+        angles = table[:, :, None]  # the same for all heads
+        query, key = rotate(self.of_query(query), angles), rotate(self.of_key(key), angles)
         found = attend(*(t.transpose(1, 2) for t in (query, key, value.to(query.dtype))))
         x = x + self.out(found.transpose(1, 2).reshape(batch, length, dim))
         gate, up = self.gate(self.between(x)).chunk(2, -1)

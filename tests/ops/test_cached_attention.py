@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from aigc_assets.models.decoder_transformer import rotary, rotate
+from aigc_assets.models.decoder_transformer import rotary
+from aigc_assets.models.transformer_parts import rotate
 from aigc_assets.ops import decode_attention, decode_attention_append
 from aigc_assets.ops.cached_attention import (
     decode_attention_append_reference,
