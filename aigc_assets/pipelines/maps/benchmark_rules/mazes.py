@@ -28,15 +28,40 @@ def grow(
         start: First cell; -1 for any.
     """
     walkable = bytearray(width * height)
-    around = steps(width)
     wanted = max(2, round(share * (width - 2) * (height - 2)))
     if start < 0:
         start = int(random.integers(1, height - 1)) * width + int(random.integers(1, width - 1))
     walkable[start] = 1
-    active, count = [start], 1
-    while active and count < wanted:
-        at = len(active) - 1 if random.random() < newest else int(random.integers(len(active)))
-        cell = active[at]
+    grow_on(walkable, width, height, [start], wanted, random, newest)
+    return walkable
+
+
+def grow_on(
+    walkable: bytearray,
+    width: int,
+    height: int,
+    ends: list[int],
+    wanted: int,
+    random: np.random.Generator,
+    newest: float = 0.0,
+) -> None:
+    """Open cells that touch one open cell until ``wanted`` are open; in place.
+
+    Args:
+        walkable: 1 for open cells, flat, with the ring.
+        width: Columns with the ring.
+        height: Rows with the ring.
+        ends: Open cells to go on from; changed.
+        wanted: Open cells at which to stop.
+        random: Leads the growth.
+        newest: As for `grow`.
+    """
+    around = steps(width)
+    count = sum(walkable)
+    while ends and count < wanted:
+        last = newest > 0 and random.random() < newest
+        at = len(ends) - 1 if last else int(random.integers(len(ends)))
+        cell = ends[at]
         free = [
             cell + step
             for step in around
@@ -45,13 +70,12 @@ def grow(
             and sum(walkable[cell + step + other] for other in around) == 1
         ]
         if not free:
-            active.pop(at)
+            ends.pop(at)
             continue
         chosen = free[int(random.integers(len(free)))]
         walkable[chosen] = 1
-        active.append(chosen)
+        ends.append(chosen)
         count += 1
-    return walkable
 
 
 def is_inside(cell: int, width: int, height: int, inset: int = 0) -> bool:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from aigc_assets.pipelines.maps.benchmark_rules.mazes import is_inside
+from aigc_assets.pipelines.maps.benchmark_rules.mazes import grow_on, is_inside
 from aigc_assets.pipelines.maps.benchmark_rules.rules import Content, Control, NoContent, inner
 from aigc_assets.pipelines.maps.grid import steps
 
@@ -115,24 +115,6 @@ def _add_dead_ends(
     content: Content, path: list[int], width: int, height: int, random: np.random.Generator
 ) -> None:
     """Empty side passages that lead nowhere: they make dungeons differ, and shorten nothing."""
-    around = steps(width)
     free = bytearray((content > 0).astype(np.uint8).tobytes())
-    active = list(path[1:-1])
-    wanted = int(random.integers(36, 50))
-    while active and sum(free) < wanted:
-        at = int(random.integers(len(active)))
-        cell = active[at]
-        ends = [
-            cell + step
-            for step in around
-            if is_inside(cell + step, width, height)
-            and not free[cell + step]
-            and sum(free[cell + step + other] for other in around) == 1
-        ]
-        if not ends:
-            active.pop(at)
-            continue
-        chosen = ends[int(random.integers(len(ends)))]
-        free[chosen] = 1
-        content[chosen] = 1
-        active.append(chosen)
+    grow_on(free, width, height, list(path[1:-1]), int(random.integers(36, 50)), random)
+    content[(np.frombuffer(free, np.uint8) > 0) & (content == 0)] = 1

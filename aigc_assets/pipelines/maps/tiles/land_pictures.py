@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from aigc_assets.pipelines.maps.tiles.sprites import SIGNS, THINGS
+
 PLACES: dict[str, str] = {
     "village": """
 ................
@@ -183,21 +185,7 @@ kgggwggggggwgdk.
 .kkkkkkkkkkkkktk
 ................
 """,
-    "chest": """
-........
-........
-........
-...kkkkk
-..ktyttt
-.kttyttt
-.kTTyTTT
-.kkkkkky
-.kyyyyyk
-.kttytty
-.kttyttt
-.kTTyTTT
-.kkkkkkk
-""",
+    "chest": THINGS["chest"],
     "start": """
 ................
 ....kk..........
@@ -216,24 +204,7 @@ kgggwggggggwgdk.
 .kttttTTk.......
 .kkkkkkkk.......
 """,
-    "trigger": """
-........
-...kkkkk
-..kggggg
-.kgddddd
-kgdddkkk
-kgddkkaa
-kgdkkakk
-kgdkakka
-kgdkakka
-kgdkkakk
-kgddkkaa
-kgdddkkk
-.kgddddd
-..kggggg
-...kkkkk
-........
-""",
+    "trigger": SIGNS["trigger"],
 }
 """Places."""
 

@@ -351,3 +351,11 @@ def rows(picture: str) -> list[str]:
     missing = 16 - len(lines)
     empty = "." * 16
     return [empty] * ((missing + 1) // 2) + lines + [empty] * (missing // 2)
+
+
+def lowered(picture: str, down: int) -> str:
+    """The same picture ``down`` rows lower, higher when negative; blank rows come in."""
+    lines = rows(picture)
+    blank = ["." * 16] * abs(down)
+    lines = [*blank, *lines[:-down]] if down > 0 else [*lines[-down:], *blank]
+    return "\n" + "\n".join(lines) + "\n"
