@@ -24,7 +24,6 @@ from aigc_assets.pipelines.maps.relief.water import (
 
 shapes = st.tuples(st.integers(2, 17), st.integers(2, 17))
 levels = shapes.flatmap(lambda shape: hnp.arrays(np.int32, shape, elements=st.integers(-300, 3000)))
-native = pytest.mark.skipif(water._host is None, reason="installed without a C++ compiler")
 
 
 def rim(shape: tuple[int, int]) -> np.ndarray:
@@ -34,7 +33,8 @@ def rim(shape: tuple[int, int]) -> np.ndarray:
     return base
 
 
-@native
+@pytest.mark.native
+@pytest.mark.skipif(water._host is None, reason="installed without a C++ compiler")
 @given(levels)
 def test_both_ways_to_drain_agree(level):
     base = rim(level.shape) | (level <= 0)
@@ -82,7 +82,8 @@ def test_a_hollow_is_filled_and_a_pass_is_its_outlet():
     assert found.flow[3, 5] >= 10
 
 
-@native
+@pytest.mark.native
+@pytest.mark.skipif(water._host is None, reason="installed without a C++ compiler")
 @given(levels, st.floats(0.01, 0.5), st.integers(1, 3))
 def test_both_ways_to_erode_agree_to_the_bit(level, strength, rounds):
     height = level / 7.0
@@ -105,7 +106,8 @@ def test_erosion_keeps_base_cells_and_never_digs_below_them(level, strength):
     assert after.max() <= height.max() + 8 * level.size / water.UNITS
 
 
-@native
+@pytest.mark.native
+@pytest.mark.skipif(water._host is None, reason="installed without a C++ compiler")
 @given(shapes, st.integers(0, 999))
 def test_both_ways_to_find_ways_agree_and_cost_what_they_say(shape, seed):
     random = np.random.Generator(np.random.Philox(seed))
@@ -134,7 +136,8 @@ def test_both_ways_to_find_ways_agree_and_cost_what_they_say(shape, seed):
         assert cheapest_way(distance, cost, level, int(shut[0])) == []
 
 
-@native
+@pytest.mark.native
+@pytest.mark.skipif(water._host is None, reason="installed without a C++ compiler")
 def test_the_compiled_half_refuses_what_it_cannot_hold():
     level = np.zeros((4, 4), dtype=np.int32)
     with pytest.raises(ValueError, match="at least one cell"):

@@ -93,6 +93,7 @@ def test_the_same_request_gives_the_same_bytes_and_survives_the_archive():
     assert dump(made((97, 65), "coast", 6)) != dump(first)
 
 
+@pytest.mark.native
 @pytest.mark.skipif(water._host is None, reason="installed without a C++ compiler")
 def test_the_bytes_do_not_depend_on_compiled_code(monkeypatch):
     compiled = dump(made((65, 49), "mountain", 2))
