@@ -1,9 +1,9 @@
 """Maps of all themes, sizes and requirements, each checked by both verifiers.
 
-``python -m benchmarks.maps --seeds N [--rows FILE] [--jobs J] [--theme T] [--json PATH]`` makes N
-maps. Number i decides theme, size and requirements of map i, so a run that was stopped goes on with
-the rows of its file. A theme takes part as soon as it stands in `THEMES`: what it is asked for
-follows from the kinds of requirements that it serves.
+``python -m benchmarks.maps --seeds N [--rows FILE] [--jobs J] [--theme T] [--json PATH] [--save]``
+makes N maps. Number i decides theme, size and requirements of map i, so a run that was stopped goes
+on with the rows of its file. A theme takes part as soon as it stands in `THEMES`: what it is asked
+for follows from the kinds of requirements that it serves.
 """
 
 from __future__ import annotations
@@ -30,12 +30,22 @@ from aigc_assets.metrics.playability import verify_witness, verify_witness_nativ
 from aigc_assets.pipelines.maps import THEMES, MapRequest, generate_map
 from aigc_assets.pipelines.palettes import make_palette
 from aigc_assets.types import Terrain, Tilemap, dump
+from benchmarks import timing
 
 SIZES = ((8, 8), (8, 24), (12, 12), (16, 12), (24, 24), (24, 18), (32, 32), (48, 32), (64, 20),
          (96, 64))  # fmt: skip
 LARGE = ((128, 128), (256, 256))
 LISTED = 5
 """Refusals of each theme that are shown."""
+SAVED = "maps--cpu.json"
+COLUMNS = ("theme", "maps", "accepted", "broken", "equal", "refused", "% repaired", "% shaped",
+           "r of difficulty", "least r of others", "median ms")  # fmt: skip
+REMARK = """Numbered maps of mixed sizes (8x8 to 256x256) and mixed requirements; times were taken
+beside other work. `broken`: rejected by a checker; `equal`: the same bytes as another map;
+`repaired`: cells that the repair changed in what the network drew; `shaped`: cells that doors,
+pools and symmetry changed on top. `r`: correlation of what was asked with what came, of
+`difficulty` and of the least of the other numbers. Terrains have no witness; their own check stands
+in."""
 
 
 def lines_for(theme: str, size: tuple[int, int], dice: random.Random) -> list[str]:
@@ -183,6 +193,27 @@ def correlations(rows: list[dict[str, Any]]) -> dict[str, float | None]:
     return found
 
 
+def result(table: dict[str, Any], arguments: list[str]) -> dict[str, Any]:
+    """The table as `benchmarks.readme` reads it."""
+    rows = []
+    for theme, figures in table.items():
+        if theme == "all":
+            continue
+        others = {k: r for k, r in figures["correlation"].items() if r is not None}
+        of_difficulty = others.pop("difficulty", None)
+        names = ("maps", "accepted", "broken", "duplicates", "refused", "edits_percent",
+                 "shaped_percent")  # fmt: skip
+        row = [theme, *(figures[name] for name in names)]
+        row += [of_difficulty, min(others.values(), default=None), figures["median_ms"]]
+        rows.append([round(cell, 3) if isinstance(cell, float) else cell for cell in row])
+    kept = [text for text in arguments if text != "--save"]
+    command = " ".join(["python -m benchmarks.maps", *kept])
+    title = f"{sum(row[1] for row in rows):,} maps, checked by both checkers"
+    found = timing.result(title, command, timing.Options(), COLUMNS, rows)
+    found["remarks"] = [REMARK.replace("\n", " ")]
+    return found
+
+
 def show(table: dict[str, Any], rows: list[dict[str, Any]]) -> None:
     """Print the table, the correlations, and what was refused."""
     columns = ("maps", "accepted", "broken", "refused", "duplicates", "edits_percent",
@@ -212,6 +243,10 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--rows", type=Path, help="file of finished rows, to go on with")
     parser.add_argument("--jobs", type=int, default=1, help="processes")
     parser.add_argument("--json", type=Path, help="write the table there")
+    parser.add_argument(
+        "--save", action="store_true", help=f"write to {timing.RESULTS.name}/{SAVED}"
+    )
+    arguments = sys.argv[1:] if arguments is None else arguments
     chosen = parser.parse_args(arguments)
     themes = chosen.theme or list(THEMES)
     rows: list[dict[str, Any]] = []
@@ -235,6 +270,9 @@ def main(arguments: list[str] | None = None) -> int:
     show(table, rows)
     if chosen.json:
         chosen.json.write_text(json.dumps(table, indent=1) + "\n")
+    if chosen.save:
+        text = json.dumps(result(table, arguments), indent=1)
+        (timing.RESULTS / SAVED).write_text(text + "\n")
     return int(any("broken" in row for row in rows))
 
 

@@ -44,3 +44,14 @@ def test_the_table_counts_what_went_wrong():
     assert figures["duplicates"] == 5
     assert figures["edits_percent"] == pytest.approx(2)
     assert figures["correlation"] == {"doors": 1.0}
+
+
+def test_a_saved_table_has_a_row_for_each_theme(monkeypatch, tmp_path):
+    monkeypatch.setattr(maps.timing, "RESULTS", tmp_path)
+    arguments = ["--theme", "cave", "--theme", "terrain", "--seeds", "4", "--save"]
+    assert maps.main(arguments) == 0
+    saved = json.loads((tmp_path / maps.SAVED).read_text())
+    assert saved["command"] == "python -m benchmarks.maps --theme cave --theme terrain --seeds 4"
+    assert saved["title"].startswith("4 maps")
+    assert [row[:3] for row in saved["rows"]] == [["cave", 2, 2], ["terrain", 2, 2]]
+    assert all(len(row) == len(saved["columns"]) for row in saved["rows"])
