@@ -4,7 +4,8 @@
 
 ``eager`` is the same network with its ops in plain torch, ``compile`` that network under
 `torch.compile`, both in the dtype of the row; ``ours`` runs the fused ops. What is timed is what a
-build runs: a part of a sprite sheet, a map, a sound, one token of the candidates of a line.
+build runs: a part of a sprite sheet, a map, a window of a map with pins, a landscape, a sound, one
+token of the candidates of a line.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ Run = Callable[[], Any]
 def cases(device: str) -> Iterator[Case]:
     """Every shipped model in float32 and in bfloat16."""
     for dtype in (torch.float32, torch.bfloat16):
-        for make in (character, tilemap, sound, dialogue):
+        for make in (character, tilemap, tokens, relief, sound, dialogue):
             yield make(dtype, device)
 
 
@@ -55,6 +56,33 @@ def tilemap(dtype: torch.dtype, device: str) -> Case:
         return network(*inputs)
 
     return _case("map_sagan: generator", "1 map of 40x40", dtype, draw)
+
+
+def tokens(dtype: torch.dtype, device: str) -> Case:
+    """One round of filling in a window whose ring is known."""
+    network = _load("map_maskgit", dtype, device)
+    side = network.config.window
+    cells = torch.full((1, side, side), network.config.mask, device=device)
+    cells[:, [0, -1]] = cells[:, :, [0, -1]] = 0
+    label = torch.zeros(1, dtype=torch.int64, device=device)
+
+    def judge() -> Tensor:
+        return network(cells, label, label)
+
+    return _case("map_maskgit: round", f"1 window of {side}x{side}", dtype, judge)
+
+
+def relief(dtype: torch.dtype, device: str) -> Case:
+    """The heights of a small landscape."""
+    network = _load("relief_gan", dtype, device)
+    outline, noise = network.example_inputs(1, torch.Generator().manual_seed(1))
+    inputs = _to((outline.repeat(1, 1, 2, 2), noise.repeat(1, 1, 2, 2)), dtype, device)
+    side = inputs[0].shape[-1] * 8
+
+    def draw() -> Tensor:
+        return network(*inputs)
+
+    return _case("relief_gan: generator", f"1 relief of {side}x{side}", dtype, draw)
 
 
 def sound(dtype: torch.dtype, device: str) -> Case:
