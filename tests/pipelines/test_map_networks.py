@@ -12,7 +12,7 @@ from aigc_assets.models.map_maskgit import MapMaskgit, MapMaskgitConfig
 from aigc_assets.models.sagan import MapGenerator, SaganConfig
 from aigc_assets.pipelines.made import load_model
 from aigc_assets.pipelines.maps.indoor.sampling import layout_of
-from aigc_assets.pipelines.maps.networks import Drawn, draw, edit, masked
+from aigc_assets.pipelines.maps.networks import Drawn, draw, draw_several, edit, masked, torus
 
 
 @pytest.fixture(scope="module")
@@ -99,6 +99,41 @@ def test_the_same_seed_gives_the_same_map_on_any_number_of_threads(networks, gen
             assert np.array_equal(made[0].chances, other.chances)
     finally:
         torch.set_num_threads(before)
+
+
+@pytest.mark.parametrize("size", [(8, 8), (9, 11), (8, 24), (24, 18), (48, 32)])
+def test_maps_of_one_pass_are_drawn_as_if_they_were_alone(size):
+    """No tile of a map sees the outline of another, which it would not see on its own torus."""
+    torch.manual_seed(1)
+    network = MapGenerator(SaganConfig(noise=6, style=2, widths=(16, 16, 16), num_heads=2, reach=1))
+    torch.nn.init.normal_(network.outline.weight)
+    config = network.config
+    grid, places = torus._places(size, 3, config.min_grid, config.scale)
+    assert len(places) >= 3
+    noise, style = torch.randn(1, config.noise, *grid), torch.randn(1, config.style)
+
+    def logits(chosen):
+        inside = torch.zeros(1, 1, *(side * config.scale for side in grid))
+        for rows, columns in chosen:
+            inside[..., rows, columns] = 1
+        with torch.inference_mode():
+            return network(noise, style, torch.tensor([0]), inside)[0]
+
+    together, empty = logits(places), logits([])
+    for rows, columns in places:
+        alone = logits([(rows, columns)])[:, rows, columns]
+        torch.testing.assert_close(together[:, rows, columns], alone)
+        assert (alone - empty[:, rows, columns]).abs().max() > 0.1  # its own outline is seen
+
+
+def test_several_maps_of_a_pass_differ_and_the_transformer_draws_one(networks):
+    for size in ((8, 8), (13, 9), (40, 30)):
+        drawn = draw_several("cave", size, 5, 4)
+        assert len(drawn) >= 4
+        for one in drawn:
+            check(one, *size)
+        assert len({one.classes.tobytes() for one in drawn}) == len(drawn)
+    assert len(draw_several("cave", (8, 8), 5, 4, "transformer", steps=1)) == 1
 
 
 @pytest.mark.parametrize("generator", ["gan", "transformer"])

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Mapping
-from typing import NamedTuple
+from collections.abc import Mapping
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,19 +13,11 @@ from aigc_assets.metrics.difficulty import difficulty
 from aigc_assets.pipelines.made import Made, derive_seed, generator, load_model, provenance
 from aigc_assets.pipelines.maps.grid import LIQUID
 from aigc_assets.pipelines.maps.indoor.canvas import Canvas
+from aigc_assets.pipelines.maps.indoor.drafts import drafts
 from aigc_assets.pipelines.maps.indoor.feasible import check_area, crowded
 from aigc_assets.pipelines.maps.indoor.keys import NoRoom
 from aigc_assets.pipelines.maps.indoor.placement import Plan, place
-from aigc_assets.pipelines.maps.indoor.repair import repair
-from aigc_assets.pipelines.maps.indoor.sampling import (
-    Layout,
-    hall,
-    layout_of,
-    terrain_of,
-    winding,
-)
 from aigc_assets.pipelines.maps.indoor.shaping import drain
-from aigc_assets.pipelines.maps.networks import draw
 from aigc_assets.pipelines.maps.pins import Pins
 from aigc_assets.pipelines.maps.request import TILE_SIZE, MapRequest
 from aigc_assets.pipelines.maps.requirements import Requirements
@@ -43,11 +34,6 @@ from aigc_assets.types import (
 )
 from aigc_assets.types.validation import Scalar
 
-_SAMPLES = 6
-"""Layouts of the network that are tried before a built one takes its place."""
-
-_CLASSES = np.array([0, 1, 2, 3, 1, -1], dtype=np.int8)
-"""Class of the networks for each terrain code of a pin; bridges are floor, -1 stays free."""
 _PLAIN: Mapping[str, Scalar] = {}
 _MONSTERS = {
     "dungeon": ("skeleton", "ghost", "rat"),
@@ -91,9 +77,8 @@ def _plan(
     width, height = request.size
     reason: NoRoom | None = None
     model = ""
-    for number, draft in enumerate(_drafts(request, wanted, pins, seed)):
-        canvas, edits = repair(draft.layout, pins, wanted.symmetry)
-        edits += draft.edits
+    for number, draft in enumerate(drafts(request, wanted, pins, seed)):
+        canvas, edits = draft.canvas, draft.edits
         model = draft.model or model
         random = generator(derive_seed(seed, "place", str(number)))
         try:
@@ -120,50 +105,6 @@ def _plan(
         where="pins" if request.pins and reason and "pinned" in str(reason) else "require",
         remedy="ask for less, for a wider range or for a larger map",
     )
-
-
-class _Draft(NamedTuple):
-    """Raw terrain, the cells changed in it to be open enough, and where it came from."""
-
-    layout: Layout
-    edits: int
-    model: str
-    operation: str
-
-
-def _drafts(
-    request: MapRequest, wanted: Requirements, pins: Pins | None, seed: int
-) -> Iterator[_Draft]:
-    """What a network draws, then what can always be built."""
-    width, height = request.size
-    inside = (width - 2) * (height - 2)
-    crowd = (crowded(wanted) + 4) / inside
-    longest = wanted.path is not None and wanted.path.low > width + height
-    far = wanted.path is not None and 2 * wanted.path.low > 3 * (width + height)
-    given = None if pins is None else _CLASSES[pins.terrain]
-    for number in range(2 if far else _SAMPLES):
-        least = min(0.95, max(0.22, 1.3 * crowd) + 0.05 * number)
-        drawn = draw(
-            request.theme,
-            request.size,
-            derive_seed(seed, str(number)),
-            request.generator,
-            given,
-            open_share=least if number or crowd > 0.2 else None,
-        )
-        layout = layout_of(drawn, least)
-        edits = int((layout.terrain != terrain_of(drawn)).sum())
-        yield _Draft(layout, edits, drawn.model, f"drawn by {drawn.model}")
-    lengths = [] if wanted.path is None else [wanted.path.low, wanted.path.low // 2]
-    built = [
-        (f"corridor of {n} steps and a hall", winding(request.size, n, wanted.symmetry))
-        for n in lengths
-    ]
-    halls = [("hall", hall(request.size))]
-    if wanted.boss or wanted.doors or wanted.key_before_door:
-        built.append(("winding corridor", winding(request.size, symmetry=wanted.symmetry)))
-    for name, layout in built + halls if longest else halls + built:
-        yield _Draft(layout, 0, "", f"{name}, the network's layouts had no room")
 
 
 def _make_room(canvas: Canvas, wanted: Requirements, random: np.random.Generator) -> None:

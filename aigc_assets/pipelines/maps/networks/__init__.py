@@ -64,6 +64,35 @@ def draw(
         UsageError: If the GAN is asked for pins or for a theme that it does not know.
         WeightsError: If the weights are missing or altered.
     """
+    return draw_several(theme, size, seed, 1, generator, pins, open_share=open_share, steps=steps)[
+        0
+    ]
+
+
+def draw_several(
+    theme: str,
+    size: tuple[int, int],
+    seed: int,
+    count: int,
+    generator: str = "auto",
+    pins: NDArray[np.int8] | None = None,
+    *,
+    open_share: float | None = None,
+    steps: int = 12,
+) -> list[Drawn]:
+    """Let a network draw maps to choose from; as `draw`.
+
+    Args:
+        theme: As of `draw`, like all that is not named here.
+        size: Width and height.
+        seed: Of all that is drawn.
+        count: Least number of maps of the GAN. They come from one pass and cost little more than
+            one where they are small. The Transformer draws one.
+        generator: Network.
+        pins: Given classes.
+        open_share: Wanted share of open cells.
+        steps: Rounds of the Transformer.
+    """
     width, height = size
     pinned = pins is not None and bool((pins >= 0).any())
     if generator == "auto":
@@ -78,7 +107,7 @@ def draw(
             )
         from aigc_assets.pipelines.maps.networks import torus
 
-        return torus.draw(theme, size, seed)
+        return torus.draw(theme, size, seed, count)
     from aigc_assets.pipelines.maps.networks import masked
 
     cells = np.full((height, width), -1, dtype=np.int8)
@@ -87,7 +116,7 @@ def draw(
         cells[:, [0, -1]] = 0
     if pins is not None:
         cells = np.where(pins >= 0, pins, cells)
-    return masked.fill(theme, cells, seed, open_share=open_share, steps=steps)
+    return [masked.fill(theme, cells, seed, open_share=open_share, steps=steps)]
 
 
 def edit(
