@@ -30,8 +30,19 @@ from aigc_assets.models.platformer_lane import (
     Grid,
     Lane,
 )
+from aigc_assets.models.platformer_rooms import screen, storeys, winding
 
-__all__ = ["AIR", "HAZARD", "LADDER", "ONE_WAY", "SOLID", "Level", "draw_level", "draw_windows"]
+__all__ = [
+    "AIR",
+    "HAZARD",
+    "LADDER",
+    "ONE_WAY",
+    "SOLID",
+    "Level",
+    "draw_level",
+    "draw_windows",
+    "is_small",
+]
 
 
 class Level(NamedTuple):
@@ -49,6 +60,7 @@ def draw_level(
     dense: int = 0,
     arena: bool = False,
     wet: bool = False,
+    level: bool = False,
 ) -> Level:
     """Draw one level.
 
@@ -57,8 +69,9 @@ def draw_level(
         random: All decisions come from it.
         difficulty: 0..1: widths of gaps, number of spikes, length of rests.
         dense: Lanes beyond the usual number, as far as the height has room: longer ways.
-        wet: Whether there should be many pools.
         arena: Whether the level closes with a flat stretch, long enough for a fight.
+        wet: Whether there should be many pools.
+        level: Whether a small level is to be made of level floors, which take most.
 
     Returns:
         The grid and its two ends; both ends are free cells on firm ground.
@@ -66,17 +79,24 @@ def draw_level(
     width, height = size
     if min(size) < 8:
         raise ValueError(f"size: expected at least 8x8, got {width}x{height}")
+    if level and is_small(size):
+        return Level(*storeys(width, height, random, dense, wet))
     if width < 22 and height > 16 and height > 1.2 * width and dense == 0 and not wet:
         return _climb(width, height, random, difficulty)
     if height < 24 and width < 30 and dense == 0 and not (arena or wet):
         # Too short for a rhythm: one screen, unless it is wide enough for a phrase or two.
         if random.random() < (30 - width) / 12:
-            return _screen(width, height, random, difficulty)
+            return Level(*screen(width, height, random, difficulty))
     usual = 1 if height < 24 else round(height / 14)
     count = max(1, usual + dense * max(1, usual // 2))
     if count > max(usual, height // 8):
-        return _winding(width, height, max(3, 7 - dense), random, difficulty)
+        return Level(*winding(width, height, max(3, 7 - dense), random, difficulty))
     return _snake(width, height, count, arena, wet, random, difficulty)
+
+
+def is_small(size: tuple[int, int]) -> bool:
+    """Whether a level is too narrow or too short for lanes with a rhythm."""
+    return min(size) < 22 and size[0] < 30
 
 
 def draw_windows(count: int, seed: int, side: int = 32) -> NDArray[np.uint8]:
@@ -162,92 +182,6 @@ def _shaft(grid: Grid, upper: Cell, lower: Cell, random: np.random.Generator) ->
     for y in range(top, top + thick, 3):
         grid[y, x + side] = ONE_WAY
         side = -side
-
-
-def _winding(
-    width: int, height: int, storey: int, random: np.random.Generator, difficulty: float
-) -> Level:
-    """Floors close above each other with a ladder at one end of each: the longest ways."""
-    grid = np.zeros((height, width), dtype=np.uint8)
-    grid[:, [0, -1]] = SOLID
-    floor = height - 1
-    grid[floor] = SOLID
-    rightward = bool(random.random() < 0.5)
-    start = (1 if rightward else width - 2, floor - 1)
-    while True:
-        x = 3
-        while x < width - 4:  # a step to hop over, or spikes
-            x += 2 + int(random.integers(4))
-            if x < width - 3 and storey > 3 and random.random() < 0.5:
-                spiky = floor == height - 1 and random.random() < 0.3 + 0.4 * difficulty
-                grid[floor if spiky else floor - 1, x] = HAZARD if spiky else SOLID
-                x += 1
-        above = floor - storey
-        end = width - 2 if rightward else 1
-        if above < 2:
-            return Level(grid, start, (end, floor - 1))
-        grid[above, 1 : width - 1] = SOLID
-        grid[above:floor, end] = LADDER
-        floor, rightward = above, not rightward
-
-
-def _screen(width: int, height: int, random: np.random.Generator, difficulty: float) -> Level:
-    """A level of one screen: uneven ground with pits, and ledges above it."""
-    grid = np.zeros((height, width), dtype=np.uint8)
-
-    def dice(low: int, high: int) -> int:
-        return int(random.integers(low, high + 1)) if high > low else low
-
-    most = max(2, height // 3)
-    thick = dice(1, max(1, most - 1))
-    tops: list[int] = []  # row of the ground in each column, height where there is a pit
-    while len(tops) < width:
-        room = width - len(tops)
-        kind = float(random.random())
-        wide = max(1, min(MAX_GAP, round(1 + 3 * difficulty + float(random.random()))))
-        if tops and kind < 0.35 and room >= wide + 2 and tops[-1] != height and thick > 0:
-            tops += [height] * wide
-        elif tops and kind < 0.75:
-            thick = min(most, max(1, thick + dice(1, 2) * (1 if random.random() < 0.55 else -1)))
-        tops += [height - thick] * min(dice(2, 3 + width // 8), width - len(tops))
-    for x, top in enumerate(tops):
-        grid[top:, x] = SOLID
-        if top == height:
-            grid[height - 1, x] = HAZARD
-    firm = [x for x in range(width) if tops[x] != height]
-    first = firm[min(dice(0, 1), len(firm) - 1)]
-    far = firm[-1 - min(dice(0, 1), len(firm) - 2)]
-    ends = (first, tops[first] - 1), (far, tops[far] - 1)
-
-    x = firm[dice(0, len(firm) - 1)]
-    left = right = x
-    row = tops[x]
-    ledges = 0
-    while row - JUMP >= 2 and random.random() < (0.9 if ledges == 0 else 0.75):
-        up = dice(2, JUMP)
-        length = dice(2, max(2, width // 3))
-        at = min(max(0, dice(left - length + 1, right)), width - length)
-        ladder = dice(max(at, left), max(left, min(at + length - 1, right)))
-        if at <= ladder < at + length and row - JUMP - 2 >= 2 and random.random() < 0.3:
-            up = dice(JUMP + 1, JUMP + 2)
-            column = grid[row - up + 1 : row, ladder]
-            column[column == AIR] = LADDER
-        else:
-            ladder = -1
-        ledge = grid[row - up, at : at + length]
-        ledge[ledge == AIR] = ONE_WAY
-        if ladder >= 0:
-            grid[row - up, ladder] = LADDER
-        left, right, row = at, at + length - 1, row - up
-        ledges += 1
-    if ledges and random.random() < 0.65 and grid[row - 1, right] == AIR:
-        at = left if abs(left - first) > abs(right - first) else right
-        if grid[row - 1, at] == AIR and (at, row - 1) != ends[0]:
-            ends = ends[0], (at, row - 1)
-    if random.random() < 0.5:
-        grid = np.ascontiguousarray(grid[:, ::-1])
-        ends = tuple((width - 1 - x, y) for x, y in ends)  # type: ignore[assignment]
-    return Level(grid, ends[0], ends[1])
 
 
 def _climb(width: int, height: int, random: np.random.Generator, difficulty: float) -> Level:

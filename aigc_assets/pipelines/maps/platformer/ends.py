@@ -71,7 +71,7 @@ def open_up(ground: Ground) -> Ground:
         floors = floors_of(grid)
         cut = floors & (physics.explore(flags, [ground.start]) < 0)
         cells = np.flatnonzero(cut)
-        if cells.size < 0.15 * floors.sum():
+        if cells.size <= 0.15 * floors.sum():
             break
         picks = cells[np.linspace(0, cells.size - 1, min(_STARTS, cells.size)).astype(int)]
         parts = [cut & (physics.explore(flags, [cell]) >= 0) for cell in picks.tolist()]

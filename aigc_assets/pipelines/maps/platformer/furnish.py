@@ -29,6 +29,7 @@ def place_monsters(
     span: Range | None,
     fights: float,
     random: np.random.Generator,
+    exact: bool = False,
 ) -> list[tuple[int, bool]]:
     """Monsters along the way first, then elsewhere; the ground before the air.
 
@@ -40,6 +41,7 @@ def place_monsters(
         span: How many were asked for.
         fights: 0..1: how many are met on the way if nothing was asked for.
         random: Which cells.
+        exact: Whether no more are met on the way than ``fights`` says, if there is room elsewhere.
 
     Returns:
         Cell and whether it flies, of each.
@@ -60,18 +62,25 @@ def place_monsters(
     quiet[max(0, y - _QUIET) : y + _QUIET + 1, max(0, x - _QUIET) : x + _QUIET + 1] = True
     order = np.zeros(grid.size, dtype=np.int64)
     order[list(path)] = np.arange(len(path))
+    air = reached & (grid == AIR) & ~floors
+    on_way = min(count, met) if exact else count
     chosen: list[tuple[int, bool]] = []
-    for cells, flies in (
-        (wide & near & ~quiet, False),
-        (wide & ~quiet, False),
-        (floors & ~quiet, False),
-        (reached & (grid == AIR) & ~floors & ~quiet, True),
-        (reached & (grid == AIR), True),
+    for cells, flies, limit in (
+        (wide & near & ~quiet, False, on_way),
+        (floors & near & ~quiet, False, on_way if exact else 0),
+        (air & near & ~quiet, True, on_way if exact else 0),
+        (floors & near | air & near, True, on_way if exact else 0),
+        (wide & ~near & ~quiet, False, count),
+        (floors & ~near & ~quiet, False, count),
+        (air & ~near, True, count),
+        (floors & ~quiet, False, count),
+        (air & ~quiet, True, count),
+        (reached & (grid == AIR), True, count),
     ):
-        if len(chosen) >= count:
-            break
+        if len(chosen) >= limit:
+            continue
         places = np.array([c for c in np.flatnonzero(cells).tolist() if c not in taken], dtype=int)
-        missing = min(count - len(chosen), len(places))
+        missing = min(limit - len(chosen), len(places))
         if missing == 0:
             continue
         # One from each of as many stretches of the level as monsters are missing.

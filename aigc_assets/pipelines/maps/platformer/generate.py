@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
 
 from aigc_assets.errors import GenerationError
-from aigc_assets.models.platformer_grammar import SOLID, Level, draw_level
+from aigc_assets.metrics.jump_difficulty import jump_difficulty
+from aigc_assets.models.platformer_grammar import SOLID, draw_level, is_small
 from aigc_assets.pipelines.made import Made, derive_seed, generator, load_model, provenance
 from aigc_assets.pipelines.maps.networks import draw
-from aigc_assets.pipelines.maps.platformer import physics
 from aigc_assets.pipelines.maps.platformer.ends import choose_ends, open_up
-from aigc_assets.pipelines.maps.platformer.plan import Plan, make_plan, ways_of
+from aigc_assets.pipelines.maps.platformer.plan import Plan, make_plan
 from aigc_assets.pipelines.maps.platformer.selfcheck import check
 from aigc_assets.pipelines.maps.platformer.settle import Ground, NoRoom, settle
 from aigc_assets.pipelines.maps.request import TILE_SIZE, MapRequest
@@ -32,8 +34,12 @@ _ATTEMPTS = 10
 """Levels that are tried for one request."""
 _SAMPLES = 3
 """Levels of a network that are tried before the grammar takes over."""
-_DRAWS = 5
-"""Grids that are compared when a difficulty is asked for."""
+_SMALL = 40
+"""Levels that are tried where they are small."""
+_DRAWS = 8
+"""Small levels that are compared when a difficulty is asked for; large ones take any."""
+_NEAR = 0.03
+"""A difficulty that is met."""
 _USUAL = (0.3, 0.6)
 """Difficulty when none is asked for."""
 _OVERHANG = 6
@@ -109,7 +115,11 @@ def _plan(
     # A way that is to be long needs more lanes than usual, one above the other.
     dense = int(low > 1.5 * sum(size))
     samples = _SAMPLES if request.generator == "transformer" else 0
-    for attempt in range(_ATTEMPTS + samples):
+    small = is_small(size)
+    exact = wanted.difficulty is not None
+    compared = (_DRAWS if small else 2) if exact else 1
+    best: tuple[float, Plan, str, int] | None = None
+    for attempt in range((_SMALL if small else _ATTEMPTS) + samples):
         random = generator(derive_seed(seed, "level", str(attempt)))
         model = ""
         try:
@@ -118,28 +128,46 @@ def _plan(
                 model = drawn.model
                 ground = open_up(settle(choose_ends(drawn.classes, random)))
             else:
-                ground = _ground(size, wanted, hardness, dense, random)
+                level = small and random.random() < _share_of_floors(wanted, attempt)
+                ground = _ground(size, wanted, hardness, dense, level, random)
             plan = make_plan(ground, wanted, hardness, random, modest=attempt % 2 == 1)
         except NoRoom as problem:
             reason = problem
             # So do many doors in a narrow level.
             dense += problem.short or attempt - samples in (5, 7)
             continue
-        share = ground.edits / ground.grid.size
-        source = model or "platformer_grammar"
-        left = ", the network's levels had no room" if samples and not model else ""
-        operations = (
-            f"drawn by {source}{left}",
-            f"repaired {ground.edits} cells ({share:.1%})",
-            "gates",
-            "placement",
+        off = abs(plan.difficulty() - hardness) if exact else 0.0
+        if best is None or off < best[0]:
+            best = (off, plan, model, ground.edits)
+        compared -= 1
+        if compared == 0 or off < _NEAR:
+            break
+    if best is None:
+        raise GenerationError(
+            f"found no {size[0]}x{size[1]} level that fulfils the requirements: {reason}",
+            where="require",
+            remedy="ask for less, for a wider range or for a larger map",
         )
-        return plan, model, operations
-    raise GenerationError(
-        f"found no {size[0]}x{size[1]} level that fulfils the requirements: {reason}",
-        where="require",
-        remedy="ask for less, for a wider range or for a larger map",
+    _, plan, model, edits = best
+    source = model or "platformer_grammar"
+    left = ", the network's levels had no room" if samples and not model else ""
+    operations = (
+        f"drawn by {source}{left}",
+        f"repaired {edits} cells ({edits / plan.grid.size:.1%})",
+        "gates",
+        "placement",
     )
+    return plan, model, operations
+
+
+def _share_of_floors(wanted: Requirements, attempt: int) -> float:
+    """How often a small level is made of level floors: mostly if much has to fit."""
+    if attempt >= 4:
+        return 0.5
+    much = wanted.boss or wanted.key_before_door or (wanted.doors and wanted.doors.low)
+    wet = wanted.liquid is not None and wanted.liquid.low
+    hard = wanted.difficulty is not None and wanted.difficulty > 0.4
+    return 0.8 if much or wet or hard else 0.15
 
 
 def _ground(
@@ -147,27 +175,12 @@ def _ground(
     wanted: Requirements,
     hardness: float,
     dense: int,
+    level: bool,
     random: np.random.Generator,
 ) -> Ground:
-    """Settled ground; where the difficulty matters, that of several draws which comes nearest."""
-    best: tuple[float, Ground] | None = None
-    exact = wanted.difficulty is not None
+    """Settled ground from the grammar."""
     wet = wanted.liquid is not None and wanted.liquid.low > 0
-    for number in range(_DRAWS if exact else 1):
-        level: Level = draw_level(size, random, hardness, dense, wanted.boss, wet)
-        ground = settle(level)
-        if not exact:
-            return ground
-        way = physics.route(physics.flags_of(ground.grid), ground.start, ground.exit)
-        gaps, danger = ways_of(ground.grid, way)
-        # Fights come on top: the ground should bring its own share of the difficulty.
-        off = abs((0.45 * gaps + 0.25 * danger) / 0.70 - hardness)
-        if best is None or off < best[0]:
-            best = (off, ground)
-        if off < 0.05 and number >= 1:
-            break
-    assert best is not None
-    return best[1]
+    return settle(draw_level(size, random, hardness, dense, wanted.boss, wet, level))
 
 
 def _build(plan: Plan, request: MapRequest, palette: NDArray[np.uint8], seed: int) -> Tilemap:
@@ -227,8 +240,9 @@ def _build(plan: Plan, request: MapRequest, palette: NDArray[np.uint8], seed: in
         markers,
         random,
         behind,
+        plan.wet,
     )
-    return Tilemap(
+    made = Tilemap(
         (tileset,),
         tuple(TileLayer(name, gids) for name, gids in layers.items()),
         (ObjectLayer("objects", tuple(objects)),),
@@ -251,6 +265,8 @@ def _build(plan: Plan, request: MapRequest, palette: NDArray[np.uint8], seed: in
         },
         Witness(path, events),
     )
+    properties = {**made.properties, "difficulty": round(jump_difficulty(made), 3)}
+    return replace(made, properties=properties)
 
 
 def below_ground(grid: NDArray[np.uint8]) -> NDArray[np.bool_]:

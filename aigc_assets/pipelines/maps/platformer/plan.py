@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from aigc_assets.metrics.jump_difficulty import BOSS, TICKS_PER_FIGHT, crossings, deadly_falls
-from aigc_assets.models.platformer_grammar import HAZARD, LADDER, ONE_WAY, SOLID
+from aigc_assets.metrics.jump_difficulty import BOSS, TICKS_PER_FIGHT, score, within
+from aigc_assets.models.platformer_grammar import SOLID
 from aigc_assets.pipelines.maps.platformer import physics
 from aigc_assets.pipelines.maps.platformer.furnish import place_monsters, place_treasure
 from aigc_assets.pipelines.maps.platformer.gates import (
@@ -20,7 +20,9 @@ from aigc_assets.pipelines.maps.platformer.gates import (
 )
 from aigc_assets.pipelines.maps.platformer.physics import Grid
 from aigc_assets.pipelines.maps.platformer.pools import fill_pools
-from aigc_assets.pipelines.maps.platformer.settle import Ground, NoRoom, only, seal
+from aigc_assets.pipelines.maps.platformer.settle import Ground, NoRoom, only
+from aigc_assets.pipelines.maps.platformer.temper import temper
+from aigc_assets.pipelines.maps.platformer.ways import reseal, walk, ways_of
 from aigc_assets.pipelines.maps.requirements import COLOURS, Range, Requirements
 
 _CHAMBER = 4
@@ -43,6 +45,7 @@ class Plan:
         treasure: Cell and name.
         path: Cells of the witness, one per tick.
         events: (tick, action, index of the key or door).
+        wet: Hazards that are liquid, [H, W]; None if their shape decides.
     """
 
     grid: Grid
@@ -56,6 +59,16 @@ class Plan:
     treasure: tuple[tuple[int, str], ...] = ()
     path: tuple[int, ...] = ()
     events: tuple[tuple[int, str, int], ...] = ()
+    wet: NDArray[np.bool_] | None = None
+
+    def difficulty(self) -> float:
+        """As `aigc_assets.metrics.jump_difficulty` will measure it."""
+        gaps, danger = ways_of(self.grid, self.path)
+        width = self.grid.shape[1]
+        near = within([(cell % width, cell // width) for cell in self.path], self.grid.shape)
+        met = sum(int(near.flat[cell]) for cell, _ in self.monsters)
+        met += BOSS * int(self.boss >= 0 and near.flat[self.boss])
+        return score(gaps, danger, met, len(self.path) - 1)
 
 
 def make_plan(
@@ -94,9 +107,14 @@ def make_plan(
         grid, arch = _build_chamber(ground, locks, random)
         ground = ground._replace(grid=grid)
     if locks or wanted.boss or wanted.path is not None:
-        ground = _reseal(ground, locks, keys)
+        ground = reseal(ground, locks, keys)
+    if wanted.difficulty is not None:
+        ground = temper(ground, locks, keys, arch, wanted, hardness, random)
+    wet = None
     if wanted.liquid is not None:
-        ground = ground._replace(grid=fill_pools(ground.grid, wanted.liquid, random))
+        fixed = {ground.start, ground.exit, arch, *(lock.cell for lock in (*locks, *keys))} - {-1}
+        grid, wet = fill_pools(ground.grid, wanted.liquid, fixed, random)
+        ground = ground._replace(grid=grid)
     path, events = walk(ground, locks, keys)
     steps = len(path) - 1
     if wanted.path is not None and not wanted.path.low <= steps <= wanted.path.high:
@@ -105,7 +123,7 @@ def make_plan(
         )
     plan = Plan(
         ground.grid, ground.start, ground.exit, tuple(locks), tuple(keys), -1, arch,
-        path=tuple(path), events=tuple(events),
+        path=tuple(path), events=tuple(events), wet=wet,
     )  # fmt: skip
     return _furnish(plan, wanted, hardness, random)
 
@@ -120,35 +138,6 @@ def _colours(wanted: Requirements, area: int, random: np.random.Generator) -> li
         count = min(wanted.doors.high, max(wanted.doors.low, usual))
     order = random.permutation(len(COLOURS)).tolist()
     return [COLOURS[order[i % len(order)]] for i in range(count)]
-
-
-def walk(
-    ground: Ground, locks: list[Lock], keys: list[Lock]
-) -> tuple[list[int], list[tuple[int, str, int]]]:
-    """The way that takes every key in order and then leaves, and what is done on it.
-
-    Raises:
-        NoRoom: If there is none.
-    """
-    path = [ground.start]
-    events = [(0, "start", 0)]
-    held: list[str] = []
-    opened: set[int] = set()
-    doors = {lock.cell: (index, lock.colour) for index, lock in enumerate(locks)}
-    for number, goal in enumerate([*(key.cell for key in keys), ground.exit]):
-        leg = physics.route(flags_with(ground.grid, locks, held), path[-1], goal)
-        if not leg:
-            raise NoRoom("the keys and the exit cannot be reached in order")
-        for cell in leg[1:]:
-            path.append(cell)
-            if cell in doors and cell not in opened:
-                opened.add(cell)
-                events.append((len(path) - 1, "open", doors[cell][0]))
-        if number < len(keys):
-            held.append(keys[number].colour)
-            events.append((len(path) - 1, "take", number))
-    events.append((len(path) - 1, "exit", 0))
-    return path, events
 
 
 def _move_exit(
@@ -226,20 +215,6 @@ def _build_chamber(
     return grid, arches[0]
 
 
-def _reseal(ground: Ground, locks: list[Lock], keys: list[Lock]) -> Ground:
-    """Nobody gets stuck at any stage: before each key, and before the exit."""
-    grid = ground.grid.copy()
-    seal(grid, ground.start, only(grid, ground.exit))
-    for number, key in enumerate(keys):
-        flags = flags_with(grid, locks, [k.colour for k in keys[:number]])
-        if physics.trapped(flags, ground.start, only(grid, key.cell)).any():
-            raise NoRoom(f"one may get stuck before the key of the {key.colour} door")
-    ends = [ground.start, ground.exit, *(lock.cell for lock in (*locks, *keys))]
-    if (grid.reshape(-1)[ends] == HAZARD).any():
-        raise NoRoom("one may get stuck behind a door")
-    return ground._replace(grid=grid)
-
-
 def _furnish(
     plan: Plan, wanted: Requirements, hardness: float, random: np.random.Generator
 ) -> Plan:
@@ -265,14 +240,7 @@ def _furnish(
         met = BOSS * TICKS_PER_FIGHT / max(1, len(plan.path) - 1)
     gaps, danger = ways_of(grid, plan.path)
     fights = min(1.0, max(0.0, (hardness - 0.45 * gaps - 0.25 * danger) / 0.30 - met))
-    monsters = place_monsters(grid, reached, plan.path, taken, wanted.monsters, fights, random)
+    monsters = place_monsters(grid, reached, plan.path, taken, wanted.monsters, fights, random,
+                             wanted.difficulty is not None)  # fmt: skip
     treasure = place_treasure(grid, flags, reached, plan.path, taken, wanted.treasure, random)
     return replace(plan, boss=boss, monsters=tuple(monsters), treasure=tuple(treasure))
-
-
-def ways_of(grid: Grid, path: tuple[int, ...] | list[int]) -> tuple[float, float]:
-    """The parts of the difficulty that the ground decides, for a way over it."""
-    support: NDArray[np.bool_] = np.isin(grid, (SOLID, ONE_WAY, LADDER))
-    width = grid.shape[1]
-    cells = [(cell % width, cell // width) for cell in path]
-    return crossings(cells, deadly_falls(support, grid == HAZARD))

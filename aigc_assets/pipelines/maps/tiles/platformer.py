@@ -140,6 +140,7 @@ def dress_platformer(
     markers: Mapping[int, str],
     random: np.random.Generator,
     underground: NDArray[np.bool_] | None = None,
+    wet: NDArray[np.bool_] | None = None,
 ) -> dict[str, Gids]:
     """Choose tiles.
 
@@ -153,6 +154,7 @@ def dress_platformer(
         markers: Cell -> name of a tile.
         random: Chooses decoration and the distance.
         underground: Cells with rock behind them, [H, W]; found by what is around them if None.
+        wet: Hazards that are liquid, [H, W]; those of `pools` if None.
 
     Returns:
         Layers from back to front, [H, W] uint32: ``background`` (a tile in every cell), ``far``
@@ -168,7 +170,7 @@ def dress_platformer(
         underground = np.ones_like(solid)
     else:
         back = _corner_tiles(_vertices(underground | solid) & ~_vertices(solid), "cave", gids)
-    pool = pools(codes)
+    pool = pools(codes) if wet is None else wet
     around = neighbour_masks(solid)
     around |= neighbour_masks(pool, outside=False) & np.uint8(N | NE | NW)  # no turf under water
     ground = np.where(solid, blob_gids(gids, "ground")[BLOB_INDEX[around]], 0).astype(np.uint32)
