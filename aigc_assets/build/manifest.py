@@ -166,7 +166,8 @@ class MapTable(Table):
         list[int],
         BeforeValidator(_map_size),
         Field(
-            min_length=2, max_length=2,
+            min_length=2,
+            max_length=2,
             description="Width and height in cells: 33..4097 for terrain, else 8..256.",
         ),
     ]
