@@ -15,11 +15,15 @@ Sampler = Callable[[int, int], np.ndarray]
 """From a theme label and a count to raw maps, [count, 32, 32] uint8: one map a draw, no choice."""
 
 
-def evaluate(windows: Windows, sample: Sampler, count: int) -> dict[str, dict[str, float]]:
-    """Held-out metrics over the themes that have windows.
+def evaluate(
+    windows: Windows, sample: Sampler, count: int, *, validation: bool = False
+) -> dict[str, dict[str, float]]:
+    """Metrics over the themes that have windows, against held-out or against validation windows.
+
+    While something is still chosen, look at validation only.
 
     Columns: ``model``, raw maps before any repair; ``floor``, real maps (training ones against the
-    held-out ones, or the held-out ones themselves where copies are counted); ``baseline``,
+    other ones, or the other ones themselves where copies are counted); ``baseline``,
     `column_markov_maps`; ``random``, `random_maps`; ``strong_baseline``, `local_markov_maps`,
     which fits just what the tile-pattern rows look at and is therefore hard to beat there. All
     have closed borders. Each theme has its own row of tile patterns and of solvable maps.
@@ -28,7 +32,8 @@ def evaluate(windows: Windows, sample: Sampler, count: int) -> dict[str, dict[st
     for theme in windows.themes:
         reference = whole_maps(windows.train[theme])
         real = _some(reference, count, theme)
-        test = _some(whole_maps(windows.held[theme]), count, theme)
+        others = windows.validation if validation else windows.held
+        test = _some(whole_maps(others[theme]), count, theme)
         sets = {
             "model": sample(theme, count),
             "floor": real,

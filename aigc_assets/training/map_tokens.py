@@ -160,8 +160,7 @@ class MapTokensTask:
         themes = random.choice(self.windows.themes, count)
         cells, known = [], []
         for label in themes:
-            part = self.windows.train[label]
-            window = _turn(part[int(random.integers(len(part)))], int(random.integers(8)))
+            window = _turn(self.windows.draw(int(label), random), int(random.integers(8)))
             y, x = random.integers(2 * MARGIN + 1, size=2)
             outline = Outline(*_side(random), *_side(random))
             window = enclose(window[y : y + SIDE, x : x + SIDE], outline)
@@ -233,6 +232,10 @@ class MapTokensTask:
     def evaluate(self) -> dict[str, dict[str, float]]:
         """Held-out metrics over the level themes; see `aigc_assets.training.map_scores`."""
         return map_scores.evaluate(self.windows, self.sample, SAMPLES)
+
+    def watch(self) -> dict[str, dict[str, float]]:
+        """The same on validation windows, of fewer samples."""
+        return map_scores.evaluate(self.windows, self.sample, SAMPLES // 2, validation=True)
 
     def sample(self, theme: int, count: int, **options: Any) -> np.ndarray:
         """Raw maps [count, 32, 32] uint8, only their ring of walls is given.

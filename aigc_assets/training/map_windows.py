@@ -4,6 +4,10 @@ A window cut out of a level has no border, and the cut parts rooms that were joi
 `enclose` gives a window an outline: the cells of the outline are walls, and walkable areas that
 the cut has separated from the largest one are filled. It is applied alike to the windows that are
 learnt from and to those that are held out.
+
+There are few levels, so what is learnt from is varied: `Windows.draw` takes whole rows and columns
+out of a level and repeats others around every window, which keeps its corners, doors and ways but
+not the distances between them.
 """
 
 from __future__ import annotations
@@ -25,6 +29,12 @@ MARGIN = 4
 WIDE = SIDE + 2 * MARGIN
 SOURCES = ("maps/freedoom_grid", "maps/blasphemer_grid")
 THEMES = ("dungeon", "cave", "techbase")
+TRAIN, HELD, VALIDATION = range(3)
+"""Parts of the split, by level. Settings are chosen by validation, held-out windows only judge."""
+LESS, MORE, THIN = 0.5, 0.1, 2.0
+"""Chances that a line is taken out or repeated, and how many thin things on it make that rare."""
+REACH = 30
+"""Tiles around a window that a variation of it may draw in."""
 CLASSES = 5
 WALL, FLOOR, OUTDOOR, LIQUID, DOOR = range(CLASSES)
 WALKABLE = (FLOOR, OUTDOOR, DOOR)
@@ -66,11 +76,11 @@ def pack_levels(sources: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     A cell of the sources is 32 map units, half a doorway; at a half or a third a doorway is
     one cell, as in a tile game. Windows are labelled by what can be measured: an outline of
     many corners is a cave; of the rest, Blasphemer's castles are dungeons and Freedoom's
-    bases techbases. Levels of equal size (some ship twice) share one half of the split.
+    bases techbases. Levels of equal size (some ship twice) share one part of the split.
 
     Returns:
         ``cells`` (all levels flat, uint8), ``shapes`` [levels, 2] and ``windows``, rows of level,
-        y, x, theme and whether it is held out; and their description.
+        y, x, theme and `TRAIN`, `HELD` or `VALIDATION`; and their description.
     """
     levels: list[np.ndarray] = []
     rows: list[tuple[int, int, int, int, int]] = []
@@ -93,6 +103,7 @@ def pack_levels(sources: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
         })  # fmt: skip
         for key, grid in zip(keys, tiles, strict=True):
             group = groups.setdefault(grid.shape, len(groups))
+            part = HELD if group % 6 == 0 else VALIDATION if group % 12 == 7 else TRAIN
             for factor in (2, 3):
                 small = _shrink(grid, factor)
                 names.append(f"{source}/{key.removesuffix('__tile')}/{factor}")
@@ -106,7 +117,7 @@ def pack_levels(sources: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
                                       x * factor : (x + SIDE) * factor]  # fmt: skip
                         cave = _outline(detail)[0] >= ORGANIC
                         theme = 1 if cave else (2 if number == 0 else 0)
-                        rows.append((len(levels) - 1, y, x, theme, group % 6 == 0))
+                        rows.append((len(levels) - 1, y, x, theme, part))
     arrays = {
         "cells": np.concatenate([level.reshape(-1) for level in levels]),
         "shapes": np.array([level.shape for level in levels], dtype=np.int32),
@@ -116,7 +127,8 @@ def pack_levels(sources: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
         "sources": notes,
         "themes": list(THEMES),
         "levels": names,
-        "labels": "windows: level, y, x, theme, held out; themes by measurement: outline "
+        "labels": "windows: level, y, x, theme, part (0 learnt from, 1 held out, 2 validation: "
+        "settings are chosen by it); themes by measurement: outline "
         f"corners per unit >= {ORGANIC} cave, else blasphemer dungeon, freedoom techbase",
         "notes": PREPARATION,
     }
@@ -124,21 +136,73 @@ def pack_levels(sources: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
 
 
 class Windows(NamedTuple):
-    """Windows with margins by theme, each a list of [N, 40, 40] uint8, N may be 0."""
+    """Windows of levels by theme.
+
+    Attributes:
+        train: For each theme the windows with margins that are learnt from, [N, 40, 40] uint8, N
+            may be 0. `draw` varies them.
+        validation: Of other levels: by them settings are chosen.
+        held: Of other levels again: the figures that are told are measured on them.
+        levels: All levels with `REACH` tiles of wall around.
+        places: For each theme where the windows of ``train`` are: level, y, x, [N, 3].
+    """
 
     train: list[np.ndarray]
+    validation: list[np.ndarray]
     held: list[np.ndarray]
+    levels: list[np.ndarray]
+    places: list[np.ndarray]
 
     @property
     def themes(self) -> list[int]:
         """Labels that there is something to learn for."""
         return [label for label, part in enumerate(self.train) if len(part)]
 
+    def draw(self, label: int, random: np.random.Generator) -> np.ndarray:
+        """A window of ``train``, varied by `vary`, [40, 40] uint8; not turned, not enclosed."""
+        number = int(random.integers(len(self.places[label])))
+        level, y, x = self.places[label][number].tolist()
+        around = self.levels[level][y : y + SIDE + 2 * REACH, x : x + SIDE + 2 * REACH]
+        for _ in range(8):
+            grid = vary(around, random)
+            top, left = ((length - WIDE) // 2 for length in grid.shape)
+            window = grid[max(top, 0) : top + WIDE, max(left, 0) : left + WIDE]
+            if window.shape == (WIDE, WIDE) and _is_map(window):
+                return window
+        return self.train[label][number]
+
+
+def vary(grid: np.ndarray, random: np.random.Generator) -> np.ndarray:
+    """Take some rows and columns out of a level and repeat others.
+
+    What lies between two neighbouring lines is only ever moved as a whole, so nearly all small
+    patterns of the result are patterns of the level, at other distances. Lines that hold much that
+    is one tile thick (a wall, a way, a door) are seldom taken out, lines with doors seldom
+    repeated.
+
+    Args:
+        grid: [H, W] uint8 classes.
+        random: Two numbers are drawn a line.
+
+    Returns:
+        Of any size, on average about 0.6 of the height and width.
+    """
+    for _ in range(2):
+        differs = grid[1:] != grid[:-1]
+        thin = np.zeros(len(grid))
+        thin[1:-1] = (differs[1:] & differs[:-1]).sum(1)
+        doors = (grid == DOOR).sum(1)
+        less = random.random(len(grid)) < LESS * np.exp(-thin / THIN)
+        more = random.random(len(grid)) < MORE * np.exp(-doors / THIN)
+        grid = grid.repeat(np.where(less, 0, np.where(more, 2, 1)), 0).T
+    return np.ascontiguousarray(grid)
+
 
 def read_windows(data: dict[str, np.ndarray], themes: int = len(THEMES)) -> Windows:
-    """The windows that make good maps, by theme; where none is held out, those that are learnt.
+    """The windows that make good maps, by theme.
 
-    Where no window is good (a single strange level of a user), all are taken.
+    Where none is held out or none is for validation, those that are learnt stand for them. Where no
+    window is good (a single strange level of a user), all are taken.
 
     Raises:
         DataError: If there is no window at all.
@@ -149,25 +213,53 @@ def read_windows(data: dict[str, np.ndarray], themes: int = len(THEMES)) -> Wind
             where="windows",
             remedy="give levels of at least 16x16 cells, a third of them open",
         )
-    windows, labels, held = cut_windows(data)
+    windows, labels, parts = cut_windows(data)
     good = np.array([_is_map(window) for window in windows], dtype=bool)
-    if not (good & ~held).any():
+    if not (good & (parts == TRAIN)).any():
         good[:] = True
-    train = [windows[good & ~held & (labels == label)] for label in range(themes)]
-    test = [windows[good & held & (labels == label)] for label in range(themes)]
-    return Windows(train, [t if len(t) else own for t, own in zip(test, train, strict=True)])
+    chosen = [
+        [good & (parts == part) & (labels == label) for label in range(themes)]
+        for part in (TRAIN, VALIDATION, HELD)
+    ]
+    train, validation, held = ([windows[where] for where in part] for part in chosen)
+    return Windows(
+        train,
+        [v if len(v) else own for v, own in zip(validation, train, strict=True)],
+        [h if len(h) else own for h, own in zip(held, train, strict=True)],
+        _levels_to_learn(data),
+        [data["windows"][where, :3] for where in chosen[0]],
+    )
 
 
 def cut_windows(data: dict[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """All windows with margins [N, 40, 40] uint8, themes [N], held out or not [N]."""
-    shapes, rows = data["shapes"], data["windows"]
+    """All windows with margins [N, 40, 40] uint8, themes [N], parts of the split [N]."""
+    levels = _levels(data, MARGIN)
+    rows = data["windows"]
+    cut = [levels[n][y : y + WIDE, x : x + WIDE] for n, y, x in rows[:, :3].tolist()]
+    return np.stack(cut), rows[:, 3], rows[:, 4]
+
+
+def _levels(data: dict[str, np.ndarray], margin: int) -> list[np.ndarray]:
+    shapes = data["shapes"]
     ends = np.cumsum(shapes.prod(1))
-    levels = [
-        np.pad(data["cells"][end - h * w : end].reshape(h, w), MARGIN)
+    return [
+        np.pad(data["cells"][end - h * w : end].reshape(h, w), margin)
         for (h, w), end in zip(shapes.tolist(), ends.tolist(), strict=True)
     ]
-    cut = [levels[n][y : y + WIDE, x : x + WIDE] for n, y, x in rows[:, :3].tolist()]
-    return np.stack(cut), rows[:, 3], rows[:, 4].astype(bool)
+
+
+def _levels_to_learn(data: dict[str, np.ndarray]) -> list[np.ndarray]:
+    """Levels with `REACH` tiles around; what only windows of other parts show becomes wall."""
+    levels = _levels(data, REACH)
+    rows = data["windows"]
+    mixed = set(rows[rows[:, 4] == TRAIN, 0].tolist()) & set(rows[rows[:, 4] != TRAIN, 0].tolist())
+    for number in mixed:  # one level of a user, cut in two
+        shown, hidden = (np.zeros(levels[number].shape, dtype=bool) for _ in range(2))
+        for _, y, x, _, part in rows[rows[:, 0] == number].tolist():
+            at = slice(y + REACH, y + REACH + SIDE), slice(x + REACH, x + REACH + SIDE)
+            (shown if part == TRAIN else hidden)[at] = True
+        levels[number][hidden & ~shown] = WALL
+    return levels
 
 
 def enclose(window: np.ndarray, outline: Outline) -> np.ndarray:

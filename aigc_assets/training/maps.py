@@ -239,6 +239,10 @@ class MapTask:
         """Held-out metrics over all themes; see `aigc_assets.training.map_scores`."""
         return map_scores.evaluate(self.windows, self.sample, SAMPLES)
 
+    def watch(self) -> dict[str, dict[str, float]]:
+        """The same on validation windows, of fewer samples."""
+        return map_scores.evaluate(self.windows, self.sample, SAMPLES // 2, validation=True)
+
     @torch.no_grad()
     def sample(self, theme: int, count: int) -> np.ndarray:
         """Likeliest classes of ``count`` maps of the averaged generator, [count, 32, 32] uint8.

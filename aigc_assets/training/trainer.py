@@ -12,7 +12,7 @@ import datetime
 import json
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, ClassVar, Protocol
 
@@ -23,6 +23,8 @@ from torch import Tensor, nn
 
 from aigc_assets.errors import DataError
 from aigc_assets.models import MODELS, checkpoint
+
+Metrics = dict[str, dict[str, float]]
 
 METRICS_NOTE = (
     "value of the shipped weights, of a floor (real against real) and of a naive baseline"
@@ -154,14 +156,16 @@ def train(task: Task, info: dict[str, Any], run: Run, *, log_every: float = 15.0
           save_every: float = 180.0) -> dict[str, Any]:  # fmt: skip
     """Train ``task`` for the time of ``run``; ship weights and cards into ``run.out / "weights"``.
 
-    Every ``save_every`` seconds a checkpoint, samples and held-out metrics are written; the time
-    that takes is not counted.
+    Every ``save_every`` seconds a checkpoint, samples and metrics are written; the time that takes
+    is not counted. A task with a method ``watch`` is judged by that until it is done (by validation
+    data, so that nobody chooses by what is held out).
 
     Returns:
         The held-out metrics, as they stand in the cards.
     """
     run.out.mkdir(parents=True, exist_ok=True)
     step, spent = _resume(task, run)
+    watch: Callable[[], Metrics] = getattr(task, "watch", task.evaluate)
     started = time.monotonic() - spent
     logged = saved = time.monotonic()
     budget = run.minutes * 60
@@ -191,13 +195,17 @@ def train(task: Task, info: dict[str, Any], run: Run, *, log_every: float = 15.0
             if now - saved > save_every:
                 _checkpoint(task, run, step, now - started)
                 task.preview(run.out / f"{task.kind}_{step:06d}")
-                say(json.dumps({"kind": task.kind, "steps": step, "metrics": _judge(task, run)}))
+                say(
+                    json.dumps(
+                        {"kind": task.kind, "steps": step, "metrics": _judge(task, run, watch)}
+                    )
+                )
                 saved = time.monotonic()
                 started += saved - now  # looking at samples is not training
         minutes = (time.monotonic() - started) / 60
         _checkpoint(task, run, step, minutes * 60)
         task.preview(run.out / f"{task.kind}_final")
-        metrics = _judge(task, run)
+        metrics = _judge(task, run, task.evaluate)
         say(json.dumps({"kind": task.kind, "steps": step, "metrics": metrics}))
     for name, (network, config) in task.shipped().items():
         card = _card(name, task, info, run, step, minutes, metrics, network, config)
@@ -205,11 +213,11 @@ def train(task: Task, info: dict[str, Any], run: Run, *, log_every: float = 15.0
     return metrics
 
 
-def _judge(task: Task, run: Run) -> dict[str, dict[str, float]]:
-    """Held-out metrics now; the random numbers of the training go on as if nobody had looked."""
+def _judge(task: Task, run: Run, look: Callable[[], Metrics]) -> Metrics:
+    """Metrics now; the random numbers of the training go on as if nobody had looked."""
     state = run.generator.get_state()
     with torch.random.fork_rng():
-        metrics = task.evaluate()
+        metrics = look()
     run.generator.set_state(state)
     return metrics
 

@@ -45,7 +45,7 @@ def pack_levels(
 
     Returns:
         ``cells`` (all levels flat, uint8), ``shapes`` [levels, 2] and ``windows``, rows of level,
-        y, x, theme and whether it is held out; their description; and what became of the files.
+        y, x, theme and 1 where it is held out; their description; and what became of the files.
 
     Raises:
         DataError: If no level is left.

@@ -96,13 +96,91 @@ def test_packing_is_deterministic_and_names_its_sources(packed, tmp_path):
 
 def test_windows_are_places_in_the_levels_with_their_theme(packed):
     arrays, _ = read(packed / "packed", "map")
-    windows, themes, held = map_windows.cut_windows(arrays)
+    windows, themes, parts = map_windows.cut_windows(arrays)
+    held = parts == map_windows.HELD
     assert windows.shape[1:] == (40, 40)
     assert set(themes.tolist()) == {0, 1, 2}
     assert 0 < held.mean() < 0.5
     # Levels of one size share a side of the split: no window is on both.
     train = {w.tobytes() for w in windows[~held]}
     assert not any(w.tobytes() in train for w in windows[held])
+
+
+def test_validation_is_of_levels_that_are_neither_learnt_nor_held_out(packed):
+    arrays, _ = read(packed / "packed", "map")
+    rows = arrays["windows"]
+    levels = [set(rows[rows[:, 4] == part, 0].tolist()) for part in range(3)]
+    assert all(levels) and sum(map(len, levels)) == len(set.union(*levels))
+    windows = map_windows.read_windows(arrays)
+    both = zip(windows.validation, windows.train, strict=True)
+    own = [validation for validation, train in both if validation is not train]
+    learnt = {w.tobytes() for part in windows.train for w in part}
+    assert own and not any(w.tobytes() in learnt for part in own for w in part)
+    # Without any, what is learnt stands for it.
+    arrays["windows"] = rows[rows[:, 4] != map_windows.VALIDATION]
+    alone = map_windows.read_windows(arrays)
+    assert all(a is b for a, b in zip(alone.validation, alone.train, strict=True))
+
+
+def test_varied_levels_keep_their_corners_and_change_their_distances():
+    grid = level(5, 120, 120, round_rooms=False)[::2, ::2]
+    made = [map_windows.vary(grid, np.random.Generator(np.random.Philox(i))) for i in range(12)]
+    sides = np.array([m.shape for m in made])
+    assert 0.5 < sides.mean() / len(grid) < 0.7 and sides.std() > 1
+    again = map_windows.vary(grid, np.random.Generator(np.random.Philox(3)))
+    assert np.array_equal(made[3], again)
+    corners = tilemaps.window_codes(grid[None], 2)
+    codes = tilemaps.window_codes(grid[None], 6)
+    kept = np.mean([tilemaps.window_copy_share(m[None], corners, 2) for m in made])
+    same = np.mean([tilemaps.window_copy_share(m[None], codes, 6) for m in made])
+    plain = np.mean([(_windows(m, 6).std((1, 2)) == 0).mean() for m in made])
+    assert kept > 0.98
+    assert same - plain < 0.5 * (1 - plain)  # half of what is not plain is new
+
+
+def _windows(grid: np.ndarray, size: int) -> np.ndarray:
+    view = np.lib.stride_tricks.sliding_window_view(grid, (size, size))
+    return view.reshape(-1, size, size)
+
+
+def test_lines_with_doors_and_thin_walls_are_seldom_touched():
+    grid = np.zeros((60, 60), dtype=np.uint8)
+    grid[::3] = 1  # ways that are one tile wide
+    grid[30, 20:50] = 4
+    random = np.random.Generator(np.random.Philox(0))
+    for _ in range(10):
+        made = map_windows.vary(grid, random)
+        assert ((made == 4).any(1).sum()) == 1
+        assert (made == 4).sum() > 10
+
+
+def test_varied_windows_are_maps_of_the_part_that_is_learnt(packed):
+    arrays, _ = read(packed / "packed", "map")
+    windows = map_windows.read_windows(arrays)
+    random = np.random.Generator(np.random.Philox(1))
+    for label in windows.themes:
+        drawn = np.stack([windows.draw(label, random) for _ in range(12)])
+        assert drawn.shape == (12, 40, 40) and drawn.dtype == np.uint8
+        assert tilemaps.solvable_share(map_windows.whole_maps(drawn), WALKABLE) == 1
+        known = {w.tobytes() for w in windows.train[label]}
+        assert sum(w.tobytes() in known for w in drawn) <= 1
+
+
+def test_a_level_in_two_parts_shows_nothing_of_the_other_part(packed):
+    arrays, _ = read(packed / "packed", "map")
+    rows = arrays["windows"]
+    number = int(rows[0, 0])
+    place = rows[rows[:, 0] == number][:2].copy()
+    place[:, 1:3] = (0, 0), (0, 4)
+    place[:, 4] = map_windows.TRAIN, map_windows.HELD
+    arrays["windows"] = place
+    level_of = map_windows._levels(arrays, 0)[number]
+    learnt = map_windows.read_windows(arrays).levels[number]
+    reach = map_windows.REACH
+    inner = learnt[reach:-reach, reach:-reach]
+    assert np.array_equal(inner[:32, :32], level_of[:32, :32])
+    assert level_of[:32, 32:36].any() and not inner[:32, 32:36].any()
+    assert np.array_equal(inner[:, 36:], level_of[:, 36:])
 
 
 def test_round_rooms_are_caves_and_square_rooms_are_not(packed):
