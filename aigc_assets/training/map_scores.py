@@ -20,7 +20,7 @@ def evaluate(
 ) -> dict[str, dict[str, float]]:
     """Metrics over the themes that have windows, against held-out or against validation windows.
 
-    While something is still chosen, look at validation only.
+    While something is still chosen, look at validation only; then there are no baselines.
 
     Columns: ``model``, raw maps before any repair; ``floor``, real maps (training ones against the
     other ones, or the other ones themselves where copies are counted); ``baseline``,
@@ -34,13 +34,13 @@ def evaluate(
         real = _some(reference, count, theme)
         others = windows.validation if validation else windows.held
         test = _some(whole_maps(others[theme]), count, theme)
-        sets = {
-            "model": sample(theme, count),
-            "floor": real,
-            "baseline": column_markov_maps(reference, count, theme),
-            "strong_baseline": local_markov_maps(reference, count, theme),
-            "random": random_maps(reference, count, theme),
-        }
+        sets = {"model": sample(theme, count), "floor": real}
+        if not validation:
+            sets |= {
+                "baseline": column_markov_maps(reference, count, theme),
+                "strong_baseline": local_markov_maps(reference, count, theme),
+                "random": random_maps(reference, count, theme),
+            }
         codes = tilemaps.window_codes(reference, symmetric=True)
         for key, grids in sets.items():
             own = test if key == "floor" else grids

@@ -64,13 +64,18 @@ def test_it_learns(task):
 
 def test_the_loss_counts_hidden_patches_only_and_keeps_to_pins(task):
     random = np.random.Generator(np.random.Philox(0))
-    cells, known, theme = task._levels(random, 2)
+    cells, known, theme = task._levels(random, *windows_of(task, random, 2))
     share = np.array([0, task.config.shares])
     # With three of four tiles of every patch shown, five values are left of each.
     known[:] = True
     known[:, 1::2, 1::2] = cells[:, 1::2, 1::2] == task.config.outside
     uniform = task.loss(cells, known, theme, share, awake_nothing(task))
     assert float(uniform) == pytest.approx(np.log(5), rel=1e-3)
+
+
+def windows_of(task: MapTokensTask, random: np.random.Generator, count: int):
+    themes = random.choice(task.windows.themes, count)
+    return themes, [task.windows.draw(theme, random) for theme in themes]
 
 
 def awake_nothing(task: MapTokensTask) -> torch.nn.Module:
