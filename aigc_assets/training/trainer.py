@@ -165,7 +165,6 @@ def train(task: Task, info: dict[str, Any], run: Run, *, log_every: float = 15.0
     """
     run.out.mkdir(parents=True, exist_ok=True)
     step, spent = _resume(task, run)
-    watch: Callable[[], Metrics] = getattr(task, "watch", task.evaluate)
     started = time.monotonic() - spent
     logged = saved = time.monotonic()
     budget = run.minutes * 60
@@ -195,11 +194,9 @@ def train(task: Task, info: dict[str, Any], run: Run, *, log_every: float = 15.0
             if now - saved > save_every:
                 _checkpoint(task, run, step, now - started)
                 task.preview(run.out / f"{task.kind}_{step:06d}")
-                say(
-                    json.dumps(
-                        {"kind": task.kind, "steps": step, "metrics": _judge(task, run, watch)}
-                    )
-                )
+                look = getattr(task, "watch", None) or task.evaluate
+                seen = _judge(task, run, look)
+                say(json.dumps({"kind": task.kind, "steps": step, "metrics": seen}))
                 saved = time.monotonic()
                 started += saved - now  # looking at samples is not training
         minutes = (time.monotonic() - started) / 60
