@@ -94,19 +94,23 @@ py::list pairs(const std::vector<sokoban::Push>& pushes) {
 }
 
 py::list sokoban_retreat(int width, const py::bytes& wall, const std::vector<int>& goals, int end,
-                         int start, std::uint64_t seed, int beam, int max_states) {
+                         int start, std::uint64_t seed, int beam, int max_states, int walk,
+                         int bend) {
   std::vector<int> cells{end};
   if (start >= 0) cells.push_back(start);
   const sokoban::Board board = board_of(width, wall, goals, {}, cells);
   std::vector<sokoban::Position> found;
   {
     py::gil_scoped_release release;
-    found = sokoban::retreat(board, end, start, seed, beam, max_states);
+    found = sokoban::retreat(board, end, start, seed, beam, max_states, walk, bend);
   }
   py::list list;
   for (const sokoban::Position& position : found) {
-    list.append(py::make_tuple(position.boxes, position.player, position.lines, position.exact,
-                               pairs(position.pushes)));
+    // Bytes: of many positions only one is played.
+    const py::bytes pushes(reinterpret_cast<const char*>(position.pushes.data()),
+                           position.pushes.size() * sizeof(sokoban::Push));
+    list.append(py::make_tuple(py::tuple(py::cast(position.boxes)), position.player, position.lines,
+                               position.moves, position.exact, pushes));
   }
   return list;
 }
@@ -147,9 +151,9 @@ PYBIND11_MODULE(_host, m) {
         "1 exit, 2 key, 3 door, 4 box, 5 goal, 6 other.");
   m.def("sokoban_retreat", &aigc_assets::sokoban_retreat, py::arg("width"), py::arg("wall"),
         py::arg("goals"), py::arg("end"), py::arg("start"), py::arg("seed"), py::arg("beam"),
-        py::arg("max_states"),
+        py::arg("max_states"), py::arg("walk"), py::arg("bend"),
         "The best position of each number of pushes, played backwards: (boxes, player, lines, "
-        "exact, pushes) each.");
+        "moves, exact, pushes as int32 pairs) each.");
   m.def("sokoban_walk", &aigc_assets::sokoban_walk, py::arg("width"), py::arg("wall"),
         py::arg("goals"), py::arg("boxes"), py::arg("player"), py::arg("max_looks"),
         "Steps of a shortest solution in moves; empty where none was found.");

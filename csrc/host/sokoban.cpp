@@ -87,36 +87,6 @@ Boxes moved(const Boxes& boxes, std::size_t index, int target) {
   return after;
 }
 
-std::uint64_t noise(std::uint64_t seed, const Boxes& boxes, int player) {
-  std::uint64_t value = seed;
-  const auto mix = [&value](int part) {
-    value += static_cast<std::uint64_t>(part) + 0x9E3779B97F4A7C15ULL;
-    value = (value ^ (value >> 30)) * 0xBF58476D1CE4E5B9ULL;
-    value = (value ^ (value >> 27)) * 0x94D049BB133111EBULL;
-    value ^= value >> 31;
-  };
-  for (int box : boxes) mix(box);
-  mix(player);
-  return value;
-}
-
-struct Pulled {
-  Boxes boxes;
-  int player, parent;
-  Push push;
-  int lines, score;
-};
-
-Position position_of(const std::vector<Pulled>& nodes, int index, bool exact) {
-  const Pulled& top = nodes[static_cast<std::size_t>(index)];
-  Position position{top.boxes, top.player, top.lines, exact, {}};
-  while (nodes[static_cast<std::size_t>(index)].parent >= 0) {
-    position.pushes.push_back(nodes[static_cast<std::size_t>(index)].push);
-    index = nodes[static_cast<std::size_t>(index)].parent;
-  }
-  return position;
-}
-
 // Deadlocks and the lower bound of one board.
 class Solver {
  public:
@@ -243,74 +213,6 @@ class Solver {
 };
 
 }  // namespace
-
-std::vector<Position> retreat(const Board& board, int end, int start, std::uint64_t seed, int beam,
-                              int max_states) {
-  const auto steps = steps_of(board);
-  std::vector<std::uint8_t> is_goal(board.wall.size());
-  for (int goal : board.goals) is_goal[static_cast<std::size_t>(goal)] = 1;
-  Area reach(board), after_pull(board);
-  Boxes solved = board.goals;
-  std::sort(solved.begin(), solved.end());
-  const int first = reach.flood_lowest(solved, end);
-  std::vector<Pulled> nodes{{solved, first, -1, {-1, 0}, 0, 0}};
-  std::unordered_set<Key> seen{key_of(solved, first)};
-  std::vector<int> layer{0};
-  bool exact = true;
-  std::vector<Position> found;
-  const auto limit = static_cast<std::size_t>(std::max(max_states, 0));
-  while (!layer.empty() && nodes.size() < limit) {
-    std::vector<int> after;
-    int best = -1;
-    for (int index : layer) {
-      const Boxes boxes = nodes[static_cast<std::size_t>(index)].boxes;
-      const Push last = nodes[static_cast<std::size_t>(index)].push;
-      const int lines_before = nodes[static_cast<std::size_t>(index)].lines;
-      reach.flood(boxes, nodes[static_cast<std::size_t>(index)].player);
-      for (std::size_t i = 0; i < boxes.size(); ++i) {
-        for (int step : steps) {
-          const int box = boxes[i], near = box + step, far = near + step;
-          if (!reach.holds(near) || !reach.holds(far) || nodes.size() >= limit) continue;
-          Boxes pulled = moved(boxes, i, near);
-          int lowest = 0;
-          const bool asks = start >= 0;
-          if (asks) {
-            after_pull.flood(pulled, far);
-            lowest = after_pull.lowest;
-          } else {
-            lowest = after_pull.flood_lowest(pulled, far);
-          }
-          if (!seen.insert(key_of(pulled, lowest)).second) continue;
-          const bool goes_on = last.cell == box && last.step == -step;
-          const int lines = lines_before + (goes_on ? 0 : 1);
-          int away = 0;
-          for (int cell : pulled) away += is_goal[static_cast<std::size_t>(cell)] == 0 ? 1 : 0;
-          const int score =
-              8 * away + 4 * lines + static_cast<int>(noise(seed, pulled, lowest) % 8);
-          const int number = static_cast<int>(nodes.size());
-          nodes.push_back({std::move(pulled), lowest, index, {near, -step}, lines, score});
-          after.push_back(number);
-          if ((!asks || after_pull.holds(start)) &&
-              (best < 0 || score > nodes[static_cast<std::size_t>(best)].score)) {
-            best = number;
-          }
-        }
-      }
-    }
-    if (best >= 0) found.push_back(position_of(nodes, best, exact));
-    if (static_cast<int>(after.size()) > beam) {
-      exact = false;
-      std::sort(after.begin(), after.end(), [&nodes](int a, int b) {
-        const int one = nodes[static_cast<std::size_t>(a)].score;
-        const int other = nodes[static_cast<std::size_t>(b)].score;
-        return one != other ? one > other : a < b;
-      });
-      after.resize(static_cast<std::size_t>(std::max(beam, 0)));
-    }
-    layer = std::move(after);
-  }
-  return found;
-}
 
 Solution solve(const Board& board, const std::vector<int>& boxes, int player, int end,
                int max_nodes, int weight) {

@@ -24,6 +24,7 @@ struct Position {
   std::vector<int> boxes;  // sorted
   int player = 0;          // lowest cell that the player reaches
   int lines = 0;           // straight runs of one box
+  int moves = -1;          // steps from before the first push until after the last; -1: not counted
   bool exact = false;      // whether there is no solution of fewer pushes
   std::vector<Push> pushes;
 };
@@ -34,8 +35,9 @@ struct Solution {
   std::vector<Push> pushes;
 };
 
+// `walk`: most moves of a position, -1 for any. `bend`: what a line is worth.
 std::vector<Position> retreat(const Board& board, int end, int start, std::uint64_t seed, int beam,
-                              int max_states);
+                              int max_states, int walk, int bend);
 
 Solution solve(const Board& board, const std::vector<int>& boxes, int player, int end,
                int max_nodes, int weight);

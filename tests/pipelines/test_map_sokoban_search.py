@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from aigc_assets.pipelines.maps.sokoban.search import (
     Board,
+    Position,
     Push,
     fewest_moves,
     fewest_moves_plain,
@@ -74,6 +75,25 @@ def play(board: Board, boxes: list[int], player: int, pushes: tuple[Push, ...]) 
     return area(board, state, player) | state
 
 
+def fewest_steps(board: Board, position: Position) -> int:
+    """Steps of the player from before the first push to after the last of a position."""
+    state, steps = set(position.boxes), 0
+    at = position.pushes[0].cell - position.pushes[0].step
+    for cell, step in position.pushes:
+        queue, seen = deque([(at, 0)]), {at}
+        while queue[0][0] != cell - step:
+            here, far = queue.popleft()
+            for way in (1, -1, board.width, -board.width):
+                other = here + way
+                if not board.wall[other] and other not in state and other not in seen:
+                    seen.add(other)
+                    queue.append((other, far + 1))
+        steps += queue[0][1] + 1
+        state = state - {cell} | {cell + step}
+        at = cell
+    return steps
+
+
 def small(seed: int) -> tuple[Board, list[int], int, int]:
     """A board of at most 6x6 inner cells with one to three boxes, its boxes, player and end."""
     random = Random(seed)
@@ -113,16 +133,27 @@ def test_fewest_pushes_of_tiny_boards(drawn: tuple, with_end: bool) -> None:
 
 
 @settings(max_examples=60, deadline=None)
-@given(boards, st.booleans(), st.integers(0, 2**63 - 1), st.integers(3, 200))
+@given(
+    boards,
+    st.booleans(),
+    st.integers(0, 2**63 - 1),
+    st.integers(3, 200),
+    st.sampled_from((-1, 7, 30)),
+    st.sampled_from((-3, 4)),
+)
 def test_retreat_finds_solvable_positions(
-    drawn: tuple, with_start: bool, seed: int, beam: int
+    drawn: tuple, with_start: bool, seed: int, beam: int, walk: int, bend: int
 ) -> None:
     board, _, start, end = drawn
     if set(board.goals) & {start, end}:
         return
     start = start if with_start else -1
-    found = retreat(board, end, start, seed=seed, beam=beam, max_states=400)
+    limits = {"seed": seed, "beam": beam, "max_states": 400, "walk": walk, "bend": bend}
+    found = retreat(board, end, start, **limits)
     for position in found:
+        assert not set(position.boxes) & set(board.goals)
+        assert position.pushed == len(position.pushes)
+        assert walk < 0 or fewest_steps(board, position) == position.moves <= walk
         boxes = list(position.boxes)
         reach = area(board, frozenset(boxes), position.player)
         assert position.player == min(reach)
@@ -149,9 +180,11 @@ def test_both_searches_agree(drawn: tuple, seed: int, beam: int, weight: int) ->
         board, boxes, player, max_looks=looks
     )
     if not set(board.goals) & {player, end}:
-        limits = {"seed": seed, "beam": beam, "max_states": 150}
-        assert retreat(board, end, player, **limits) == retreat_plain(board, end, player, **limits)
-        assert retreat(board, end, **limits) == retreat_plain(board, end, **limits)
+        for walk, bend in ((-1, 4), (20, 4), (9, -3)):
+            limits = {"seed": seed, "beam": beam, "max_states": 150, "walk": walk, "bend": bend}
+            for start in (player, -1):
+                found = retreat(board, end, start, **limits)
+                assert found == retreat_plain(board, end, start, **limits)
 
 
 @settings(max_examples=60, deadline=None)

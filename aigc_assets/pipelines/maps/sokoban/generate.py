@@ -15,7 +15,7 @@ from aigc_assets.pipelines.maps.sokoban.check import check
 from aigc_assets.pipelines.maps.sokoban.drawing import draw_level
 from aigc_assets.pipelines.maps.sokoban.furnish import halls, place_treasure, single
 from aigc_assets.pipelines.maps.sokoban.layout import is_single
-from aigc_assets.pipelines.maps.sokoban.plan import NoLevel, Plan
+from aigc_assets.pipelines.maps.sokoban.plan import NoLevel, Plan, measured
 from aigc_assets.types import (
     MapObject,
     ObjectLayer,
@@ -27,7 +27,9 @@ from aigc_assets.types import (
 )
 from aigc_assets.types.validation import Scalar
 
-_ATTEMPTS = 10
+_ATTEMPTS = 12
+_NEAR, _MADE = 0.06, 4
+"""A level as near to the difficulty asked for is taken at once; so many are made at most."""
 
 
 def generate(request: MapRequest, palette: NDArray[np.uint8], seed: int) -> Made:
@@ -42,6 +44,7 @@ def generate(request: MapRequest, palette: NDArray[np.uint8], seed: int) -> Made
         GenerationError: If no level of this size can fulfil the requirements.
     """
     wanted = request.requirements
+    _refuse_impossible(request, wanted)
     plan, treasure, operations = _plan(request, wanted, seed)
     tilemap = _build(plan, treasure, palette, seed)
     check(tilemap, wanted)
@@ -55,39 +58,79 @@ def generate(request: MapRequest, palette: NDArray[np.uint8], seed: int) -> Made
     return Made(tilemap, made_by)
 
 
+def _refuse_impossible(request: MapRequest, wanted: Requirements) -> None:
+    """Refuse what no level can be, before any search.
+
+    Raises:
+        GenerationError: Names the lines that contradict each other or the size.
+    """
+    width, height = request.size
+    inner = (width - 2) * (height - 2)
+    lines = dict(wanted.lines)
+    boxes = max(1, wanted.boxes.low if wanted.boxes else 1)
+    pushes = max(boxes, wanted.pushes.low if wanted.pushes else 1)
+    of_boxes = f" of {lines['boxes']!r}" if wanted.boxes else ""
+    treasure = wanted.treasure.low if wanted.treasure else 0
+    reason = ""
+    if wanted.pushes and wanted.pushes.high < boxes:
+        reason = f"every box{of_boxes} has to be pushed, {lines['pushes']!r} is too few"
+    elif wanted.path and wanted.path.high < pushes:
+        what = repr(lines["pushes"]) if wanted.pushes else f"one for every box{of_boxes}"
+        reason = f"every push is a step, {lines['path']!r} has too few for the pushes: {what}"
+    elif 2 * boxes + 2 + treasure > inner:  # a cell each for box and goal, start and exit
+        named = [repr(lines[name]) for name in ("boxes", "treasure") if name in lines]
+        cells = 2 * boxes + 2 + treasure
+        reason = f"{' and '.join(named)} take {cells} cells, inside are {inner}"
+    if reason:
+        raise GenerationError(
+            f"no {width}x{height} level can fulfil the requirements: {reason}",
+            where="require",
+            remedy="ask for less, for a wider range or for another size",
+        )
+
+
 def _plan(
     request: MapRequest, wanted: Requirements, seed: int
 ) -> tuple[Plan, tuple[int, ...], tuple[str, ...]]:
-    """The first attempt that fulfils everything."""
+    """An attempt that fulfils everything; with a difficulty, the nearest of some."""
     reason = ""
     level = _level(wanted, seed)
-    crowd = least = 0
+    build = single if is_single(request.size) else halls
+    best: tuple[float, Plan, tuple[int, ...]] | None = None
+    made = 0
     for attempt in range(_ATTEMPTS):
         random = generator(derive_seed(seed, "plan", str(attempt)))
         try:
-            if is_single(request.size):
-                plan = single(request.size, wanted, level, least, random)
-            else:
-                plan = halls(request.size, wanted, level, crowd, random)
+            plan = build(request.size, wanted, level, attempt, random)
             treasure = place_treasure(plan, wanted.treasure, random)
         except NoLevel as problem:
             reason = str(problem)
-            crowd += 1
-            if wanted.path:
-                least = max(least + 2, wanted.path.low // 5) if problem.lacks > 0 else 0
             if wanted.difficulty is None and problem.lacks:
                 level = 1 - (1 - level) * 0.6 if problem.lacks > 0 else level * 0.7
             continue
-        rooms = "one room" if plan.chambers == 1 else f"{plan.chambers} chambers"
-        solved = "fewest pushes" if plan.fewest else "few pushes"
-        operations = (f"{rooms} carved", "boxes pulled off their goals", f"solved with {solved}")
-        return plan, treasure, operations
+        if wanted.difficulty is None:
+            return plan, treasure, _operations(plan)
+        lack = wanted.difficulty - measured(plan)
+        if best is None or abs(lack) < best[0]:
+            best = abs(lack), plan, treasure
+        made += 1
+        if best[0] < _NEAR or made == _MADE:
+            break
+        level = min(max(level + 0.7 * lack, 0.0), 1.0)
+    if best is not None:
+        return best[1], best[2], _operations(best[1])
     width, height = request.size
     raise GenerationError(
         f"found no {width}x{height} level that fulfils the requirements: {reason}",
         where="require",
         remedy="ask for less, for a wider range or for another size",
     )
+
+
+def _operations(plan: Plan) -> tuple[str, ...]:
+    rooms = "one room" if plan.chambers == 1 else f"{plan.chambers} chambers"
+    solved = "fewest pushes" if plan.fewest else "few pushes"
+    return (f"{rooms} carved", "boxes pulled off their goals", f"solved with {solved}")
 
 
 def _level(wanted: Requirements, seed: int) -> float:
@@ -131,7 +174,7 @@ def _build(plan: Plan, treasure: tuple[int, ...], palette: NDArray[np.uint8], se
         "boxes": len(plan.boxes),
         "pushes": plan.pushes,
         "fewest_pushes": plan.fewest,
-        "difficulty": round(plan.difficulty, 3),
+        "difficulty": round(measured(plan), 3),
     }
     return Tilemap(
         (tileset,),

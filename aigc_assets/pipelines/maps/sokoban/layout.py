@@ -13,8 +13,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-SINGLE = 15
-"""Sides up to this are one chamber."""
+SINGLE = 225
+"""Cells up to which a map is one chamber."""
 LEAST = 6
 """Least side of a chamber with its walls."""
 LEFT, TOP, RIGHT, BOTTOM = range(4)
@@ -42,7 +42,7 @@ class Block(NamedTuple):
 
 def is_single(size: tuple[int, int]) -> bool:
     """Whether a map of this size is one chamber."""
-    return max(size) <= SINGLE
+    return size[0] * size[1] <= SINGLE
 
 
 def cut(

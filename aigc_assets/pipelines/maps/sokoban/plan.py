@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from aigc_assets.pipelines.maps.grid import distances, steps
+from aigc_assets.metrics.push_difficulty import puzzles, score
+from aigc_assets.pipelines.maps.grid import distances, shortest_path, steps
 from aigc_assets.pipelines.maps.requirements import Range
-from aigc_assets.pipelines.maps.sokoban.chamber import Puzzle, walk
+from aigc_assets.pipelines.maps.sokoban.chamber import Puzzle, core, walk
 from aigc_assets.pipelines.maps.sokoban.layout import Block
 
 
@@ -24,8 +26,8 @@ class NoLevel(Exception):
 class Plan(NamedTuple):
     """A level in cells of the map (``y * width + x``).
 
-    ``wall`` is [H, W]; ``path`` leads from ``start`` to ``exit`` with all pushes; ``difficulty`` is
-    the mean of its puzzles; ``fewest`` tells whether no solution has fewer pushes.
+    ``wall`` is [H, W]; ``path`` leads from ``start`` to ``exit`` with all pushes; ``fewest`` tells
+    whether no solution has fewer pushes.
     """
 
     wall: NDArray[np.bool_]
@@ -35,9 +37,19 @@ class Plan(NamedTuple):
     exit: int
     path: tuple[int, ...]
     pushes: int
-    difficulty: float
     fewest: bool
     chambers: int
+
+
+def measured(plan: Plan) -> float:
+    """How hard it is, 0..1: `aigc_assets.metrics.push_difficulty` before there is a map."""
+    width = plan.wall.shape[1]
+
+    def place(cell: int) -> tuple[int, int]:
+        return (cell % width, cell // width)
+
+    parts = puzzles([place(box) for box in plan.boxes], [place(cell) for cell in plan.path])
+    return sum(score(*part) for part in parts) / len(parts)
 
 
 class Chamber(NamedTuple):
@@ -53,18 +65,12 @@ class Chamber(NamedTuple):
 def place_chamber(puzzle: Puzzle, block: Block, outside: int,
                   width: int) -> Chamber:  # fmt: skip
     """Move a puzzle from its board, the block with one more ring, to the map."""
-    columns = puzzle.board.width
-
-    def move(cell: int) -> int:
-        y, x = divmod(cell, columns)
-        return (block.top - 1 + y) * width + block.left - 1 + x
-
-    inside = [move(cell) for cell in walk(puzzle, puzzle.start)]
+    inside = [_moved(cell, block, width) for cell in walk(puzzle, puzzle.start)]
     return Chamber(
         outside,
         (outside, *inside, outside),
-        tuple(move(cell) for cell in puzzle.boxes),
-        tuple(move(cell) for cell in puzzle.board.goals),
+        tuple(_moved(cell, block, width) for cell in puzzle.boxes),
+        tuple(_moved(cell, block, width) for cell in puzzle.board.goals),
         puzzle,
     )
 
@@ -74,27 +80,31 @@ def finish_single(
     wall: NDArray[np.bool_],
     path: Range | None,
     random: np.random.Generator,
+    shut: tuple[int, ...] = (),
 ) -> Plan:
     """Choose start and exit of a map that is one chamber.
+
+    Args:
+        puzzle: All that is to be solved.
+        wall: Of its board, [H, W].
+        path: Steps of the walk.
+        random: Chooses.
+        shut: Cells that neither start nor exit may lie on.
 
     Raises:
         NoLevel: If no choice makes the walk as long as asked for.
     """
     width = wall.shape[1]
-    core = walk(puzzle, puzzle.start)
-    first, step = puzzle.pushes[0]
-    last = puzzle.pushes[-1].cell
-    core = core[core.index(first - step) :]
     # The walk to the first box and away from the last one are free to choose.
-    core = core[: len(core) - core[::-1].index(last)]
-    before = _reach(puzzle, wall, puzzle.boxes, first - step)
-    behind = _reach(puzzle, wall, puzzle.board.goals, last)
-    taken = {*puzzle.boxes, *puzzle.board.goals}
+    middle = core(puzzle)
+    length = len(middle) - 1
+    before = _reach(puzzle, wall, puzzle.boxes, middle[0])
+    behind = _reach(puzzle, wall, puzzle.board.goals, middle[-1])
+    taken = {*puzzle.boxes, *puzzle.board.goals, *shut}
     starts = [c for c, steps_to in enumerate(before) if steps_to >= 0 and c not in taken]
     exits = [c for c, steps_to in enumerate(behind) if steps_to >= 0 and c not in taken]
     if not starts or not exits:
         raise NoLevel("no room for start and exit")
-    middle = len(core) - 1
     if path is None:
         start = starts[int(random.integers(len(starts)))]
         others = sorted(
@@ -106,21 +116,38 @@ def finish_single(
             (a, b)
             for a in starts
             for b in exits
-            if a != b and path.low <= before[a] + middle + behind[b] <= path.high
+            if a != b and path.low <= before[a] + length + behind[b] <= path.high
         ]
     if not pairs:
-        longest = middle + max((before[c] for c in starts), default=0)
-        longest += max((behind[c] for c in exits), default=0)
+        longest = length + max(before[c] for c in starts) + max(behind[c] for c in exits)
         lacks = 1 if path is not None and longest < path.low else -1
-        raise NoLevel(f"walks of {middle}..{longest} steps, {path} were asked for", lacks)
+        raise NoLevel(f"walks of {length}..{longest} steps, {path} were asked for", lacks)
     start, goal = pairs[int(random.integers(len(pairs)))]
     way_in = _descend(before, start, width)
     way_out = _descend(behind, goal, width)[::-1]
-    walked = (*way_in[:-1], *core[:-1], *way_out)
     return Plan(
-        wall, puzzle.boxes, puzzle.board.goals, start, goal, walked,
-        len(puzzle.pushes), puzzle.load, puzzle.fewest, 1,
+        wall, puzzle.boxes, puzzle.board.goals, start, goal, (*way_in[:-1], *middle[:-1], *way_out),
+        len(puzzle.pushes), puzzle.fewest, 1,
     )  # fmt: skip
+
+
+def transplant(plan: Plan, block: Block, wall: NDArray[np.bool_]) -> Plan:
+    """The plan of a block's board as one of the map, whose walls are ``wall``."""
+
+    def move(cells: tuple[int, ...]) -> tuple[int, ...]:
+        return tuple(_moved(cell, block, wall.shape[1]) for cell in cells)
+
+    start, goal = move((plan.start, plan.exit))
+    return plan._replace(
+        wall=wall, boxes=move(plan.boxes), goals=move(plan.goals), start=start, exit=goal,
+        path=move(plan.path),
+    )  # fmt: skip
+
+
+def _moved(cell: int, block: Block, width: int) -> int:
+    """A cell of a board, the block with one more ring, as one of the map."""
+    y, x = divmod(cell, block.width + 2)
+    return (block.top - 1 + y) * width + block.left - 1 + x
 
 
 def _apart(one: int, other: int, width: int) -> int:
@@ -190,52 +217,95 @@ def finish_tour(
     wall: NDArray[np.bool_],
     corridor: NDArray[np.bool_],
     chambers: list[Chamber],
-    path: Range | None,
     random: np.random.Generator,
 ) -> Plan:
     """Choose start, exit and the order of the chambers, and join their walks.
 
     Raises:
-        NoLevel: If no choice makes the walk as long as asked for.
+        NoLevel: If there is no room for start and exit.
     """
-    cells = [int(cell) for cell in np.flatnonzero(corridor)]
-    doors = {chamber.outside for chamber in chambers}
-    ends = [cell for cell in cells if cell not in doors]
-    if len(ends) < 2:
-        raise NoLevel("no room for start and exit")
+    ends = _ends(corridor, chambers)
     seed = ends[int(random.integers(len(ends)))]
     away = Tour(corridor, seed).depth
     start = max(ends, key=lambda cell: (away[cell], cell))
     tour = Tour(corridor, start)
-    by_depth = sorted((c for c in ends if c != start), key=lambda cell: (-tour.depth[cell], cell))
+    goal = max((c for c in ends if c != start), key=lambda cell: (tour.depth[cell], -cell))
+    walked: list[int] = [start]
+    for chamber in in_order(tour, chambers, goal):
+        walked += tour.between(walked[-1], chamber.outside)[1:]
+        walked += chamber.walk[1:]
+    walked += tour.between(walked[-1], goal)[1:]
+    return _joined(wall, chambers, walked)
+
+
+def finish_walk(
+    wall: NDArray[np.bool_],
+    corridor: NDArray[np.bool_],
+    chambers: list[Chamber],
+    path: Range,
+    random: np.random.Generator,
+) -> Plan:
+    """Join the walks of chambers in their order to one of so many steps.
+
+    Start and exit are chosen so that it fits; where it is too short for that, the order is mixed:
+    there and back again is longer.
+
+    Raises:
+        NoLevel: If no choice makes the walk as long as asked for.
+    """
+    width = corridor.shape[1]
+    ground = corridor.astype(np.uint8).reshape(-1)
+    ends = _ends(corridor, chambers)
+    away = [distances(ground, width, [chamber.outside]) for chamber in chambers]
+    inside = sum(len(chamber.walk) - 1 for chamber in chambers)
+    order = list(range(len(chambers)))
     shortest = longest = -1
-    for attempt in range(6 if path else 1):
-        order = in_order(tour, chambers, by_depth[0])
-        if attempt >= 3:  # there and back again makes the walk longer
-            order = [chambers[i] for i in random.permutation(len(chambers)).tolist()]
-        walked: list[int] = [start]
-        for chamber in order:
-            walked += tour.between(walked[-1], chamber.outside)[1:]
-            walked += chamber.walk[1:]
-        if path is None:
-            exits = by_depth[:1]
-        else:
-            left = [(len(tour.between(walked[-1], cell)) - 1, cell) for cell in by_depth[:200]]
-            so_far = len(walked) - 1
-            exits = [cell for more, cell in left if path.low <= so_far + more <= path.high]
-            low, high = so_far + min(left)[0], so_far + max(left)[0]
-            shortest = low if shortest < 0 else min(shortest, low)
-            longest = max(longest, high)
-        if exits:
-            walked += tour.between(walked[-1], exits[0])[1:]
-            pushes = sum(len(chamber.puzzle.pushes) for chamber in chambers)
-            load = sum(chamber.puzzle.load for chamber in chambers) / len(chambers)
-            return Plan(
-                wall,
-                tuple(sorted(box for chamber in chambers for box in chamber.boxes)),
-                tuple(sorted(goal for chamber in chambers for goal in chamber.goals)),
-                start, exits[0], tuple(walked), pushes, load,
-                all(chamber.puzzle.fewest for chamber in chambers), len(chambers),
-            )  # fmt: skip
-    lacks = 1 if path is not None and longest < path.low else -1
+    for _ in range(_ORDERS):
+        between = sum(
+            int(away[a][chambers[b].outside]) for a, b in itertools.pairwise(order)
+        )  # fmt: skip
+        length = inside + between
+        to, back = away[order[0]][ends], away[order[-1]][ends]
+        for i in random.permutation(len(ends)).tolist():
+            left = length + int(to[i])
+            fits = (left + back >= path.low) & (left + back <= path.high)
+            fits[i] = False
+            chosen = np.flatnonzero(fits)
+            if not len(chosen):
+                continue
+            goal = ends[int(chosen[int(random.integers(len(chosen)))])]
+            stops = [ends[i], *(chambers[k].outside for k in order), goal]
+            walked = [stops[0]]
+            for k, stop in zip([*order, -1], stops[1:], strict=True):
+                walked += shortest_path(ground, width, walked[-1], stop)[1:]
+                walked += chambers[k].walk[1:] if k >= 0 else ()
+            return _joined(wall, chambers, walked)
+        least, most = length + int(to.min()) + int(back.min()), length + int(to.max() + back.max())
+        shortest = least if shortest < 0 else min(shortest, least)
+        longest = max(longest, most)
+        order = random.permutation(len(chambers)).tolist()
+    lacks = 1 if longest < path.low else -1
     raise NoLevel(f"walks of {shortest}..{longest} steps, {path} were asked for", lacks)
+
+
+_ORDERS = 6
+
+
+def _ends(corridor: NDArray[np.bool_], chambers: list[Chamber]) -> list[int]:
+    """Where a walk may begin and end: in corridors, but not at a door that is gone through."""
+    doors = {chamber.outside for chamber in chambers}
+    ends = [cell for cell in np.flatnonzero(corridor).tolist() if cell not in doors]
+    if len(ends) < 2:
+        raise NoLevel("no room for start and exit")
+    return ends
+
+
+def _joined(wall: NDArray[np.bool_], chambers: list[Chamber], walked: list[int]) -> Plan:
+    return Plan(
+        wall,
+        tuple(sorted(box for chamber in chambers for box in chamber.boxes)),
+        tuple(sorted(goal for chamber in chambers for goal in chamber.goals)),
+        walked[0], walked[-1], tuple(walked),
+        sum(len(chamber.puzzle.pushes) for chamber in chambers),
+        all(chamber.puzzle.fewest for chamber in chambers), len(chambers),
+    )  # fmt: skip

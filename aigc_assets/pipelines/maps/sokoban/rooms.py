@@ -1,4 +1,8 @@
-"""Rooms to push boxes in: carved by strokes of a broad brush, then tidied."""
+"""Rooms to push boxes in: carved by strokes of a broad brush, then tidied.
+
+A room is one whole number while it is worked on, cell ``y * width + x`` its bit: strokes, dead ends
+and floods are a few operations for all cells at once.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +30,7 @@ def carve(
         Floor cells, [H, W]; one area without dead ends, its outermost ring is wall.
     """
     width, height = size
-    floor = np.zeros((height, width), dtype=bool)
+    floor = 0
     wanted = max(9, round(share * (width - 2) * (height - 2)))
     x, y = anchors[0]
     heading = int(random.integers(4))
@@ -35,8 +39,9 @@ def carve(
         w, h = _BRUSHES[int(brush * len(_BRUSHES))]
         left = min(max(1, x - w // 2), width - 1 - w)
         top = min(max(1, y - h // 2), height - 1 - h)
-        floor[max(1, top) : top + h, max(1, left) : left + w] = True
-        if floor.sum() >= wanted:
+        for row in range(max(1, top), top + h):
+            floor |= ((1 << w) - 1) << (row * width + max(1, left))
+        if floor.bit_count() >= wanted:
             break
         if turn < 0.45:
             heading = int(turn / 0.45 * 4)
@@ -44,51 +49,51 @@ def carve(
         stride = 1 + int(pace * 2)
         x = min(max(1, x + dx * stride), width - 2)
         y = min(max(1, y + dy * stride), height - 2)
-    for ax, ay in anchors:
-        floor[ay, ax] = True
-    return _stand_pillars(tidy(floor, anchors), anchors, random)
+    held = [1 << (ay * width + ax) for ax, ay in anchors]
+    for cell in held:
+        floor |= cell
+    floor = _stand_pillars(_tidy(floor, held, width), held, size, random)
+    return _array(floor, size)
+
+
+def _tidy(floor: int, held: list[int], width: int) -> int:
+    """Keep what hangs together with the first held cell, and fill dead ends that are not held."""
+    area = held[0]
+    grown = 0
+    while area != grown:
+        grown = area
+        area |= (area << 1 | area >> 1 | area << width | area >> width) & floor
+    kept = 0
+    for cell in held:
+        kept |= cell
+    floor = area
+    while True:
+        left, right, up, down = floor << 1, floor >> 1, floor << width, floor >> width
+        twice = left & right | up & down | (left | right) & (up | down)
+        tidied = floor & (twice | kept)
+        if tidied == floor:
+            return floor
+        floor = tidied
 
 
 def _stand_pillars(
-    floor: NDArray[np.bool_], anchors: tuple[Cell, ...], random: np.random.Generator
-) -> NDArray[np.bool_]:
+    floor: int, held: list[int], size: tuple[int, int], random: np.random.Generator
+) -> int:
     """Blocks of wall in the open, which boxes have to go around; all round each stays floor."""
-    height, width = floor.shape
-    count = int(random.uniform(0.04, 0.1) * floor.sum())
+    width, height = size
+    count = int(random.uniform(0.04, 0.1) * floor.bit_count())
+    around = sum(7 << (row * width) for row in range(3))
     for x, y in random.integers((1, 1), (width - 1, height - 1), (4 * count, 2)).tolist():
-        if count > 0 and (x, y) not in anchors and floor[y - 1 : y + 2, x - 1 : x + 2].all():
-            floor[y, x] = False
+        block = around << ((y - 1) * width + x - 1)
+        cell = 1 << (y * width + x)
+        if count > 0 and cell not in held and floor & block == block:
+            floor ^= cell
             count -= 1
     return floor
 
 
-def tidy(floor: NDArray[np.bool_], anchors: tuple[Cell, ...]) -> NDArray[np.bool_]:
-    """Close the ring, keep what hangs together with the first anchor, and fill dead ends."""
-    floor = floor.copy()
-    floor[[0, -1]] = False
-    floor[:, [0, -1]] = False
-    kept = set(anchors)
-    reached = _area(floor, anchors[0])
-    floor &= reached
-    changed = True
-    while changed:
-        changed = False
-        for y, x in np.argwhere(floor).tolist():
-            beside = sum(bool(floor[y + dy, x + dx]) for dx, dy in _STEPS)
-            if beside <= 1 and (x, y) not in kept:
-                floor[y, x] = False
-                changed = True
-    return floor
-
-
-def _area(floor: NDArray[np.bool_], start: Cell) -> NDArray[np.bool_]:
-    reached = np.zeros_like(floor)
-    reached[start[1], start[0]] = True
-    todo = [start]
-    while todo:
-        x, y = todo.pop()
-        for dx, dy in _STEPS:
-            if floor[y + dy, x + dx] and not reached[y + dy, x + dx]:
-                reached[y + dy, x + dx] = True
-                todo.append((x + dx, y + dy))
-    return reached
+def _array(floor: int, size: tuple[int, int]) -> NDArray[np.bool_]:
+    width, height = size
+    cells = np.frombuffer(floor.to_bytes((width * height + 7) // 8, "little"), dtype=np.uint8)
+    bits = np.unpackbits(cells, bitorder="little", count=width * height)
+    return bits.reshape(height, width).astype(bool)

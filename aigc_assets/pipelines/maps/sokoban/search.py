@@ -15,6 +15,7 @@ References:
 from __future__ import annotations
 
 import heapq
+import struct
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -26,6 +27,7 @@ except ImportError:  # installed without a compiler
 FAR = 1_000_000
 """More pushes than any solution has."""
 _MASK = (1 << 64) - 1
+_PUSH = struct.Struct("=ii")
 
 
 class Board(NamedTuple):
@@ -47,18 +49,39 @@ class Position(NamedTuple):
     """A position found by going backwards, with the pushes that solve it.
 
     ``player`` is the lowest cell that the player reaches, ``lines`` the number of straight runs of
-    one box, ``exact`` whether no solution has fewer pushes.
+    one box, ``moves`` the steps from before the first push until after the last (-1 where they were
+    not counted), ``exact`` whether no solution has fewer pushes, ``packed`` cell and step of each
+    push as int32.
     """
 
     boxes: tuple[int, ...]
     player: int
     lines: int
+    moves: int
     exact: bool
-    pushes: tuple[Push, ...]
+    packed: bytes
+
+    @property
+    def pushed(self) -> int:
+        """Number of pushes."""
+        return len(self.packed) // _PUSH.size
+
+    @property
+    def pushes(self) -> tuple[Push, ...]:
+        """The pushes in order."""
+        return tuple(Push(*push) for push in _PUSH.iter_unpack(self.packed))
 
 
 def retreat(
-    board: Board, end: int, start: int = -1, *, seed: int = 0, beam: int, max_states: int
+    board: Board,
+    end: int,
+    start: int = -1,
+    *,
+    seed: int = 0,
+    beam: int,
+    max_states: int,
+    walk: int = -1,
+    bend: int = 4,
 ) -> list[Position]:
     """Pull boxes off their goals, layer by layer; the best position of each number of pushes.
 
@@ -69,21 +92,24 @@ def retreat(
         seed: Breaks ties between equally good positions.
         beam: Positions of a layer that are gone on from.
         max_states: Positions looked at in all.
+        walk: Most steps from before the first push until after the last; -1 for any number, which
+            is quicker as they are not counted.
+        bend: What a line is worth; below 0 straight pushes are sought.
 
     Returns:
-        At index ``n`` a position that ``n + 1`` pushes solve, the one with most boxes off their
-        goals and most lines. Layers without a position that ``start`` allows are left out, so the
-        index is no promise: count ``pushes``.
+        At index ``n`` a position that ``n + 1`` pushes solve, no box of it on a goal, with many
+        lines (and few moves, if they count). Layers without a position that ``start`` allows are
+        left out, so the index is no promise: look at ``pushed``.
     """
     if _host is None:
-        return retreat_plain(board, end, start, seed=seed, beam=beam, max_states=max_states)
+        return retreat_plain(
+            board, end, start,
+            seed=seed, beam=beam, max_states=max_states, walk=walk, bend=bend,
+        )  # fmt: skip
     found = _host.sokoban_retreat(
-        board.width, board.wall, board.goals, end, start, seed, beam, max_states
+        board.width, board.wall, board.goals, end, start, seed, beam, max_states, walk, bend
     )
-    return [
-        Position(tuple(boxes), player, lines, exact, tuple(Push(*push) for push in pushes))
-        for boxes, player, lines, exact, pushes in found
-    ]
+    return [Position(*position) for position in found]
 
 
 def solve(
@@ -117,7 +143,7 @@ def solve(
 
 
 class _Area:
-    """Which cells a player reaches."""
+    """Which cells a player reaches, and in how many steps."""
 
     def __init__(self, board: Board, boxes: Sequence[int], player: int) -> None:
         free = bytearray(board.wall)
@@ -125,70 +151,91 @@ class _Area:
             free[cell] = 1
         self.reached = bytearray(len(free))
         self.lowest = player
+        self.moves = {player: 0}
         steps = (-board.width, 1, board.width, -1)
-        todo = [player]
+        queue = [player]
         free[player] = self.reached[player] = 1
-        while todo:
-            cell = todo.pop()
+        for cell in queue:  # grows while it runs
             self.lowest = min(self.lowest, cell)
             for step in steps:
                 other = cell + step
                 if not free[other]:
                     free[other] = self.reached[other] = 1
-                    todo.append(other)
+                    self.moves[other] = self.moves[cell] + 1
+                    queue.append(other)
 
 
 class _Pulled(NamedTuple):
+    """Where ``walk`` counts ``player`` is the cell on which the player stands."""
+
     boxes: tuple[int, ...]
     player: int
     parent: int
     push: Push
     lines: int
+    moves: int
     score: int
 
 
 def retreat_plain(
-    board: Board, end: int, start: int = -1, *, seed: int = 0, beam: int, max_states: int
+    board: Board,
+    end: int,
+    start: int = -1,
+    *,
+    seed: int = 0,
+    beam: int,
+    max_states: int,
+    walk: int = -1,
+    bend: int = 4,
 ) -> list[Position]:
     """`retreat` in Python."""
     steps = (-board.width, 1, board.width, -1)
     goals = set(board.goals)
     boxes = tuple(sorted(board.goals))
     first = _Area(board, boxes, end).lowest
-    nodes = [_Pulled(boxes, first, -1, Push(-1, 0), 0, 0)]
+    nodes = [_Pulled(boxes, first, -1, Push(-1, 0), 0, 0, 0)]
     seen = {(boxes, first)}
     layer = [0]
-    exact = True
+    exact = walk < 0
     found: list[Position] = []
     while layer and len(nodes) < max_states:
         after: list[int] = []
         best = -1
         for index in layer:
             node = nodes[index]
-            reached = _Area(board, node.boxes, node.player).reached
+            area = _Area(board, node.boxes, node.player)
             for i, box in enumerate(node.boxes):
                 for step in steps:
                     near, far = box + step, box + 2 * step
-                    if not reached[near] or not reached[far] or len(nodes) >= max_states:
+                    if not area.reached[near] or not area.reached[far]:
                         continue
+                    if len(nodes) >= max_states:
+                        continue
+                    moves = -1
+                    if walk >= 0:
+                        moves = node.moves + area.moves[near] + 1 if index else 1
+                        if moves > walk:
+                            continue
                     moved = tuple(sorted((*node.boxes[:i], near, *node.boxes[i + 1 :])))
-                    area = _Area(board, moved, far)
-                    if (moved, area.lowest) in seen:
+                    behind = _Area(board, moved, far)
+                    player = behind.lowest if walk < 0 else far
+                    if (moved, player) in seen:
                         continue
-                    seen.add((moved, area.lowest))
+                    seen.add((moved, player))
                     push = Push(near, -step)
                     # The push that follows this one takes the box on if it begins where this ends.
                     lines = node.lines + (node.push != Push(box, -step))
                     away = sum(cell not in goals for cell in moved)
-                    score = 8 * away + 4 * lines + _noise(seed, moved, area.lowest) % 8
+                    score = 8 * away + bend * lines - 2 * max(moves, 0)
+                    score += _noise(seed, moved, player) % 8
                     number = len(nodes)
-                    nodes.append(_Pulled(moved, area.lowest, index, push, lines, score))
+                    nodes.append(_Pulled(moved, player, index, push, lines, moves, score))
                     after.append(number)
-                    fits = start < 0 or area.reached[start]
+                    fits = away == len(moved) and (start < 0 or behind.reached[start])
                     if fits and (best < 0 or score > nodes[best].score):
                         best = number
         if best >= 0:
-            found.append(_position(nodes, best, exact))
+            found.append(_position(board, nodes, best, exact))
         if len(after) > beam:
             exact = False
             after = sorted(after, key=lambda number: (-nodes[number].score, number))[:beam]
@@ -196,13 +243,14 @@ def retreat_plain(
     return found
 
 
-def _position(nodes: Sequence[_Pulled], index: int, exact: bool) -> Position:
+def _position(board: Board, nodes: Sequence[_Pulled], index: int, exact: bool) -> Position:
     top = nodes[index]
-    pushes = []
+    lowest = _Area(board, top.boxes, top.player).lowest
+    packed = bytearray()
     while nodes[index].parent >= 0:
-        pushes.append(nodes[index].push)
+        packed += _PUSH.pack(*nodes[index].push)
         index = nodes[index].parent
-    return Position(top.boxes, top.player, top.lines, exact, tuple(pushes))
+    return Position(top.boxes, lowest, top.lines, top.moves, exact, bytes(packed))
 
 
 def _noise(seed: int, boxes: Sequence[int], player: int) -> int:
