@@ -80,7 +80,7 @@ def draw_level(
     if min(size) < 8:
         raise ValueError(f"size: expected at least 8x8, got {width}x{height}")
     if level and is_small(size):
-        return Level(*storeys(width, height, random, dense, wet))
+        return Level(*storeys(width, height, random, difficulty, dense, wet))
     if width < 22 and height > 16 and height > 1.2 * width and dense == 0 and not wet:
         return _climb(width, height, random, difficulty)
     if height < 24 and width < 30 and dense == 0 and not (arena or wet):
@@ -90,7 +90,7 @@ def draw_level(
     usual = 1 if height < 24 else round(height / 14)
     count = max(1, usual + dense * max(1, usual // 2))
     if count > max(usual, height // 8):
-        return Level(*winding(width, height, max(3, 7 - dense), random, difficulty))
+        return Level(*winding(width, height, max(3, 7 - dense), random, difficulty, 1 + 2 * wet))
     return _snake(width, height, count, arena, wet, random, difficulty)
 
 

@@ -21,13 +21,18 @@ Ends = tuple[Grid, Cell, Cell]
 
 
 def winding(
-    width: int, height: int, storey: int, random: np.random.Generator, difficulty: float
+    width: int,
+    height: int,
+    storey: int,
+    random: np.random.Generator,
+    difficulty: float,
+    base: int = 1,
 ) -> Ends:
     """Floors close above each other with a ladder at one end of each: the longest ways."""
     grid = np.zeros((height, width), dtype=np.uint8)
     grid[:, [0, -1]] = SOLID
-    floor = height - 1
-    grid[floor] = SOLID
+    floor = height - base
+    grid[floor:] = SOLID
     rightward = bool(random.random() < 0.5)
     start = (1 if rightward else width - 2, floor - 1)
     while True:
@@ -35,7 +40,7 @@ def winding(
         while x < width - 4:  # a step to hop over, or spikes
             x += 2 + int(random.integers(4))
             if x < width - 3 and storey > 3 and random.random() < 0.5:
-                spiky = floor == height - 1 and random.random() < 0.3 + 0.4 * difficulty
+                spiky = floor == height - base and random.random() < 0.3 + 0.4 * difficulty
                 grid[floor if spiky else floor - 1, x] = HAZARD if spiky else SOLID
                 x += 1
         above = floor - storey
@@ -107,7 +112,12 @@ def screen(width: int, height: int, random: np.random.Generator, difficulty: flo
 
 
 def storeys(
-    width: int, height: int, random: np.random.Generator, dense: int = 0, wet: bool = False
+    width: int,
+    height: int,
+    random: np.random.Generator,
+    difficulty: float = 0.5,
+    dense: int = 0,
+    wet: bool = False,
 ) -> Ends:
     """Level floors above each other with a ladder through each; they take pits, pools and gates.
 
@@ -115,6 +125,7 @@ def storeys(
         width: Columns, at least 8.
         height: Rows, at least 8.
         random: How many floors, how thick, and what stands on them.
+        difficulty: 0..1; hard levels have floors that take pits.
         dense: 1 and more: as many floors as there is room for.
         wet: Whether the floors are to be thick enough for pools.
     """
@@ -122,12 +133,16 @@ def storeys(
     def dice(low: int, high: int) -> int:
         return int(random.integers(low, high + 1)) if high > low else low
 
-    thick = dice(1, 2) if not wet else dice(2, 3)
-    base = min(dice(2, 3 + height // 12), height - 5)
-    free = dice(3, 5) if not dense else max(2, 4 - dense)
-    if dense:
-        thick, base = 1, 1 + int(wet)
-    floor = height - base
+    tight = dense > 0 or bool(random.random() < 0.35)
+    thick = dice(3, 4) if wet and not tight else 1 if tight else dice(1 + int(difficulty > 0.5), 2)
+    base = (
+        dice(2 + int(height > 11), 3 + height // 6)
+        if wet
+        else dice(1, 1 + (0 if tight else 1 + height // 12))
+    )
+    least = max(2, 4 - dense)
+    free = dice(least, 2 if dense > 2 else 3) if tight else dice(3 + int(difficulty > 0.6), 5)
+    floor = height - min(base, height - 5)
     grid = np.zeros((height, width), dtype=np.uint8)
     grid[floor:] = SOLID
     rightward = bool(random.random() < 0.5)
@@ -135,9 +150,8 @@ def storeys(
     start = (at if rightward else width - 1 - at, floor - 1)
     while True:
         above = floor - free - thick
-        last = above < (2 if dense else 3)
-        if free > 3:
-            _relieve(grid, floor, 0 if last else above + thick, random)
+        last = above < (1 if dense > 1 else 2 if tight else 3)
+        _relieve(grid, floor, 0 if last else above + thick, random)
         if last:
             break
         x = dice(1, 1 + width // 12)
@@ -145,20 +159,24 @@ def storeys(
         grid[above : above + thick] = SOLID
         grid[above:floor, x] = LADDER
         floor, rightward = above, not rightward
-        if not dense:
-            free = dice(3, 5)
+        free = dice(least, 2 if dense > 2 else 3) if tight else dice(3 + int(difficulty > 0.6), 5)
     at = dice(0, 1)
     return grid, start, (width - 1 - at if rightward else at, floor - 1)
 
 
 def _relieve(grid: Grid, floor: int, roof: int, random: np.random.Generator) -> None:
-    """A step or a ledge on a floor, where the roof is high enough."""
+    """Steps, ledges and rock that hangs down, where the roof is high enough."""
     width = grid.shape[1]
-    long = int(random.integers(2, 3 + width // 6))
-    first = int(random.integers(2, max(3, width - long - 2)))
-    part = slice(first, min(first + long, width - 3))
-    kind = float(random.random())
-    if kind < 0.3:
-        grid[floor - 1, part] = SOLID
-    elif kind < 0.7 and floor - JUMP - 2 >= roof:
-        grid[floor - JUMP, part] = ONE_WAY
+    free = floor - roof
+    x = 2
+    while free > 3 and x < width - 4:
+        x += int(random.integers(0, 3))
+        part = slice(x, min(x + 2 + int(random.integers(0, 3)), width - 3))
+        kind = float(random.random())
+        if kind < 0.22:
+            grid[floor - 1, part] = SOLID
+        elif kind < 0.45 and free >= JUMP + 2:
+            grid[floor - JUMP, part] = ONE_WAY
+        elif kind < 0.6 and roof > 0:
+            grid[roof, part] = SOLID
+        x += 5 + int(random.integers(0, 5))

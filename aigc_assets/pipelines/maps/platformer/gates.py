@@ -15,6 +15,8 @@ from aigc_assets.pipelines.maps.platformer.settle import Ground, NoRoom, only
 from aigc_assets.pipelines.maps.requirements import LIMIT
 
 _TRIES = 24
+_SHORT = 40
+"""Ticks of a way whose end is short of room."""
 _HEIGHTS = (4, 6, 8)
 """Rows of a gate under the open sky; the lowest that cannot be climbed over is taken."""
 
@@ -27,7 +29,7 @@ class Lock(NamedTuple):
 
 
 def raise_gates(
-    ground: Ground, count: int, random: np.random.Generator, last: bool = False
+    ground: Ground, count: int, random: np.random.Generator, last: bool = False, spare: bool = False
 ) -> tuple[Grid, list[int]]:
     """Walls across the way, each with a doorway of one cell that cannot be avoided.
 
@@ -36,6 +38,7 @@ def raise_gates(
         count: Number of gates.
         random: Where along the way.
         last: Whether the only gate belongs close before the exit.
+        spare: Whether the end of the way is needed for another gate.
 
     Returns:
         The grid with the walls and the cells of the doorways in the order of the way.
@@ -47,6 +50,7 @@ def raise_gates(
     for number in range(count):
         way = physics.route(physics.flags_of(grid, doors=doors), ground.start, ground.exit)
         share = 0.94 if last else (number + 0.45 + 0.3 * float(random.random())) / count
+        share *= 0.6 if spare and len(way) < _SHORT else 1.0
         built = None
         places = _places(grid, way, doors, share, last)[:_TRIES]
         # A tower that ends below the sky, somewhere, before one that does not.

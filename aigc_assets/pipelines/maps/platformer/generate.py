@@ -34,8 +34,8 @@ _ATTEMPTS = 10
 """Levels that are tried for one request."""
 _SAMPLES = 3
 """Levels of a network that are tried before the grammar takes over."""
-_SMALL = 40
-"""Levels that are tried where they are small."""
+_SMALL, _LOW = 40, 24
+"""Levels that are tried where the shorter side has no more cells."""
 _DRAWS = 8
 """Small levels that are compared when a difficulty is asked for; large ones take any."""
 _NEAR = 0.03
@@ -113,13 +113,13 @@ def _plan(
         hardness = float(generator(derive_seed(seed, "difficulty")).uniform(*_USUAL))
     low = wanted.path.low if wanted.path else 0
     # A way that is to be long needs more lanes than usual, one above the other.
-    dense = int(low > 1.5 * sum(size))
+    usual = dense = int(low > 1.5 * sum(size))
     samples = _SAMPLES if request.generator == "transformer" else 0
     small = is_small(size)
     exact = wanted.difficulty is not None
     compared = (_DRAWS if small else 2) if exact else 1
     best: tuple[float, Plan, str, int] | None = None
-    for attempt in range((_SMALL if small else _ATTEMPTS) + samples):
+    for attempt in range((_SMALL if min(size) <= _LOW else _ATTEMPTS) + samples):
         random = generator(derive_seed(seed, "level", str(attempt)))
         model = ""
         try:
@@ -128,8 +128,9 @@ def _plan(
                 model = drawn.model
                 ground = open_up(settle(choose_ends(drawn.classes, random)))
             else:
-                level = small and random.random() < _share_of_floors(wanted, attempt)
-                ground = _ground(size, wanted, hardness, dense, level, random)
+                level = small and random.random() < _share_of_floors(size, wanted, attempt, dense)
+                lanes = usual if attempt > _ATTEMPTS and attempt % 2 else dense
+                ground = _ground(size, wanted, hardness, lanes, level, random)
             plan = make_plan(ground, wanted, hardness, random, modest=attempt % 2 == 1)
         except NoRoom as problem:
             reason = problem
@@ -160,14 +161,16 @@ def _plan(
     return plan, model, operations
 
 
-def _share_of_floors(wanted: Requirements, attempt: int) -> float:
+def _share_of_floors(
+    size: tuple[int, int], wanted: Requirements, attempt: int, dense: int
+) -> float:
     """How often a small level is made of level floors: mostly if much has to fit."""
     if attempt >= 4:
-        return 0.5
+        return 0.8 if dense else 0.5
     much = wanted.boss or wanted.key_before_door or (wanted.doors and wanted.doors.low)
     wet = wanted.liquid is not None and wanted.liquid.low
     hard = wanted.difficulty is not None and wanted.difficulty > 0.4
-    return 0.8 if much or wet or hard else 0.15
+    return 0.8 if (much or wet or hard) and size[0] < 22 else 0.15
 
 
 def _ground(

@@ -80,6 +80,7 @@ def reshape(
     tally = Tally(len(pits), sum(min(1.0, (w - 1) / 4) for w in widths), sum(widths), len(path))
     margin = 1 if aim > 0.5 or min(grid.shape) < 16 else 2
     runs = _runs(grid, path, fixed)
+    close = _fill if aim > 0.4 else _cover
     usual = 1 + 4 * aim / (GAPS + DANGER)
     grid = grid.copy()
     changed = False
@@ -109,7 +110,7 @@ def reshape(
             runs += run.without(first, first + width)
         else:
             fitting = [i for i, pit in enumerate(pits) if pit.width == width]
-            _cover(grid, pits.pop(fitting[int(random.integers(len(fitting)))]))
+            close(grid, pits.pop(fitting[int(random.integers(len(fitting)))]))
         tally = tally.changed(width, sign)
         changed = True
     return grid if changed else None
@@ -138,38 +139,45 @@ def pits_of(grid: Grid, path: Sequence[int]) -> list[Pit]:
 
 @dataclass(frozen=True)
 class _Run:
-    """Columns from ``first`` on, over which one walks; ``clear``: free rows, ``deep``: rock."""
+    """Columns from ``first`` on, over which one walks.
+
+    ``clear`` counts the free rows above each, ``open`` says where a jump may begin and end, and
+    ``deep`` where there is rock to dig in.
+    """
 
     row: int
     first: int
     clear: tuple[int, ...]
+    open: tuple[bool, ...]
     deep: tuple[bool, ...]
 
     def places(self, width: int, margin: int) -> list[int]:
         """First columns of pits so wide, ``margin`` columns from the ends."""
-        length = len(self.clear)
         return [
             self.first + i
-            for i in range(margin, length - width - margin + 1)
-            if all(self.deep[i : i + width])
-            and min(self.clear[i - 1 : i + width + 1]) >= _CLEAR[width]
+            for i in range(margin, len(self.clear) - width - margin + 1)
+            if self.open[i - 1]
+            and self.open[i + width]
+            and all(self.deep[i : i + width])
+            and min(self.clear[i : i + width]) >= _CLEAR[width]
         ]
 
     def holds(self, width: int, margin: int) -> bool:
         """Whether a pit so wide fits."""
         return len(self.clear) >= width + 2 * margin and bool(self.places(width, margin))
 
+    def part(self, first: int, stop: int) -> _Run:
+        """The columns from ``first`` up to ``stop``."""
+        part = slice(first - self.first, stop - self.first)
+        return _Run(self.row, first, self.clear[part], self.open[part], self.deep[part])
+
     def without(self, first: int, stop: int) -> list[_Run]:
         """What is left on both sides of a pit."""
-        i, j = first - self.first, stop - self.first
-        return [
-            _Run(self.row, self.first, self.clear[:i], self.deep[:i]),
-            _Run(self.row, stop, self.clear[j:], self.deep[j:]),
-        ]
+        return [self.part(self.first, first), self.part(stop, self.first + len(self.clear))]
 
 
 def _runs(grid: Grid, path: Sequence[int], fixed: Collection[int]) -> list[_Run]:
-    """Level stretches of rock over which the way leads, without what stands on them."""
+    """Level stretches over which the way leads; below objects the ground stays."""
     height, width = grid.shape
     solid = grid == SOLID
     free = grid == AIR
@@ -178,34 +186,48 @@ def _runs(grid: Grid, path: Sequence[int], fixed: Collection[int]) -> list[_Run]
         clear[y] = np.where(free[y - 1], np.minimum(clear[y - 1] + 1, 4), 0)
     deep = solid.copy()
     deep[:-1] &= solid[1:]
+    held = np.zeros(grid.shape, dtype=bool)
+    held.reshape(-1)[list(fixed)] = True
+    deep[1:] &= ~held[:-1]
+    passable = (grid != SOLID) & (grid != HAZARD)
+    opened = np.zeros(grid.shape, dtype=bool)  # by the two rows above
+    opened[2:] = passable[1:-1] & passable[:-2]
+    floors = solid | (grid == LADDER)
     used: set[int] = set()
     runs = []
-    stops = set(fixed)
-    i = 0
-    while i < len(path):
-        j = i + 1
-        step = path[j] - path[i] if j < len(path) else 0
-        if abs(step) != 1 or path[i] // width == height - 1:
-            i += 1
-            continue
-        while (
-            j < len(path) and path[j] - path[j - 1] == step and path[j] // width == path[i] // width
-        ):
-            j += 1
-        y = path[i] // width + 1
+    for stretch in _level(path, width):
+        y = stretch[0] // width + 1
         part: list[int] = []
-        for cell in [*sorted(path[i:j]), -1]:
-            if cell >= 0 and cell not in used and cell not in stops and solid[y, cell % width]:
+        for cell in [*sorted(stretch), -1]:
+            if cell >= 0 and cell not in used and y < height and floors[y, cell % width]:
                 part.append(cell % width)
                 used.add(cell)
                 continue
             if len(part) > 2:
                 columns = slice(part[0], part[-1] + 1)
-                runs.append(_Run(y, part[0], tuple(clear[y, columns].tolist()),
-                                 tuple(deep[y, columns].tolist())))  # fmt: skip
+                rows = (flags[y, columns].tolist() for flags in (clear, opened, deep))
+                runs.append(_Run(y, part[0], *(tuple(row) for row in rows)))
             part = []
-        i = max(j - 1, i + 1)
     return runs
+
+
+def _level(path: Sequence[int], width: int) -> list[Sequence[int]]:
+    """The parts of a way that lead straight along a row."""
+    found = []
+    first = 0
+    for i in range(1, len(path) + 1):
+        straight = (
+            i < len(path)
+            and abs(path[i] - path[i - 1]) == 1
+            and path[i] // width == path[i - 1] // width
+            and (i - first < 2 or path[i] - path[i - 1] == path[i - 1] - path[i - 2])
+        )
+        if straight:
+            continue
+        if i - first > 2:
+            found.append(path[first:i])
+        first = i if i >= len(path) or abs(path[i] - path[i - 1]) != 1 else i - 1
+    return found
 
 
 def _dig(grid: Grid, pit: Pit) -> None:
@@ -225,3 +247,10 @@ def _cover(grid: Grid, pit: Pit) -> None:
     edge = grid[pit.row, pit.first : pit.stop]
     edge[edge == AIR] = ONE_WAY
     edge[edge == HAZARD] = SOLID
+
+
+def _fill(grid: Grid, pit: Pit) -> None:
+    """Rock in place of a pit, in which a wider one can be dug."""
+    columns = grid[pit.row :, pit.first : pit.stop]
+    open_ = np.logical_and.accumulate((columns == AIR) | (columns == HAZARD), axis=0)
+    columns[open_] = SOLID

@@ -23,7 +23,7 @@ from aigc_assets.pipelines.maps.platformer.pools import fill_pools
 from aigc_assets.pipelines.maps.platformer.settle import Ground, NoRoom, only
 from aigc_assets.pipelines.maps.platformer.temper import temper
 from aigc_assets.pipelines.maps.platformer.ways import reseal, walk, ways_of
-from aigc_assets.pipelines.maps.requirements import COLOURS, Range, Requirements
+from aigc_assets.pipelines.maps.requirements import COLOURS, LIMIT, Range, Requirements
 
 _CHAMBER = 4
 """Least cells of floor behind the archway of a boss."""
@@ -96,7 +96,7 @@ def make_plan(
         high = round(wanted.path.high / (1 + 0.25 * len(colours)))
         length = Range(max(1, min(high // 2, wanted.path.low)), high)
         ground = _move_exit(ground, [], [], length, wanted.boss)
-    grid, cells = raise_gates(ground, len(colours), random)
+    grid, cells = raise_gates(ground, len(colours), random, spare=wanted.boss)
     locks = [Lock(cell, colour) for cell, colour in zip(cells, colours, strict=True)]
     ground = ground._replace(grid=grid)
     keys = hide_keys(ground, locks, random, modest)
@@ -109,11 +109,16 @@ def make_plan(
     if locks or wanted.boss or wanted.path is not None:
         ground = reseal(ground, locks, keys)
     if wanted.difficulty is not None:
-        ground = temper(ground, locks, keys, arch, wanted, hardness, random)
+        length = wanted.path or Range(1, LIMIT)
+        ground = temper(
+            ground, locks, keys, arch, wanted, hardness,
+            lambda changed: _move_exit(changed, locks, keys, length, False), random,
+        )  # fmt: skip
     wet = None
     if wanted.liquid is not None:
-        fixed = {ground.start, ground.exit, arch, *(lock.cell for lock in (*locks, *keys))} - {-1}
-        grid, wet = fill_pools(ground.grid, wanted.liquid, fixed, random)
+        gates = {arch, *(lock.cell for lock in locks)} - {-1}
+        ends = {ground.start, ground.exit, *(key.cell for key in keys)}
+        grid, wet = fill_pools(ground.grid, wanted.liquid, gates, ends, random)
         ground = ground._replace(grid=grid)
     path, events = walk(ground, locks, keys)
     steps = len(path) - 1

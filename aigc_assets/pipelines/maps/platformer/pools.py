@@ -39,7 +39,11 @@ class _Basin:
 
 
 def fill_pools(
-    grid: Grid, span: Range, fixed: Collection[int], random: np.random.Generator
+    grid: Grid,
+    span: Range,
+    gates: Collection[int],
+    ends: Collection[int],
+    random: np.random.Generator,
 ) -> tuple[Grid, Mask]:
     """The grid with a number of cells of liquid within ``span``, and which hazards are liquid.
 
@@ -50,7 +54,8 @@ def fill_pools(
     Args:
         grid: Codes, [H, W].
         span: Least and most cells of liquid.
-        fixed: Cells of objects, below which the ground stays.
+        gates: Doorways, below which the ground stays.
+        ends: Cells of other objects, below which it stays if there is room elsewhere.
         random: Which pools.
 
     Raises:
@@ -63,8 +68,9 @@ def fill_pools(
         count -= _lower(grid, wet, _basins(grid, wet), count - span.high, random)
     if count < span.low:
         count += _deepen(grid, wet, span.low - count, span.high - count, random)
-    if count < span.low:
-        count += _lay_planks(grid, wet, span.low - count, span.high - count, fixed, random)
+    for fixed in ((*gates, *ends), gates):
+        if count < span.low:
+            count += _lay_planks(grid, wet, span.low - count, span.high - count, fixed, random)
     if count < span.low:
         raise NoRoom(f"the pools hold up to {count} cells of liquid, {span} were asked for")
     return grid, wet

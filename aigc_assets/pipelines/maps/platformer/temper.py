@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from aigc_assets.metrics.jump_difficulty import BOSS, TICKS_PER_FIGHT, within
@@ -26,6 +28,7 @@ def temper(
     arch: int,
     wanted: Requirements,
     hardness: float,
+    move_exit: Callable[[Ground], Ground],
     random: np.random.Generator,
 ) -> Ground:
     """Ground whose pits leave to the fights what these can bring.
@@ -37,6 +40,7 @@ def temper(
         arch: Doorway of the boss's chamber, -1 without one.
         wanted: How many monsters there may be, and how long the way.
         hardness: The difficulty to aim for, 0..1.
+        move_exit: Restores the length that the way should have.
         random: Which pits change.
     """
     doors = [lock.cell for lock in locks]
@@ -51,7 +55,10 @@ def temper(
         if grid is None:
             break
         try:
-            changed = reseal(ground._replace(grid=grid), locks, keys)
+            changed = ground._replace(grid=grid)
+            if wanted.path is not None and arch < 0:
+                changed = move_exit(changed)
+            changed = reseal(changed, locks, keys)
             way, _ = walk(changed, locks, keys)
         except NoRoom:
             continue
