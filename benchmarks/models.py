@@ -29,7 +29,7 @@ Run = Callable[[], Any]
 def cases(device: str) -> Iterator[Case]:
     """Every shipped model in float32 and in bfloat16."""
     for dtype in (torch.float32, torch.bfloat16):
-        for make in (character, tilemap, tokens, relief, sound, dialogue):
+        for make in (character, tilemap, refiner, tokens, relief, sound, dialogue):
             yield make(dtype, device)
 
 
@@ -48,14 +48,28 @@ def character(dtype: torch.dtype, device: str) -> Case:
 
 
 def tilemap(dtype: torch.dtype, device: str) -> Case:
-    """One map of 32x32 tiles."""
-    network = _load("map_sagan", dtype, device)
+    """The draft of one map of 32x32 tiles."""
+    network = _load("map_sagan", dtype, device).draft
     inputs = _to(network.example_inputs(1, torch.Generator().manual_seed(1)), dtype, device)
 
     def draw() -> Tensor:
         return network(*inputs)
 
-    return _case("map_sagan: generator", "1 map of 40x40", dtype, draw)
+    return _case("map_sagan: draft", "1 map of 40x40", dtype, draw)
+
+
+def refiner(dtype: torch.dtype, device: str) -> Case:
+    """One of the passes that refine a map of 32x32 tiles."""
+    network = _load("map_sagan", dtype, device).fine
+    generator = torch.Generator().manual_seed(1)
+    cells = torch.randint(5, (1, 4, 20, 20), generator=generator)
+    tiles = torch.nn.functional.one_hot(cells, 5).permute(0, 4, 1, 2, 3).flatten(1, 2).float()
+    inputs = _to((tiles, torch.ones(1, 4, 20, 20), torch.tensor([0])), dtype, device)
+
+    def look() -> Tensor:
+        return network(*inputs)
+
+    return _case("map_sagan: pass of a refiner", "1 map of 40x40", dtype, look)
 
 
 def tokens(dtype: torch.dtype, device: str) -> Case:

@@ -23,7 +23,7 @@ MODELS: dict[str, ModelEntry] = {
     "character_cvae": ModelEntry(
         "character", "aigc_assets.models.slot_cvae", "SlotCvae", "SlotCvaeConfig"
     ),
-    "map_sagan": ModelEntry("map", "aigc_assets.models.sagan", "MapGenerator", "SaganConfig"),
+    "map_sagan": ModelEntry("map", "aigc_assets.models.map_refiner", "MapGan", "MapGanConfig"),
     "relief_gan": ModelEntry(
         "terrain", "aigc_assets.models.relief_gan", "ReliefGenerator", "ReliefConfig"
     ),

@@ -288,7 +288,8 @@ def soft_reach(passable: Tensor, rounds: int = 3, start: Tensor | None = None) -
         start: Where to start, 0 or 1, [B, 1, H, W].
 
     Returns:
-        [B, 1, H, W] in [0, 1]: the product of the probabilities along the best walk.
+        [B, 1, H, W] in [0, 1]: the product of the probabilities along the best walk. Solid cells
+        leak one part in ten thousand.
     """
     if start is None:
         height, width = passable.shape[2:]
@@ -298,20 +299,17 @@ def soft_reach(passable: Tensor, rounds: int = 3, start: Tensor | None = None) -
         distance = (y[:, None] ** 2 + x[None] ** 2).flatten()
         start = torch.softmax(passable.flatten(1) * 1e4 - distance * 10, 1).view_as(passable)
     reach = passable * start.detach()
+    open_ = torch.log(passable.clamp(0, 1) + _LEAK)
+    sums = {axis: open_.cumsum(axis) for axis in (2, 3)}
+    back = {axis: open_.flip(axis).cumsum(axis) for axis in (2, 3)}
+    found = torch.log(reach + 1e-30)
     for _ in range(rounds):
         for axis in (2, 3):
-            reach = _sweep(reach, passable, axis, False)
-            reach = _sweep(reach, passable, axis, True)
-    return reach
+            found = sums[axis] + torch.cummax(found - sums[axis], axis).values
+            turned = torch.cummax(found.flip(axis) - back[axis], axis).values
+            found = (back[axis] + turned).flip(axis)
+    return found.exp().clamp(max=1)
 
 
-def _sweep(reach: Tensor, passable: Tensor, axis: int, reverse: bool) -> Tensor:
-    """Carry what is reached from line to line in one direction."""
-    lines, chances = list(reach.unbind(axis)), passable.unbind(axis)
-    order = range(len(lines))
-    before = None
-    for i in reversed(order) if reverse else order:
-        if before is not None:
-            lines[i] = torch.maximum(lines[i], chances[i] * lines[before])
-        before = i
-    return torch.stack(lines, axis)
+_LEAK = 1e-4
+"""Chance to walk through a solid cell: the floods run in logarithms."""

@@ -6,6 +6,8 @@ from plain noise must look like. Relativistic pairing loss with approximate R1 a
 differentiable augmentation by the symmetries of the square and by translation, an EMA generator,
 and a critic that sees how far one can walk. In the last part of the run the generator is told the
 outline of a map and learns to draw what the repair makes of its own maps: closed and connected.
+All that is the draft. The second half of the steps trains the refiners, see `map_refine`; it shares
+neither random numbers nor gradients with the first.
 
 References:
     Huang et al., "The GAN is dead; long live the GAN!", arXiv:2501.05441 (pairing loss, R1 + R2).
@@ -26,14 +28,10 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from aigc_assets.models import checkpoint
-from aigc_assets.models.sagan import (
-    MapDiscriminator,
-    MapEncoder,
-    MapGenerator,
-    SaganConfig,
-    soft_reach,
-)
+from aigc_assets.models.map_refiner import MapGan, MapGanConfig, MapRefiner
+from aigc_assets.models.sagan import MapDiscriminator, MapEncoder, MapGenerator, soft_reach
 from aigc_assets.training import map_scores
+from aigc_assets.training.map_refine import closed_maps, halves, refiner_loss
 from aigc_assets.training.map_windows import (
     MARGIN,
     SIDE,
@@ -46,15 +44,20 @@ from aigc_assets.training.map_windows import (
     random_outline,
     read_windows,
     symmetry,
+    whole_maps,
 )
 from aigc_assets.training.trainer import Ema, Run, cosine, set_lr
 
+DRAFT = 0.5
+"""Share of the run that trains the draft; the shares below are of this part."""
 WARM_UP = 0.12
-"""Share of the run in which only the autoencoder learns."""
+"""Share in which only the autoencoder learns."""
 DIVERGENCE, ADVERSARIAL = 0.7, 0.05
 """Weights of the Kullback-Leibler divergence and of the critic against the cross entropy."""
 REPAIR_FROM = 0.7
-"""Share of the run after which the generator learns to draw what its repaired maps look like."""
+"""Share after which the generator learns to draw what its repaired maps look like."""
+ROUNDS, DRAFTS = 30, 100
+"""Of the calibration of the drafts, and how many drafts of a theme it looks at."""
 SPECK = 24
 """A repair fills unreachable areas of fewer cells and joins larger ones to the largest."""
 SIGMA, PENALTY = 0.1, 20.0
@@ -91,19 +94,30 @@ class MapTask:
     def __init__(self, data: dict[str, np.ndarray], info: dict[str, Any], run: Run):
         self.run = run
         self.batch = 32
-        self.config = SaganConfig()
+        self.whole = MapGanConfig()
+        self.config = self.whole.draft
         self.windows = read_windows(data)
         device = run.device
         self.generator = MapGenerator(self.config).to(device)
         self.encoder = MapEncoder(self.config).to(device)
         self.critic = MapDiscriminator(self.config).to(device)
+        gan = MapGan(self.whole)
+        self.calibration = nn.Module()
+        self.calibration.register_buffer("ready", torch.zeros(1))
+        self.calibration.register_buffer("steps_of_refiners", torch.zeros(1))
+        self.calibration.register_buffer("shift", torch.zeros_like(gan.get_buffer("shift")))
         if info.get("fine_tune"):
-            self.generator.load_state_dict(checkpoint.load("map_sagan").network.state_dict())
-        for network in (self.generator, self.encoder, self.critic):
+            gan.load_state_dict(checkpoint.load("map_sagan").network.state_dict())
+            self.generator.load_state_dict(gan.draft.state_dict())
+            self.calibration.get_buffer("shift").copy_(gan.get_buffer("shift"))
+        self.refiners = nn.ModuleList([gan.coarse, gan.fine]).to(device)
+        for network in (self.generator, self.encoder, self.critic, self.refiners):
             for parameter in network.parameters():
                 if parameter.dim() == 4:
                     parameter.data = parameter.data.contiguous(memory_format=torch.channels_last)
+        self.calibration.to(device)
         self.ema = Ema(self.generator, 0.998)
+        self.refiners_ema = Ema(self.refiners, 0.998)
         self.teacher = copy.deepcopy(self.generator).requires_grad_(False).eval()
         self.teacher.register_buffer("ready", torch.zeros(1))
         made = [*self.generator.parameters(), *self.encoder.parameters()]
@@ -111,11 +125,69 @@ class MapTask:
         self.opt_d = torch.optim.AdamW(
             self.critic.parameters(), lr=0, weight_decay=0, betas=(0.0, 0.99), fused=True
         )
+        self.opt_r = torch.optim.AdamW(
+            self.refiners.parameters(), lr=0, weight_decay=1e-4, betas=(0.9, 0.99), fused=True
+        )
 
     def step(self, progress: float) -> dict[str, float]:
+        """One step of the draft or, in the second half of the run, of the refiners."""
+        if progress < DRAFT:
+            return self._step_draft(progress / DRAFT)
+        return self._step_refiners((progress - DRAFT) / (1 - DRAFT))
+
+    def _step_refiners(self, progress: float) -> dict[str, float]:
+        """Both refiners learn from the same windows of levels; before, the draft is calibrated."""
+        if not self.calibration.get_buffer("ready"):
+            self._calibrate()
+        # Its own random numbers: what the refiners become does not depend on the draft.
+        random = np.random.Generator(np.random.Philox([self.run.seed, int(progress * 2**40)]))
+        themes = np.array(self.windows.themes)
+        theme = themes[random.integers(len(themes), size=self.batch)]
+        cells, inside = closed_maps(self.windows, theme, random)
+        device = self.run.device
+        cells, inside = cells.to(device), inside.to(device)
+        label = torch.from_numpy(theme).to(device)
+        coarse, fine = self.refiners
+        assert isinstance(coarse, MapRefiner) and isinstance(fine, MapRefiner)
+        with self.run.autocast():
+            few = refiner_loss(coarse, *halves(cells, inside, random), label.repeat(2), random)
+            all_ = refiner_loss(fine, cells, inside, label, random)
+        set_lr(self.opt_r, cosine(progress, 2e-3, 5e-5))
+        self.opt_r.zero_grad(set_to_none=True)
+        (few + all_).backward()
+        nn.utils.clip_grad_norm_(self.refiners.parameters(), 2.0)
+        self.opt_r.step()
+        # The average warms up with the steps of the refiners, which a resumed run must know.
+        steps = self.calibration.get_buffer("steps_of_refiners")
+        self.refiners_ema.count = int(steps)
+        self.refiners_ema.update(self.refiners)
+        steps += 1
+        return {"coarse": float(few.detach()), "fine": float(all_.detach())}
+
+    @torch.no_grad()
+    def _calibrate(self) -> None:
+        """Shift the draft's logits until the tiles that are kept have the shares of closed maps."""
+        shift = self.calibration.get_buffer("shift")
+        kept = slice(MARGIN, -MARGIN, 4)
+        for theme in self.windows.themes:
+            cells = whole_maps(self.windows.train[theme])
+            wanted = np.bincount(cells.reshape(-1), minlength=self.config.classes) / cells.size
+            inputs, _ = self._inputs(theme, DRAFTS, torch.Generator().manual_seed(theme))
+            logits = self._gan().sketch(*inputs)[..., kept, kept].float()
+            extra = torch.zeros_like(shift[theme])
+            for number in range(ROUNDS):
+                drafts = (logits + extra[:, None, None]).argmax(1).flatten()
+                found = torch.bincount(drafts, minlength=len(wanted)).cpu().numpy() / len(drafts)
+                change = np.log((wanted + 1e-3) / (found + 1e-3)) / (1 + number / 5)
+                extra += torch.from_numpy(change).to(extra)
+                extra.clamp_(-4, 4)
+            shift[theme] += extra
+        self.calibration.get_buffer("ready").fill_(1)
+
+    def _step_draft(self, progress: float) -> dict[str, float]:
         """One step of the autoencoder, after the warm-up also of the critic and against it.
 
-        In the last part of the run, one step of learning from repaired maps instead.
+        In the last part, one step of learning from repaired maps instead.
         """
         if progress >= REPAIR_FROM:
             return self._learn_repair((progress - REPAIR_FROM) / (1 - REPAIR_FROM))
@@ -217,53 +289,83 @@ class MapTask:
         return {"repair": float(loss.detach()), "changed": changed / len(target)}
 
     def modules(self) -> dict[str, nn.Module]:
-        """Generator, its average, the encoder and the critic."""
+        """All networks and the averages of what is shipped."""
         return {
             "generator": self.generator,
             "ema": self.ema.network,
             "encoder": self.encoder,
             "critic": self.critic,
             "teacher": self.teacher,
+            "refiners": self.refiners,
+            "refiners_ema": self.refiners_ema.network,
+            "calibration": self.calibration,
         }
 
     def optimizers(self) -> dict[str, torch.optim.Optimizer]:
-        """Both optimisers."""
-        return {"generator": self.opt_g, "critic": self.opt_d}
+        """Of generator and encoder, of the critic, of the refiners."""
+        return {"generator": self.opt_g, "critic": self.opt_d, "refiners": self.opt_r}
 
     def shipped(self) -> dict[str, tuple[nn.Module, dict[str, Any]]]:
-        """The averaged generator."""
-        config = dataclasses.asdict(self.config)
-        return {"map_sagan": (self.ema.network, config)}
+        """The averaged draft and refiners in one."""
+        return {"map_sagan": (self._gan(), dataclasses.asdict(self.whole))}
+
+    def _gan(self) -> MapGan:
+        gan = MapGan(self.whole)
+        gan.draft.load_state_dict(self.ema.network.state_dict())
+        coarse, fine = self.refiners_ema.network.children()
+        gan.coarse.load_state_dict(coarse.state_dict())
+        gan.fine.load_state_dict(fine.state_dict())
+        gan.get_buffer("shift").copy_(self.calibration.get_buffer("shift"))
+        return gan.to(self.run.device).requires_grad_(False).eval()
 
     def evaluate(self) -> dict[str, dict[str, float]]:
-        """Held-out metrics over all themes; see `aigc_assets.training.map_scores`."""
-        return map_scores.evaluate(self.windows, self.sample, SAMPLES)
+        """Held-out metrics over all themes; column ``draft`` is of the draft without refiners."""
+        metrics = map_scores.evaluate(self.windows, self.sample, SAMPLES)
+        draft = map_scores.evaluate(self.windows, self.sample_draft, SAMPLES)
+        return {key: {**row, "draft": draft[key]["model"]} for key, row in metrics.items()}
 
     def watch(self) -> dict[str, dict[str, float]]:
         """The same on validation windows, of fewer samples."""
         return map_scores.evaluate(self.windows, self.sample, SAMPLES // 2, validation=True)
 
-    @torch.no_grad()
     def sample(self, theme: int, count: int) -> np.ndarray:
-        """Likeliest classes of ``count`` maps of the averaged generator, [count, 32, 32] uint8.
+        """``count`` raw maps of the averaged networks, [count, 32, 32] uint8.
 
         The inputs depend on the theme and the count only; nothing is selected or repaired.
         """
+        return self._sample(theme, count)[0]
+
+    def sample_draft(self, theme: int, count: int) -> np.ndarray:
+        """Likeliest classes of the drafts of ``sample``."""
+        return self._sample(theme, count)[1]
+
+    @torch.no_grad()
+    def _sample(self, theme: int, count: int) -> tuple[np.ndarray, np.ndarray]:
+        """Maps and drafts."""
         source = torch.Generator().manual_seed(1000 + theme)
-        network = self.ema.network
-        made = []
-        inside = torch.zeros(1, 1, WIDE, WIDE)
-        inside[:, :, MARGIN:-MARGIN, MARGIN:-MARGIN] = 1
+        network = self._gan()
+        made: tuple[list[np.ndarray], list[np.ndarray]] = [], []
         for start in range(0, count, 50):
-            size = min(50, count - start)
-            noise = torch.randn(size, self.config.noise, 5, 5, generator=source)
-            style = torch.randn(size, self.config.style, generator=source)
-            label = torch.full((size,), theme)
-            inputs = noise, style, label, inside.expand(size, -1, -1, -1)
-            logits = network(*(t.to(self.run.device) for t in inputs))
-            logits = logits[:, :, MARGIN:-MARGIN, MARGIN:-MARGIN]
-            made.append(logits.argmax(1).byte().cpu().numpy())
-        return np.concatenate(made)
+            inputs, chances = self._inputs(theme, min(50, count - start), source)
+            drawn = network(*inputs, *chances)
+            for part, cells in zip(made, (drawn.classes, drawn.draft.argmax(1)), strict=True):
+                part.append(cells[:, MARGIN:-MARGIN, MARGIN:-MARGIN].byte().cpu().numpy())
+        maps, drafts = (np.concatenate(part) for part in made)
+        return maps, drafts
+
+    def _inputs(
+        self, theme: int, count: int, source: torch.Generator
+    ) -> tuple[list[Tensor], list[Tensor]]:
+        """Of the draft and of the refiners for closed maps of 32x32."""
+        inside = torch.zeros(count, 1, WIDE, WIDE)
+        inside[:, :, MARGIN:-MARGIN, MARGIN:-MARGIN] = 1
+        grid = WIDE // self.config.scale
+        noise = torch.randn(count, self.config.noise, grid, grid, generator=source)
+        style = torch.randn(count, self.config.style, generator=source)
+        inputs = noise, style, torch.full((count,), theme), inside
+        chances = MapGan.chances(count, (WIDE, WIDE), source)
+        device = self.run.device
+        return [t.to(device) for t in inputs], [t.to(device) for t in chances]
 
     def preview(self, path: Path) -> None:
         """Two rows a theme: real windows above, samples of the averaged generator below."""
@@ -281,8 +383,7 @@ class MapTask:
         random = np.random.Generator(np.random.Philox(int(self._randint(2**31 - 1, 1))))
         picks: list[np.ndarray] = []
         for number, label in enumerate(theme.tolist()):
-            part = self.windows.train[label]
-            cells = torch.from_numpy(part[int(random.integers(len(part)))])
+            cells = torch.from_numpy(self.windows.draw(label, random))
             picks.append(symmetry(cells, number * 8 // len(theme)).numpy())
         # Cut as they are: the outline comes in with `_learn_repair`, see there.
         inside = np.ones((len(picks), WIDE, WIDE), dtype=np.float32)

@@ -25,12 +25,7 @@ Inputs = Callable[[Any, torch.Generator], tuple[Any, ...]]
 
 
 def map_inputs(config: Any, source: torch.Generator) -> tuple[Any, ...]:
-    side = config.min_grid
-    noise = torch.randn(2, config.noise, side, side, generator=source)
-    style = torch.randn(2, config.style, generator=source)
-    inside = torch.zeros(2, 1, config.scale * side, config.scale * side)
-    inside[:, :, 2:-3, 5:] = 1
-    return noise, style, torch.arange(2) % config.themes, inside
+    return checkpoint.build("map_sagan", config_values_of(config)).example_inputs(2, source)
 
 
 def token_inputs(config: Any, source: torch.Generator) -> tuple[Any, ...]:
@@ -107,7 +102,11 @@ def awake(network: nn.Module) -> nn.Module:
 
 def config_values(network: Any) -> dict[str, Any]:
     """The config as a card holds it, after a trip through JSON."""
-    values = json.loads(json.dumps(dataclasses.asdict(network.config)))
+    return config_values_of(network.config)
+
+
+def config_values_of(config: Any) -> dict[str, Any]:
+    values = json.loads(json.dumps(dataclasses.asdict(config)))
     assert isinstance(values, dict)
     return values
 

@@ -9,6 +9,7 @@ import torch
 from aigc_assets.errors import UsageError
 from aigc_assets.models import checkpoint
 from aigc_assets.models.map_maskgit import MapMaskgit, MapMaskgitConfig
+from aigc_assets.models.map_refiner import MapGan, MapGanConfig
 from aigc_assets.models.sagan import MapGenerator, SaganConfig
 from aigc_assets.pipelines.made import load_model
 from aigc_assets.pipelines.maps.indoor.sampling import layout_of
@@ -20,7 +21,11 @@ def small(tmp_path_factory):
     """Untrained networks of the shipped shapes that answer in milliseconds."""
     folder = tmp_path_factory.mktemp("weights")
     torch.manual_seed(0)
-    gan = MapGenerator(SaganConfig(noise=6, style=2, widths=(16, 16, 16), num_heads=2, reach=1))
+    draft = SaganConfig(noise=6, style=2, widths=(16, 16, 16), num_heads=2, reach=1)
+    gan = MapGan(MapGanConfig(draft, width=16, blocks=1))
+    for refiner in (gan.coarse, gan.fine):
+        torch.nn.init.normal_(refiner.gain.weight)  # zeros would not hear of the theme
+        torch.nn.init.normal_(refiner.head.weight)
     tokens = MapMaskgit(MapMaskgitConfig(dim=16, num_layers=1, num_heads=2, hidden=16))
     with torch.no_grad():
         tokens.head.weight.mul_(20)
@@ -133,6 +138,11 @@ def test_several_maps_of_a_pass_differ_and_the_transformer_draws_one(networks):
         for one in drawn:
             check(one, *size)
         assert len({one.classes.tobytes() for one in drawn}) == len(drawn)
+        last = draw_several("cave", size, 5, 4)[-1]  # whatever was looked at before
+        assert np.array_equal(last.classes, drawn[-1].classes)
+        assert [one.classes.tobytes() for one in drawn[1:3]] == [
+            drawn[i].classes.tobytes() for i in (1, 2)
+        ]
     assert len(draw_several("cave", (8, 8), 5, 4, "transformer", steps=1)) == 1
 
 

@@ -10,8 +10,9 @@ import torch
 
 from aigc_assets.errors import DataError
 from aigc_assets.metrics import tilemaps
+from aigc_assets.models.map_refiner import MapGanConfig
 from aigc_assets.models.sagan import SaganConfig
-from aigc_assets.training import map_baselines, map_windows, maps
+from aigc_assets.training import map_baselines, map_refine, map_windows, maps
 from aigc_assets.training.map_windows import WALKABLE, Outline, enclose
 from aigc_assets.training.maps import MapTask
 from aigc_assets.training.packing import pack, read
@@ -77,7 +78,7 @@ def packed(tmp_path_factory) -> Path:
 @pytest.fixture
 def task(packed, tmp_path, monkeypatch) -> MapTask:
     small = SaganConfig(noise=8, style=4, widths=(32, 32, 32), critic_widths=(16, 32, 32))
-    monkeypatch.setattr(maps, "SaganConfig", lambda: small)
+    monkeypatch.setattr(maps, "MapGanConfig", lambda: MapGanConfig(small, width=16, blocks=1))
     monkeypatch.setattr(maps, "SAMPLES", 12)
     torch.manual_seed(0)
     arrays, info = read(packed / "packed", "map")
@@ -196,12 +197,12 @@ def test_a_missing_source_is_named(tmp_path):
 
 
 def test_both_phases_step_and_the_autoencoder_learns(task):
-    losses = [task.step(0.02) for _ in range(25)]
+    losses = [task.step(0.01) for _ in range(25)]
     assert "d" not in losses[0]
     first, last = losses[0]["rebuild"], np.mean([x["rebuild"] for x in losses[-5:]])
     assert last < 0.85 * first
     before = [p.clone() for p in task.critic.parameters()]
-    both = [task.step(0.5) for _ in range(3)]
+    both = [task.step(0.25) for _ in range(3)]
     assert all(np.isfinite(list(x.values())).all() for x in both)
     assert {"d", "g", "gap", "penalty"} <= both[0].keys()
     assert any(not torch.equal(a, b) for a, b in zip(before, task.critic.parameters(), strict=True))
@@ -209,26 +210,28 @@ def test_both_phases_step_and_the_autoencoder_learns(task):
 
 def test_the_same_seed_gives_the_same_steps(packed, tmp_path, monkeypatch):
     small = SaganConfig(noise=4, style=4, widths=(16, 16, 16), critic_widths=(8, 8, 16))
-    monkeypatch.setattr(maps, "SaganConfig", lambda: small)
+    monkeypatch.setattr(maps, "MapGanConfig", lambda: MapGanConfig(small, width=16, blocks=1))
     arrays, info = read(packed / "packed", "map")
     runs = []
     for _ in range(2):
         torch.manual_seed(3)
         task = MapTask(arrays, info, Run("cpu", 1, 3, tmp_path, "fp32"))
         task.batch = 4
-        runs.append([task.step(0.01), task.step(0.6)])
+        runs.append([task.step(0.01), task.step(0.3), task.step(0.4), task.step(0.6)])
     assert runs[0] == runs[1]
 
 
 def test_evaluation_has_floor_and_baseline_and_a_preview_is_written(task, tmp_path):
     metrics = task.evaluate()
     for name in ("tile_pattern_kl", "connected_share", "mean_hamming", "repeated"):
-        assert metrics[name].keys() == {"model", "floor", "baseline", "strong_baseline", "random"}
+        assert metrics[name].keys() == {
+            "model", "draft", "floor", "baseline", "strong_baseline", "random"
+        }  # fmt: skip
     assert metrics["tile_pattern_kl"]["floor"] < metrics["tile_pattern_kl"]["baseline"]
     task.preview(tmp_path / "map_000001")
     assert (tmp_path / "map_000001.png").stat().st_size > 1000
     network, config = task.shipped()["map_sagan"]
-    assert SaganConfig(**json.loads(json.dumps(config))) == task.config
+    assert MapGanConfig(**json.loads(json.dumps(config))) == task.whole
     assert not network.training
 
 
@@ -293,12 +296,92 @@ def test_what_is_cut_off_becomes_what_is_round_it():
 
 
 def test_the_generator_learns_its_own_repair(task):
-    losses = [task.step(0.7 + 0.001 * step) for step in range(40)]
+    losses = [task.step(0.35 + 0.0005 * step) for step in range(40)]
     assert losses[0].keys() == {"repair", "changed"}
     assert np.mean([x["repair"] for x in losses[-5:]]) < 0.8 * losses[0]["repair"]
     teacher = task.teacher.state_dict()
-    task.step(0.9)  # it keeps to what it learns from
+    task.step(0.45)  # it keeps to what it learns from
     assert all(torch.equal(value, teacher[k]) for k, value in task.teacher.state_dict().items())
+
+
+def test_the_refiners_learn_and_the_draft_does_not_change_them(task):
+    draft = [p.clone() for p in task.generator.parameters()]
+    losses = [task.step(0.5 + 0.004 * step) for step in range(30)]
+    assert losses[0].keys() == {"coarse", "fine"}
+    for key in ("coarse", "fine"):
+        assert losses[0][key] == pytest.approx(np.log(5), rel=0.1)
+        assert np.mean([x[key] for x in losses[-5:]]) < 0.9 * losses[0][key]
+    assert all(torch.equal(a, b) for a, b in zip(draft, task.generator.parameters(), strict=True))
+    task.run.generator.manual_seed(77)  # nor do its random numbers
+    one = task.step(0.7)
+    task.run.generator.manual_seed(78)
+    assert one["fine"] == pytest.approx(task.step(0.7)["fine"], rel=0.2)
+
+
+def test_drafts_are_calibrated_once_to_the_shares_of_levels(task):
+    shift = task.calibration.get_buffer("shift")
+    task.generator.head.weight.data *= 40  # untrained logits are nearly equal
+    task.ema.network.load_state_dict(task.generator.state_dict())
+    task.step(0.4)
+    assert not shift.any()
+
+    def error(theme: int) -> float:
+        cells = map_windows.whole_maps(task.windows.train[theme])
+        wanted = np.bincount(cells.reshape(-1), minlength=5) / cells.size
+        drafts = task.sample_draft(theme, 40)[:, ::4, ::4]
+        return float(
+            np.abs(np.bincount(drafts.reshape(-1), minlength=5) / drafts.size - wanted).sum()
+        )
+
+    before = [error(theme) for theme in task.windows.themes]
+    task.step(0.5)
+    after = [error(theme) for theme in task.windows.themes]
+    assert shift.abs().max() > 0.1
+    assert all(b < 0.9 * a for a, b in zip(before, after, strict=True)), (before, after)
+    once = shift.clone()
+    task.step(0.6)
+    assert torch.equal(shift, once)
+    assert torch.equal(task.shipped()["map_sagan"][0].get_buffer("shift"), once)
+
+
+def test_refiners_learn_from_closed_maps(task):
+    random = np.random.Generator(np.random.Philox(3))
+    cells, inside = map_refine.closed_maps(task.windows, np.array([0, 2, 0, 2] * 5), random)
+    for grid, mask in zip(cells.numpy(), inside[:, 0].numpy() > 0, strict=True):
+        assert not grid[~mask].any()
+        assert mask.any(0).sum() in range(12, 33) and mask.any(1).sum() in range(12, 33)
+        assert not grid[cv2.erode(mask.astype(np.uint8), np.ones((3, 3)), borderValue=0) == 0].any()
+        assert len(tilemaps.component_sizes(np.isin(grid, WALKABLE))) <= 1
+    few, part = map_refine.halves(cells, inside, random)
+    assert few.shape == (40, 20, 20) and part.shape == (40, 1, 20, 20)
+    every = [cells[:, y::2, x::2] for y in range(2) for x in range(2)]
+    assert all(any(torch.equal(half, one) for one in every) for half in few.chunk(2))
+
+
+def test_the_loss_of_a_refiner_that_knows_nothing_is_that_of_a_guess(task):
+    random = np.random.Generator(np.random.Philox(3))
+    cells, inside = map_refine.closed_maps(task.windows, np.array([0, 2] * 4), random)
+    refiner = task.refiners[1]
+    torch.nn.init.zeros_(refiner.head.weight)
+    with torch.no_grad():
+        refiner.head.bias.zero_()
+        refiner.head.bias[:4] = 1.0  # a little likelier to be wall
+    found = map_refine.refiner_loss(refiner, cells, inside, torch.zeros(8).long(), random)
+    walls = float((cells == 0)[inside[:, 0] > 0].float().mean())
+    expected = np.log(np.e + 4) - walls
+    assert float(found.detach()) == pytest.approx(expected, abs=0.08)  # one parity of each map
+
+
+def test_some_of_what_a_refiner_sees_is_wrong():
+    random = np.random.Generator(np.random.Philox(4))
+    cells = torch.ones(20, 40, 40).long()
+    cells[:, :, 20:] = 3
+    shares = []
+    for _ in range(40):
+        shown = map_refine._with_errors(cells, random)
+        wrong = shown != cells
+        shares.append(float(wrong.float().mean()))
+    assert 0.01 < np.mean(shares) < 0.08 and max(shares) < map_refine.WRONG * 1.2
 
 
 def test_a_repair_closes_and_connects_and_leaves_the_rest():
@@ -333,7 +416,7 @@ def test_whatever_is_drawn_can_be_connected():
 
 def test_themes_without_windows_are_left_out(packed, tmp_path, monkeypatch):
     small = SaganConfig(noise=4, style=4, widths=(16, 16, 16), critic_widths=(8, 8, 16))
-    monkeypatch.setattr(maps, "SaganConfig", lambda: small)
+    monkeypatch.setattr(maps, "MapGanConfig", lambda: MapGanConfig(small, width=16, blocks=1))
     monkeypatch.setattr(maps, "SAMPLES", 3)
     arrays, info = read(packed / "packed", "map")
     rows = arrays["windows"]
@@ -341,7 +424,8 @@ def test_themes_without_windows_are_left_out(packed, tmp_path, monkeypatch):
     task = MapTask(arrays, info, Run("cpu", 1, 0, tmp_path, "fp32"))
     task.batch = 8
     assert task.windows.themes == [2]
-    assert np.isfinite(list(task.step(0.5).values())).all()
+    for progress in (0.25, 0.75):
+        assert np.isfinite(list(task.step(progress).values())).all()
     assert "tile_pattern_kl_techbase" in task.evaluate()
     arrays["windows"] = rows[:0]
     with pytest.raises(DataError, match="no usable window"):

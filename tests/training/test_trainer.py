@@ -18,6 +18,7 @@ from torch import nn
 from aigc_assets.errors import DataError
 from aigc_assets.models import MODELS, checkpoint
 from aigc_assets.models.map_maskgit import MapMaskgitConfig
+from aigc_assets.models.map_refiner import MapGanConfig
 from aigc_assets.models.relief_gan import ReliefConfig
 from aigc_assets.models.sagan import SaganConfig
 from aigc_assets.training import TASKS, characters, dialogue, map_tokens, maps, relief
@@ -34,8 +35,8 @@ def small(monkeypatch: pytest.MonkeyPatch):
     """One thread, and networks and batches that take milliseconds."""
     before = torch.get_num_threads()
     torch.set_num_threads(1)
-    config = SaganConfig(noise=8, style=4, widths=(32, 32, 32), critic_widths=(16, 32, 32))
-    monkeypatch.setattr(maps, "SaganConfig", lambda: config)
+    draft = SaganConfig(noise=8, style=4, widths=(32, 32, 32), critic_widths=(16, 32, 32))
+    monkeypatch.setattr(maps, "MapGanConfig", lambda: MapGanConfig(draft, width=8, blocks=1))
     monkeypatch.setattr(maps, "SAMPLES", 4)
     monkeypatch.setattr(relief, "ReliefConfig", lambda kinds: ReliefConfig.tiny())
     monkeypatch.setattr(relief, "STRIDE", 9)

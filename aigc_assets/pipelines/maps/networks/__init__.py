@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -79,15 +80,15 @@ def draw_several(
     *,
     open_share: float | None = None,
     steps: int = 12,
-) -> list[Drawn]:
+) -> Sequence[Drawn]:
     """Let a network draw maps to choose from; as `draw`.
 
     Args:
         theme: As of `draw`, like all that is not named here.
         size: Width and height.
         seed: Of all that is drawn.
-        count: Least number of maps of the GAN. They come from one pass and cost little more than
-            one where they are small. The Transformer draws one.
+        count: Least number of maps of the GAN. Their drafts come from one pass; a map is finished
+            when it is looked at. The Transformer draws one.
         generator: Network.
         pins: Given classes.
         open_share: Wanted share of open cells.
