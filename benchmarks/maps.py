@@ -74,6 +74,7 @@ def lines_for(theme: str, size: tuple[int, int], dice: random.Random) -> list[st
         "pushes": lambda: f"pushes {span(4, 20, 12)}",
         "difficulty": lambda: f"difficulty {dice.random():.2f}",
         "symmetry": lambda: "symmetry " + dice.choice(("horizontal", "vertical", "rotational")),
+        "hazards": lambda: f"hazards {span(0, few, 2)}",
     }
     lines = [make() for kind, make in asked.items() if kind in serves and dice.random() < 0.3]
     if "key before door" in lines:  # "doors 0..0" would contradict it
@@ -143,6 +144,7 @@ def numbers(request: MapRequest, made: Tilemap) -> tuple[dict[str, float], dict[
         "pushes": float(made.properties.get("pushes", 0) or 0),
         "path": 0 if witness is None else len(witness.path) - 1,
         "liquid": flags["liquid"],
+        "hazards": int((made.marked("hazard") & ~made.solid()).sum()),
     }
     spans = {name: getattr(wanted, name, None) for name in got}
     asked = {name: (span.low + span.high) / 2 for name, span in spans.items() if span is not None}

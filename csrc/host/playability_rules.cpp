@@ -15,9 +15,10 @@ Reasons Walk::enter(const Cell* before, Cell cell, const std::set<int>&) {
   }
   if (!inside(map_, cell)) {
     reasons.push_back(text(cell) + " is outside the map");
-  } else if (solid(map_, cell)) {
-    reasons.push_back(text(cell) + " is solid");
+    return reasons;
   }
+  if (solid(map_, cell)) reasons.push_back(text(cell) + " is solid");
+  if ((flags_of(map_, cell) & kHazard) != 0) reasons.push_back(text(cell) + " is a hazard");
   return reasons;
 }
 

@@ -91,6 +91,7 @@ COUNTED = (("monsters", "monster"), ("treasure", "treasure"), ("doors", "door"))
             "doors": st.tuples(st.integers(0, 2), st.integers(0, 3)),
             "path": st.tuples(st.integers(1, 14), st.integers(0, 30)),
             "liquid": st.tuples(st.integers(0, 12), st.integers(2, 9)),
+            "hazards": st.tuples(st.integers(0, 4), st.integers(0, 4)),
             "outdoor": st.tuples(st.integers(0, 12), st.integers(2, 9)),
         },
     ),
@@ -130,6 +131,9 @@ def test_whatever_is_asked_for_holds(theme, size, spans, lines, seed):
     assert count["boss"] == count["trigger"] == int(wanted.boss)
     if wanted.liquid:
         assert wanted.liquid.low <= made.marked("liquid").sum() <= wanted.liquid.high
+    if wanted.hazards:
+        harmful = (made.marked("hazard") & ~made.solid()).sum()
+        assert wanted.hazards.low <= harmful <= wanted.hazards.high
     if wanted.symmetry:
         assert np.array_equal(made.solid(), made.solid()[:, ::-1])
 

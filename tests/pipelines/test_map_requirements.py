@@ -17,7 +17,7 @@ from aigc_assets.pipelines.maps.requirements import (
     refuse,
 )
 
-NAMES = ("monsters", "treasure", "doors", "path", "liquid", "outdoor")
+NAMES = ("monsters", "treasure", "doors", "path", "hazards", "liquid", "outdoor")
 
 
 def test_nothing_means_start_to_exit():
@@ -43,8 +43,12 @@ def test_every_line_of_the_grammar_is_read(spans, key, space, shuffler):
         assert getattr(read, name) == (Range(low, low + more) if name in spans else None)
 
 
-@given(st.sampled_from(("monsters", "treasure", "liquid", "outdoor")), st.integers(0, 60),
-       st.integers(0, 40), st.tuples(st.integers(8, 256), st.integers(8, 256)))  # fmt: skip
+@given(
+    st.sampled_from(("monsters", "treasure", "hazards", "liquid", "outdoor")),
+    st.integers(0, 60),
+    st.integers(0, 40),
+    st.tuples(st.integers(8, 256), st.integers(8, 256)),
+)
 def test_percent_becomes_counts_of_the_cells_inside_the_border(name, low, more, size):
     read = parse_requirements([f"{name} {low}..{low + more} %"])
     assert getattr(read, name) is None

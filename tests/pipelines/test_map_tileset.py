@@ -71,7 +71,7 @@ def test_properties_say_what_a_tile_is(theme, look):
         assert properties["tile"] == name
         assert properties["solid"] == (kind in ("wall", "liquid")), name
         assert properties["liquid"] == (kind == "liquid"), name
-        assert properties["hazard"] == (kind == "spikes" or (kind == "liquid" and burns)), name
+        assert properties["hazard"] == (kind == "hazard" or (kind == "liquid" and burns)), name
         assert properties["door"] == (kind == "door"), name
     torch = tileset.properties[gids["torch"] - 1]
     assert torch["light"] > 0
@@ -87,6 +87,19 @@ def test_liquid_moves_and_its_frames_are_liquid_too(theme, look):
         assert frames[0] == gids[f"liquid_{mask}"] - 1
         assert len({tile(tileset, frame + 1).tobytes() for frame in frames}) == len(frames)
         assert all(tileset.properties[frame]["liquid"] for frame in frames)
+
+
+@pytest.mark.parametrize(("theme", "look"), SETS)
+def test_what_harms_is_drawn_and_its_frames_harm_too(theme, look):
+    tileset, gids = build_tileset(make_palette(24, 3).tobytes(), theme, look)
+    moving = {animation.tile: animation.frames for animation in tileset.animations}
+    first = gids["hazard"] - 1
+    frames = [frame for frame, _ in moving.get(first, ((first, 0),))]
+    assert len(frames) == len(scenery.HAZARDS[LOOKS[theme][look].hazard])
+    assert len({tile(tileset, frame + 1).tobytes() for frame in frames}) == len(frames)
+    for frame in frames:
+        assert tileset.properties[frame]["hazard"] and not tileset.properties[frame]["solid"]
+        assert tileset.properties[frame]["nav_cost"] > 1
 
 
 def test_wang_sets_name_the_neighbours_of_every_blob_tile():
@@ -132,8 +145,12 @@ def test_rock_and_floor_and_liquid_stay_apart_in_any_palette(theme, look, colour
     assert (tile(tileset, gids["liquid_255"]) != ground).any(-1).mean() > 0.5
 
 
+FRAMES = {f"{name}.{i}": picture for name, frames in scenery.HAZARDS.items()
+          for i, picture in enumerate(frames)}  # fmt: skip
+
+
 @pytest.mark.parametrize("table", [sprites.THINGS, sprites.SIGNS, scenery.DECOR, scenery.HANGINGS,
-                                   scenery.HAZARDS])  # fmt: skip
+                                   FRAMES])  # fmt: skip
 def test_pictures_are_sixteen_square_in_known_inks(table):
     for name, picture in table.items():
         rows = sprites.rows(picture)

@@ -63,7 +63,6 @@ class Jump(Walk):
     def __init__(self, tilemap: Tilemap) -> None:
         super().__init__(tilemap)
         self.one_way = tilemap.marked("one_way")
-        self.hazard = tilemap.marked("hazard")
         self.ladder = tilemap.marked("ladder")
         self.doors = {item.cell for item in tilemap.objects if item.cls == "door"}
         self.phase = "falling"

@@ -1,4 +1,7 @@
-"""Walking: every step goes one cell up, down, left or right, never onto a solid cell."""
+"""Walking: every step goes one cell up, down, left or right.
+
+No step leads onto a solid cell or a ``hazard``.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +17,7 @@ class Walk:
 
     def __init__(self, tilemap: Tilemap) -> None:
         self.solid = tilemap.solid()
+        self.hazard = tilemap.marked("hazard")
 
     def begin(self) -> list[str]:
         """Why the map itself is against the rules."""
@@ -26,6 +30,8 @@ class Walk:
             reasons.append(f"{before} to {cell} is not one cell")
         if self.solid[cell[1], cell[0]]:
             reasons.append(f"{cell} is solid")
+        if self.hazard[cell[1], cell[0]]:
+            reasons.append(f"{cell} is a hazard")
         return reasons
 
     def finish(self) -> list[str]:

@@ -9,6 +9,7 @@ Grammar (case and spaces do not matter, every kind at most once)::
     boss at end            the exit lies in a dead-end chamber behind one cell, the boss in it
     monsters A..B          number of monsters, the boss not counted
     treasure A..B          number of treasures
+    hazards A..B           cells of ground that harm; the walk keeps off them
     liquid A..B            cells of liquid
     outdoor A..B           cells of outdoor ground
     path A..B              steps of the walk from start to exit, detours to keys included
@@ -19,8 +20,9 @@ Grammar (case and spaces do not matter, every kind at most once)::
                            rotational (half a turn); the terrain, not what stands on it
 
 ``A..B`` may be a single number (exactly that many) or ``A..`` (at least). Monsters, treasure,
-liquid and outdoor ground may be given in percent of the cells inside the border instead ("liquid
-5..10 %"); the bounds are rounded outward to whole cells, with a symmetry to pairs of cells.
+hazards, liquid and outdoor ground may be given in percent of the cells inside the border instead
+("liquid 5..10 %"); the bounds are rounded outward to whole cells, with a symmetry to pairs of
+cells.
 """
 
 from __future__ import annotations
@@ -44,6 +46,7 @@ _LINES = {
     "boss": ("boss at end",),
     "monsters": ("monsters A..B", "monsters A..B %"),
     "treasure": ("treasure A..B", "treasure A..B %"),
+    "hazards": ("hazards A..B", "hazards A..B %"),
     "liquid": ("liquid A..B", "liquid A..B %"),
     "outdoor": ("outdoor A..B", "outdoor A..B %"),
     "path": ("path A..B",),
@@ -62,11 +65,11 @@ MAX_DOORS = 40
 
 _NUMBER = r"[0-9]{1,9}(?:\.[0-9]{1,6})?"
 _SPAN = re.compile(
-    rf"(monsters?|treasures?|doors?|path|boxes|pushes|liquid|outdoor) ?({_NUMBER})"
+    rf"(monsters?|treasures?|doors?|path|boxes|pushes|hazards?|liquid|outdoor) ?({_NUMBER})"
     rf"(?: ?(\.\.) ?({_NUMBER})?)? ?(%|percent)?"
 )
-_SHARED = ("monsters", "treasure", "liquid", "outdoor")
-_PLAIN = {"monster": "monsters", "treasures": "treasure", "door": "doors"}
+_SHARED = ("monsters", "treasure", "hazards", "liquid", "outdoor")
+_PLAIN = {"monster": "monsters", "treasures": "treasure", "door": "doors", "hazard": "hazards"}
 
 
 @dataclass(frozen=True)
@@ -107,6 +110,7 @@ class Requirements:
         path: Steps of the walk from start to exit.
         door_colours: Colours of the doors in the order in which they are met; empty for any.
         boss: The exit lies in the chamber of a boss.
+        hazards: Cells of ground that harm who steps on them.
         liquid: Cells of liquid.
         outdoor: Cells of outdoor ground.
         difficulty: 0..1.
@@ -124,6 +128,7 @@ class Requirements:
     path: Range | None = None
     door_colours: tuple[str, ...] = ()
     boss: bool = False
+    hazards: Range | None = None
     liquid: Range | None = None
     outdoor: Range | None = None
     difficulty: float | None = None

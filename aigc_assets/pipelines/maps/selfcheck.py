@@ -47,6 +47,9 @@ def problems(tilemap: Tilemap, wanted: Requirements, pins: Pins | None = None) -
         asked, count = getattr(wanted, name), len(by_class.get(cls, []))
         if asked is not None and not asked.low <= count <= asked.high:
             found.append(f"{count} objects of class {cls}, {asked} were asked for")
+    harmful = int((tilemap.marked("hazard") & ~solid).sum())
+    if wanted.hazards is not None and not wanted.hazards.low <= harmful <= wanted.hazards.high:
+        found.append(f"{harmful} hazards, {wanted.hazards} were asked for")
     doors = by_class.get("door", [])
     if wanted.key_before_door and not doors:
         found.append("there is no locked door")
@@ -94,7 +97,8 @@ def _walks(
     """What can be reached, and what every door bars."""
     found = []
     exit_ = by_class["exit"][0].cell
-    walk = _explore(tilemap, solid, None)
+    closed = solid | tilemap.marked("hazard")  # nobody needs to step on what harms
+    walk = _explore(tilemap, closed, None)
     if not walk[exit_[1], exit_[0]]:
         found.append("the exit cannot be reached")
     for door in by_class.get("door", []):

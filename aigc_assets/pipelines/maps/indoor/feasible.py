@@ -13,8 +13,8 @@ from aigc_assets.pipelines.maps.requirements import COLOURS, Requirements
 
 
 def crowded(wanted: Requirements) -> int:
-    """Fewest cells that monsters, treasure, keys and doors take."""
-    spans = (wanted.monsters, wanted.treasure, wanted.doors)
+    """Fewest cells that monsters, treasure, hazards, keys and doors take."""
+    spans = (wanted.monsters, wanted.treasure, wanted.hazards, wanted.doors)
     return sum(span.low for span in spans if span is not None)
 
 
@@ -32,14 +32,15 @@ def check_area(size: tuple[int, int], wanted: Requirements, pins: Pins | None) -
     doors = door_range(width * height, wanted, fixed)
     _check_pins(wanted, pins)
     low = {name: span.low if (span := getattr(wanted, name)) else 0
-           for name in ("monsters", "treasure", "liquid", "outdoor")}  # fmt: skip
+           for name in ("monsters", "treasure", "hazards", "liquid", "outdoor")}  # fmt: skip
     keys = min(doors.low, len(set(wanted.door_colours)) or len(COLOURS))
-    objects = 2 + low["monsters"] + low["treasure"] + doors.low + keys + 2 * wanted.boss
+    objects = 2 + low["monsters"] + low["treasure"] + low["hazards"] + doors.low + keys
+    objects += 2 * wanted.boss
     if objects + low["liquid"] > inside:
         raise GenerationError(
             f"the requirements need {objects + low['liquid']} free cells, {shape} has {inside}",
             where="require",
-            remedy="ask for fewer monsters, treasures and doors, less liquid, or a larger map",
+            remedy="ask for fewer objects, hazards and doors, less liquid, or a larger map",
         )
     if low["outdoor"] + low["liquid"] > inside:
         raise GenerationError(

@@ -174,6 +174,7 @@ def _build(plan: Plan, request: MapRequest, palette: NDArray[np.uint8], seed: in
         markers,
         set(plan.path),
         random,
+        plan.hazards,
     )
     made = Tilemap(
         (tileset,),

@@ -142,6 +142,8 @@ def lock(
         for them.
     """
     low, high = doors
+    if not (high or boss or forced):
+        return [], None
     kept = np.zeros(canvas.flat.size, dtype=bool)
     for cell in forced:
         present = {gate.cell for gate in gates(canvas.terrain, path)}
@@ -156,13 +158,15 @@ def lock(
     last = path.index(entrance.cell) if entrance else len(path) - 1
     tight = last <= 4 * max(low, 1) + 4
     failed = {i for i, cell in enumerate(path) if cell in busy}
+    before = set(path[:last])
     while True:
         places = [gate for gate in gates(canvas.terrain, path)
-                  if gate.cell in path[:last] and gate.cell not in busy]  # fmt: skip
+                  if gate.cell in before and gate.cell not in busy]  # fmt: skip
         fitting = _apart(places, 1, forced)
         if len(fitting) >= low:
             break
-        taken = {path.index(gate.cell) for gate in fitting}
+        index = {cell: i for i, cell in enumerate(path)}
+        taken = {index[gate.cell] for gate in fitting}
         if not _grow(canvas, path, last, taken, failed, tight, kept, random):
             return None
     if entrance is not None:
@@ -245,10 +249,12 @@ def _chamber(
     busy: Collection[int],
 ) -> Gate | None:
     """The entrance of a chamber around the exit: found, or built near the end of the way."""
+    late = set(path[after + 1 :])
+    area = int(canvas.walkable.sum())
     rooms = [gate for gate in gates(canvas.terrain, path)
-             if path.index(gate.cell) > after and gate.cell not in busy
-             and _is_chamber(canvas, gate)]  # fmt: skip
-    roomy = [gate for gate in rooms if _behind(canvas, gate) >= 6]
+             if gate.cell in late and gate.cell not in busy
+             and CHAMBER[0] <= area - gate.before - 1 <= CHAMBER[1]]  # fmt: skip
+    roomy = [gate for gate in rooms if area - gate.before - 1 >= 6]
     if roomy and not snug:
         return roomy[-1]
     if rooms and snug:
@@ -293,8 +299,11 @@ def _apart(places: list[Gate], room: int, forced: Sequence[int]) -> list[Gate]:
     """As many gates as have ``room`` cells before each of them, the forced ones in any case."""
     fitting: list[Gate] = []
     last = 1  # the start takes a cell
-    for n, place in enumerate(places):
-        ahead = next((p for p in places[n + 1 :] if p.cell in forced), None)
+    coming = [place for place in places if place.cell in forced]
+    for place in places:
+        if coming and coming[0] == place:
+            coming = coming[1:]
+        ahead = coming[0] if coming else None
         if place.cell in forced or (
             place.before - last >= room
             and (ahead is None or ahead.before - place.before - 1 >= room)

@@ -10,6 +10,7 @@ import numpy as np
 
 from aigc_assets.pipelines.maps.grid import WALL, Terrain, distances, shortest_path
 from aigc_assets.pipelines.maps.indoor.canvas import Canvas
+from aigc_assets.pipelines.maps.indoor.hazards import place_hazards
 from aigc_assets.pipelines.maps.indoor.inhabitants import Crowd, settle
 from aigc_assets.pipelines.maps.indoor.keys import NoRoom, place_keys, walk
 from aigc_assets.pipelines.maps.indoor.locks import Gate, gate_depth, lock
@@ -34,6 +35,7 @@ class Plan:
         keys: (cell, colour); key i opens door i and all of its colour.
         monsters: Cells.
         treasure: Cells.
+        hazards: Cells that harm; the walk has none of them.
         path: Cells of the walk.
         events: (step, action, index of the key or door; 0 for start and exit).
         boss: Cell of the boss, if there is one.
@@ -47,6 +49,7 @@ class Plan:
     keys: tuple[tuple[int, str], ...]
     monsters: tuple[int, ...]
     treasure: tuple[int, ...]
+    hazards: tuple[int, ...]
     path: tuple[int, ...]
     events: tuple[tuple[int, str, int], ...]
     boss: int | None = None
@@ -221,8 +224,10 @@ def _attempt(
     crowd = settle(walkable, width, steps, taken, chamber, wanted, fixed.crowd,
                    (direct, len(locked), boss is not None), random)  # fmt: skip
     _finish(built, wanted, locked, entrance, random)
+    taken |= {*crowd.monsters, *crowd.treasure}
+    hazards = place_hazards(built, steps, taken, wanted, random)
     return Plan(built.terrain, start, exit_, tuple(locked), tuple(keys), crowd.monsters,
-                crowd.treasure, tuple(steps), tuple(events), boss,
+                crowd.treasure, hazards, tuple(steps), tuple(events), boss,
                 None if entrance is None else entrance.cell)  # fmt: skip
 
 

@@ -11,6 +11,7 @@ from aigc_assets.pipelines.maps.grid import (
     LIQUID,
     OUTDOOR,
     WALL,
+    Walkable,
     distances,
     shortest_path,
 )
@@ -21,6 +22,8 @@ from aigc_assets.pipelines.maps.requirements import Range
 
 _HOPELESS = 3
 """Walls rarely make a way this many times longer: a built layout serves better."""
+_LARGE = 10_000
+"""Cells of a map from which on a wall is too dear to be built where it does not bring enough."""
 _RING = ((-1, 0), (-1, 1), (0, 1), (1, 1), (1, 0), (1, -1), (0, -1), (-1, -1))
 
 
@@ -144,7 +147,7 @@ def drain(canvas: Canvas, kind: int, count: int, keep: int, random: np.random.Ge
             pair = 1 if canvas.twin[cell] == cell else 2
             if done >= count or left - pair < keep:
                 break
-            if flat[cell] == kind or not _simple(canvas, cell):
+            if flat[cell] == kind or not joined_around(canvas.walkable, width, cell):
                 continue
             before = int(flat[cell])
             canvas.put([cell], kind)
@@ -165,9 +168,8 @@ def _whole(canvas: Canvas) -> bool:
     return bool((distances(walkable, canvas.width, first)[walkable > 0] >= 0).all())
 
 
-def _simple(canvas: Canvas, cell: int) -> bool:
-    """Whether the walkable neighbours of a cell are joined by the cells around it."""
-    walkable, width = canvas.walkable, canvas.width
+def joined_around(walkable: Walkable, width: int, cell: int) -> bool:
+    """Whether a cell has walkable neighbours, all joined by the eight cells around it."""
     ring = [bool(walkable[cell + dy * width + dx]) for dy, dx in _RING]
     sides = sum(ring[0::2])
     if sides <= 1:
@@ -200,7 +202,7 @@ def lengthen(
         kept: Cells that stay open, flat bool.
         tries: Most walls.
     """
-    for _ in range(tries):
+    for turn in range(tries):
         walkable = canvas.walkable
         path = shortest_path(walkable, canvas.width, start, exit_)
         if len(path) - 1 >= wanted.low or _HOPELESS * len(path) < wanted.low:
@@ -218,15 +220,20 @@ def lengthen(
                 way = distances(trial.walkable, canvas.width, [start])[exit_]
                 if not len(path) - 1 < way <= wanted.high:
                     continue
+                if best is not None and int(way) - 2 * len(wall) <= best[0]:
+                    continue
                 lost = trial.fill_unreached(start)
                 if lost < 0 or lost > 6:
                     continue
                 gain = int(way) - 2 * len(wall) - 3 * lost
                 if best is None or gain > best[0]:
-                    best = (gain, i, trial)
+                    best = (gain, int(way), trial)
         if best is None:
             return
         canvas.terrain = best[2].terrain
+        gain = best[1] - (len(path) - 1)
+        if canvas.flat.size > _LARGE and gain * (tries - turn) < wanted.low - len(path) + 1:
+            return
 
 
 def _barriers(canvas: Canvas, path: Sequence[int], i: int) -> list[list[int]]:

@@ -5,7 +5,7 @@ Everything is chosen for all cells at once; a map of 256x256 cells is dressed in
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence, Set
+from collections.abc import Collection, Iterable, Mapping, Sequence, Set
 from typing import TypeVar
 
 import numpy as np
@@ -40,6 +40,7 @@ def dress(
     markers: Mapping[int, str],
     way: Set[int],
     random: np.random.Generator,
+    hazards: Collection[int] = (),
 ) -> tuple[Gids, Gids, Gids]:
     """Choose tiles.
 
@@ -53,6 +54,7 @@ def dress(
         markers: Cell -> name of a tile.
         way: Cells of the witness; big decoration keeps off it.
         random: Chooses variants and decoration.
+        hazards: Cells of ground that harm.
 
     Returns:
         Layers ``ground`` (a tile in every cell), ``decor`` and ``markers``, [H, W] uint32.
@@ -62,14 +64,16 @@ def dress(
     dice = random.random((3, *terrain.shape))
     ground = _ground(terrain, wall, style, gids, dice[0])
     decor, marks = np.zeros_like(ground), np.zeros_like(ground)
-    busy = cells(terrain.shape, (*stairs, *doors, *markers))
+    busy = cells(terrain.shape, (*stairs, *doors, *markers, *hazards))
+    harmful = cells(terrain.shape, hazards)
     gates = cells(terrain.shape, doors)
     near_gates = gates | _above(gates) | _below(gates) | _left(gates) | _right(gates)
     free = ~busy & ~near_gates & ~cells(terrain.shape, way)
     if style.rug:
-        _lay_rugs(terrain, cells(terrain.shape, stairs) | near_gates, gids, random, decor)
+        _lay_rugs(terrain, cells(terrain.shape, stairs) | near_gates | harmful, gids, random, decor)
     _decorate(terrain, wall, style, gids, free & (decor == 0), dice, decor)
     hung, begin = hang_evenly(wall, (terrain != LIQUID) & ~busy, dice[1])
+    decor[harmful] = gids["hazard"]
     decor[hung] = pick(gids, style.hanging, dice[2].reshape(-1)[begin])
     for cell, name in stairs.items():
         decor.flat[cell] = gids[name]
@@ -192,10 +196,12 @@ def _decorate(
     beside = (up ^ down) | (left ^ right)
     corner = (up ^ down) & (left ^ right)
     tight = (up & down) | (left & right)
-    heaps = floor & ~tight & (dice[1] < np.where(corner, 0.34, np.where(beside, 0.08, 0.0)))
-    traces = floor & ~heaps & (dice[1] > 0.975)
-    # Where the noise is high for a few cells together things grow in patches.
-    wild = (terrain == OUTDOOR) & free & (_blur(dice[2]) * 0.7 + dice[1] * 0.3 > 0.68)
+    # Where the noise is high for a few cells together things stand and grow in groups.
+    group = _blur(dice[2])
+    odds = np.where(corner, 0.3, np.where(beside & (group > 0.75), 0.6, 0.0))
+    heaps = floor & ~tight & (dice[1] < odds)
+    traces = floor & ~heaps & (group < 0.3) & (dice[1] > 0.92)
+    wild = (terrain == OUTDOOR) & free & (group * 0.7 + dice[1] * 0.3 > 0.68)
     for where, names in ((heaps, style.heaps), (traces, style.traces), (wild, style.wild)):
         decor[where] = pick(gids, names, dice[2][where])
 

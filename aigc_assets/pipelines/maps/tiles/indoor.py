@@ -56,6 +56,8 @@ class Look(NamedTuple):
     wild: tuple[str, ...] = ("tuft", "flowers", "stones")
     """What grows outdoors."""
     rug: bool = False
+    hazard: str = "spikes"
+    """What harms who steps on it."""
 
 
 _GREENS: dict[str, RGB] = {
@@ -113,7 +115,7 @@ LOOKS: dict[str, dict[str, Look]] = {
             "field_dark": (36, 28, 32), "bank": (46, 30, 32),
         }, (0.4, 0.26, 0.1, 0.14, 0.05, 0.05), hanging=("crystals",),
             heaps=("stalagmite",), traces=("rubble", "stones", "bones"),
-            wild=("stones", "rubble")),
+            wild=("stones", "rubble"), hazard="embers"),
         "ice": Look("water", "snow", masonry.icicles, masonry.frozen, {
             "rock": (24, 30, 52), "rim": (104, 140, 186), "rim_light": (226, 236, 244),
             "rim_dark": (60, 88, 140), "face": (84, 124, 180), "face_light": (188, 212, 236),
@@ -132,7 +134,7 @@ LOOKS: dict[str, dict[str, Look]] = {
             "floor_dark": (32, 32, 44), **_DIRT,
         }, (0.5, 0.2, 0.08, 0.12, 0.06, 0.04), hanging=("lamp", "screen", "lamp"),
             heaps=("barrel", "crate", "console"), traces=("stain", "vent"),
-            wild=("stones", "rubble", "tuft")),
+            wild=("stones", "rubble", "tuft"), hazard="arc"),
         "rusty": Look("slime", "dirt", masonry.rusty, masonry.plates, {
             "rock": (26, 20, 22), "rim": (136, 112, 92), "rim_light": (206, 176, 140),
             "rim_dark": (86, 62, 50), "face": (124, 100, 84), "face_light": (166, 136, 108),
@@ -140,7 +142,7 @@ LOOKS: dict[str, dict[str, Look]] = {
             "floor_dark": (42, 38, 42), **_DIRT,
         }, (0.5, 0.2, 0.08, 0.12, 0.06, 0.04), hanging=("lamp",),
             heaps=("barrel", "barrel", "crate"), traces=("stain", "vent"),
-            wild=("stones", "rubble", "tuft")),
+            wild=("stones", "rubble", "tuft"), hazard="arc"),
         "lab": Look("coolant", "dirt", masonry.panels, masonry.tiled, {
             "rock": (16, 26, 38), "rim": (120, 152, 160), "rim_light": (226, 238, 236),
             "rim_dark": (62, 92, 106), "face": (176, 190, 194), "face_light": (232, 236, 232),
@@ -148,7 +150,7 @@ LOOKS: dict[str, dict[str, Look]] = {
             "floor_dark": (66, 74, 90), **_DIRT,
         }, (0.86, 0.0, 0.04, 0.04, 0.02, 0.04), hanging=("lamp", "screen", "lamp"),
             heaps=("console", "console", "barrel"), traces=("vent",),
-            wild=("stones", "rubble", "tuft")),
+            wild=("stones", "rubble", "tuft"), hazard="arc"),
     },
 }  # fmt: skip
 """The looks of each theme by name."""
@@ -163,6 +165,7 @@ _LIGHTS: dict[str, tuple[float, str]] = {
     "torch": (4.0, "#f0a040"), "lamp": (4.0, "#fff0c0"), "screen": (2.0, "#60d0d0"),
     "crystal": (2.0, "#80e0e0"), "crystals": (2.0, "#80e0e0"), "brazier": (5.0, "#f0a040"),
     "candles": (2.0, "#ffd890"), "mushrooms": (1.0, "#e08060"), "lantern": (4.0, "#ffd890"),
+    "embers": (2.0, "#f08030"), "arc": (1.0, "#80e0e0"),
 }  # fmt: skip
 """Tiles that shine: radius in tiles and colour."""
 _RAMPS = (
@@ -242,8 +245,10 @@ def build_tileset(palette: bytes, theme: str, look: str) -> tuple[Tileset, Mappi
     for table in (THINGS, SIGNS, DECOR, HANGINGS):
         for name, text in table.items():
             sheet.add(name, inks.picture(text), flags=glow(name))
-    for name, text in HAZARDS.items():
-        sheet.add(name, inks.picture(text), nav_cost=20, flags={"hazard": True})
+    frames = np.stack([inks.picture(text) for text in HAZARDS[style.hazard]])
+    picture = frames if len(frames) > 1 else frames[0]
+    harm = {"hazard": True, **glow(style.hazard)}
+    sheet.add("hazard", picture, style.hazard, milliseconds=320, nav_cost=20, flags=harm)
     return sheet.finish(f"{theme}_{look}", colours)
 
 

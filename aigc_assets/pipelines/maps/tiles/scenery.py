@@ -384,8 +384,46 @@ kkkkkkkkkkkkkkkk
 }
 """Decoration on the ground."""
 
-HAZARDS: dict[str, str] = {
-    "spikes": """
+_EMBERS = """
+................
+....kk..........
+...kook....kk...
+..kroYok..krok..
+...korkk.krYok..
+....krok.kook...
+.kk.kooYkkrk....
+koork.korYook...
+krYok..kkroork..
+.kork.kkkkkoYok.
+..kk.krook.korrk
+....kroYork.kkk.
+.....korok......
+......kkk.......
+................
+................
+"""
+_ARC = """
+................
+.yykkyykkyykkyy.
+.ykkkkkkkkkkkky.
+.kkAAkkkkkkZZkk.
+.kkAAAkkkkZZZkk.
+.ykkkAAkkZZkkky.
+.ykkkkAAkZkkkky.
+.kkkkkkAZkkkkkk.
+.kkkkkkZAkkkkkk.
+.ykkkkZkAAkkkky.
+.ykkkZZkkAAkkky.
+.kkZZZkkkkAAAkk.
+.kkZZkkkkkkAAkk.
+.ykkkkkkkkkkkky.
+.yykkyykkyykkyy.
+................
+"""
+
+HAZARDS: dict[str, tuple[str, ...]] = {
+    "spikes": (
+        """
 ................
 ................
 ................
@@ -403,8 +441,11 @@ HAZARDS: dict[str, str] = {
 .....k...k......
 ................
 """,
+    ),
+    "embers": (_EMBERS, _EMBERS.translate(str.maketrans("roY", "oYw"))),
+    "arc": tuple(_ARC.translate(str.maketrans("AZ", inks)) for inks in ("wd", "aw", "da")),
 }
-"""What harms who walks on it."""
+"""What harms who walks on it: the pictures of its animation."""
 
 HANGINGS: dict[str, str] = {
     "torch": """
