@@ -114,7 +114,8 @@ class MapRefiner(nn.Module):
         Returns:
             Logits [B, 4 * classes, h, w].
         """
-        found = F.linear(self._look(tiles, inside, self._gains(theme)), *self._head())
+        x = self._look(tiles, inside, self._gains(theme))
+        found = F.linear(x, self.head.weight.flatten(1), self.head.bias)
         return found.permute(0, 3, 1, 2)
 
     def _gains(self, theme: Tensor) -> tuple[Tensor, ...]:
@@ -124,12 +125,6 @@ class MapRefiner(nn.Module):
         values = (self.theme(theme), self.gain.weight, self.gain.bias)
         gains = 1 + F.linear(*(value.to(wide) for value in values))
         return gains.to(self.gain.weight.dtype).chunk(len(self.blocks), 1)
-
-    def _head(self, parity: int | None = None) -> tuple[Tensor, Tensor]:
-        """Weight [classes or 4 * classes, width] and bias; of one parity or of all."""
-        part = slice(parity, None, None if parity is None else 4)
-        assert self.head.bias is not None
-        return self.head.weight.flatten(1)[part], self.head.bias[part]
 
     def _look(self, tiles: Tensor, inside: Tensor, gains: Sequence[Tensor]) -> Tensor:
         """[B, h, w, width]."""
@@ -164,21 +159,31 @@ class MapRefiner(nn.Module):
         """
         kinds = self.head.out_channels // 4
         here = F.pixel_unshuffle(inside, 2)
-        mask = here.long()
-        classes = torch.zeros_like(mask)
+        mask = here > 0
+        classes = torch.zeros_like(mask, dtype=torch.int64)
         tiles = here.new_zeros(len(first), 4 * kinds, *first.shape[1:])
         logits = torch.zeros_like(tiles, dtype=torch.float32)
 
+        # Comparing is cheaper than one_hot, which looks for the largest class first.
+        each_kind = torch.arange(kinds, device=first.device).view(1, -1, 1, 1)
+
         def put(parity: int, made: Tensor) -> None:
-            classes[:, parity] = made * mask[:, parity]
-            hot = F.one_hot(made, kinds).permute(0, 3, 1, 2)
-            tiles[:, parity::4] = hot * mask[:, parity, None]
+            made = torch.where(mask[:, parity], made, 0)
+            classes[:, parity] = made
+            hot = made[:, None] == each_kind
+            tiles[:, parity::4] = hot.logical_and_(mask[:, parity, None])
 
         put(FIRST, first)
         gains = self._gains(theme)
+        assert self.head.bias is not None
+        weight, bias = self.head.weight.flatten(1).float(), self.head.bias.float()
         for number, (drawn, known, temperature) in enumerate(passes):
-            x = self._look(tiles * seen(known, kinds, tiles), here, gains)
-            found = F.linear(x, *self._head(drawn)).permute(0, 3, 1, 2).float()
+            shown = tiles.clone()
+            for parity in {*range(4)} - {*known}:
+                shown[:, parity::4] = 0
+            x = self._look(shown, here, gains).float()
+            found = F.linear(x.flatten(0, 2), weight[drawn::4], bias[drawn::4])
+            found = found.unflatten(0, x.shape[:3]).permute(0, 3, 1, 2)
             logits[:, drawn::4] = found
             exact = torch.round(found.detach() * 256) * (1 / 256 / temperature)
             below = torch.softmax(exact, 1).cumsum(1)[:, :-1]

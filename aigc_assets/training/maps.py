@@ -62,6 +62,14 @@ SPECK = 24
 """A repair fills unreachable areas of fewer cells and joins larger ones to the largest."""
 SIGMA, PENALTY = 0.1, 20.0
 """Noise of the approximate R1 and R2 penalties on one-hot tiles, and their weight."""
+NOTES = (
+    "Evaluation compares maps with closed borders. A map is the GAN's draft (column draft: alone, "
+    "its likeliest classes), of which every fourth tile is kept, and what two refiners draw around "
+    "these, trained by cross entropy on windows of levels (second half of the run); nothing of "
+    "that is a repair. The adversarial part (seven tenths of the first half) learns from varied "
+    "windows as they were cut, the rest of that half from what the repair makes of its own maps. "
+    "Metrics are of raw maps, one draw each, without choice or repair"
+)
 SAMPLES = 200
 """Maps per theme that the evaluation compares."""
 
@@ -93,6 +101,7 @@ class MapTask:
 
     def __init__(self, data: dict[str, np.ndarray], info: dict[str, Any], run: Run):
         self.run = run
+        info["notes"] = ". ".join([*([info["notes"]] if info.get("notes") else []), NOTES])
         self.batch = 32
         self.whole = MapGanConfig()
         self.config = self.whole.draft
