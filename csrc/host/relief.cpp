@@ -1,6 +1,7 @@
 #include "relief.h"
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 #include <functional>
 #include <limits>
@@ -21,64 +22,80 @@ void around(const Grid& grid, int cell, Visit visit) {
   }
 }
 
-// A queue of cells by level whose front never falls: one list per level.
-class LevelQueue {
- public:
-  LevelQueue(int low, int high, int cells)
-      : low_(low), heads_(static_cast<std::size_t>(high - low) + 1, -1), next_(cells) {}
+constexpr std::uint8_t kEdge = 1;  // marks of a cell while hollows are filled
+constexpr std::uint8_t kSeen = 2;
 
-  void push(int level, int cell) {
-    const std::size_t slot = static_cast<std::size_t>(level - low_);
-    if (slot >= heads_.size()) heads_.resize(slot + slot / 2 + 1, -1);
-    next_[cell] = heads_[slot];
-    heads_[slot] = cell;
-    ++count_;
-  }
-
-  // The next cell, -1 when there is none.
-  int pop() {
-    if (count_ == 0) return -1;
-    while (heads_[front_] < 0) ++front_;
-    const int cell = heads_[front_];
-    heads_[front_] = next_[cell];
-    --count_;
-    return cell;
-  }
-
- private:
-  int low_;
-  std::vector<int> heads_, next_;
-  std::size_t front_ = 0;
-  int count_ = 0;
-};
+// Round half to even, as the twin does: below 2^51 a double of this size has no room for a fraction.
+inline std::int32_t rounded(double value) {
+  constexpr double kNoFraction = 6755399441055744.0;  // 1.5 * 2^52
+  return static_cast<std::int32_t>((value + kNoFraction) - kNoFraction);
+}
 
 }  // namespace
 
+void LevelQueue::start(std::int32_t low, std::int32_t high, int cells) {
+  low_ = low;
+  front_ = 0;
+  count_ = 0;
+  reserve(static_cast<std::size_t>(high - low) + 1);
+  if (next_.size() < static_cast<std::size_t>(cells)) next_.resize(cells);
+}
+
+void LevelQueue::reserve(std::size_t slots) {
+  if (heads_.size() < slots) heads_.resize(slots);
+  if (used_.size() < slots / 64 + 1) used_.resize(slots / 64 + 1, 0);
+}
+
+void LevelQueue::push(std::int32_t level, int cell) {
+  const std::size_t slot = static_cast<std::size_t>(level - low_);
+  if (slot >= heads_.size()) reserve(slot + slot / 2 + 1);
+  std::uint64_t& word = used_[slot / 64];
+  const std::uint64_t bit = std::uint64_t{1} << (slot % 64);
+  next_[cell] = (word & bit) != 0 ? heads_[slot] : -1;
+  word |= bit;
+  heads_[slot] = cell;
+  ++count_;
+}
+
+int LevelQueue::pop() {
+  if (count_ == 0) return -1;
+  while (used_[front_] == 0) ++front_;
+  const std::size_t slot = front_ * 64 + std::countr_zero(used_[front_]);
+  const int cell = heads_[slot];
+  heads_[slot] = next_[cell];
+  if (next_[cell] < 0) used_[front_] &= used_[front_] - 1;
+  --count_;
+  return cell;
+}
+
 void fill(const Grid& grid, const std::int32_t* level, const std::uint8_t* base,
-          std::int32_t* filled, std::int32_t* order) {
+          std::int32_t* filled, std::int32_t* order, LevelQueue& queue) {
   const int size = grid.size();
   const auto [low, high] = std::minmax_element(level, level + size);
-  LevelQueue queue(*low, *high, size);
-  std::vector<std::uint8_t> seen(size, 0);
+  queue.start(*low, *high, size);
+  std::vector<std::uint8_t> marks(size, 0);
+  for (int x = 0; x < grid.width; ++x) marks[x] = marks[size - 1 - x] = kEdge;
+  for (int y = 0; y < size; y += grid.width) marks[y] = marks[y + grid.width - 1] = kEdge;
   for (int cell = 0; cell < size; ++cell) {
     if (base[cell] == 0) continue;
-    seen[cell] = 1;
+    marks[cell] |= kSeen;
     filled[cell] = level[cell];
     queue.push(level[cell], cell);
   }
+  int steps[8];
+  for (int k = 0; k < 8; ++k) steps[k] = kDown[k] * grid.width + kRight[k];
   int count = 0;
   for (int cell = queue.pop(); cell >= 0; cell = queue.pop()) {
     order[count++] = cell;
     const std::int32_t here = filled[cell];
     const auto visit = [&](int other) {
-      if (seen[other] != 0) return;
-      seen[other] = 1;
+      if ((marks[other] & kSeen) != 0) return;
+      marks[other] |= kSeen;
       filled[other] = std::max(level[other], here + rise(other));
       queue.push(filled[other], other);
     };
-    const int y = cell / grid.width, x = cell % grid.width;
-    if (y > 0 && x > 0 && y + 1 < grid.height && x + 1 < grid.width) {
-      for (int k = 0; k < 8; ++k) visit(cell + kDown[k] * grid.width + kRight[k]);
+    if ((marks[cell] & kEdge) == 0) {
+      for (const int step : steps) visit(cell + step);
     } else {
       around(grid, cell, [&](int, int other) { visit(other); });
     }
@@ -87,21 +104,35 @@ void fill(const Grid& grid, const std::int32_t* level, const std::uint8_t* base,
 
 void receivers(const Grid& grid, const std::int32_t* filled, const std::uint8_t* base,
                std::int32_t* receiver) {
-  for (int cell = 0; cell < grid.size(); ++cell) {
-    std::int64_t best = 0;
-    int lowest = -1;
-    if (base[cell] == 0) {
-      around(grid, cell, [&](int k, int other) {
-        const std::int64_t drop = static_cast<std::int64_t>(filled[cell]) - filled[other];
-        if (drop <= 0) return;
-        const std::int64_t steep = drop * drop * (k < 4 ? 2 : 1);  // the square of the slope, twice
-        if (steep > best) {
-          best = steep;
-          lowest = other;
+  const int width = grid.width;
+  for (int y = 0; y < grid.height; ++y) {
+    const bool inner = y > 0 && y + 1 < grid.height;
+    for (int x = 0; x < width; ++x) {
+      const int cell = y * width + x;
+      if (base[cell] != 0) {
+        receiver[cell] = -1;
+        continue;
+      }
+      // The lowest of the straight and of the diagonal neighbours, the first of equal ones.
+      std::int32_t low[2] = {filled[cell], filled[cell]};
+      int to[2] = {-1, -1};
+      const auto look = [&](int k, int other) {
+        const int group = k / 4;
+        if (filled[other] < low[group]) {
+          low[group] = filled[other];
+          to[group] = other;
         }
-      });
+      };
+      if (inner && x > 0 && x + 1 < width) {
+        for (int k = 0; k < 8; ++k) look(k, cell + kDown[k] * width + kRight[k]);
+      } else {
+        around(grid, cell, look);
+      }
+      const std::int64_t straight = static_cast<std::int64_t>(filled[cell]) - low[0];
+      const std::int64_t diagonal = static_cast<std::int64_t>(filled[cell]) - low[1];
+      // Squares of slopes, twice; where equal, straight on.
+      receiver[cell] = 2 * straight * straight >= diagonal * diagonal ? to[0] : to[1];
     }
-    receiver[cell] = lowest;
   }
 }
 
@@ -119,11 +150,12 @@ void erode(const Grid& grid, double* height, const std::uint8_t* base, double st
            int iterations) {
   const int size = grid.size();
   std::vector<std::int32_t> level(size), filled(size), order(size), receiver(size), flow(size);
+  LevelQueue queue;
   for (int round = 0; round < iterations; ++round) {
     for (int i = 0; i < size; ++i) {
-      level[i] = static_cast<std::int32_t>(std::nearbyint(height[i] * kUnits));
+      level[i] = rounded(height[i] * kUnits);
     }
-    fill(grid, level.data(), base, filled.data(), order.data());
+    fill(grid, level.data(), base, filled.data(), order.data(), queue);
     receivers(grid, filled.data(), base, receiver.data());
     accumulate(grid, order.data(), receiver.data(), flow.data());
     for (int i = 0; i < size; ++i) {

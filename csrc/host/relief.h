@@ -2,6 +2,7 @@
 // Python.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <vector>
 
@@ -16,6 +17,24 @@ struct Grid {
 constexpr int kDown[8] = {-1, 0, 1, 0, -1, -1, 1, 1};
 constexpr int kRight[8] = {0, 1, 0, -1, -1, 1, 1, -1};
 
+// Cells by level, lowest first, where nothing that is pushed lies below what was popped: a list per
+// level, and a bit for each that is not empty. Keeps its memory from one use to the next.
+class LevelQueue {
+ public:
+  void start(std::int32_t low, std::int32_t high, int cells);
+  void push(std::int32_t level, int cell);
+  int pop();  // -1 when there is none
+
+ private:
+  void reserve(std::size_t slots);
+
+  std::int32_t low_ = 0;
+  std::vector<std::int32_t> heads_, next_;
+  std::vector<std::uint64_t> used_;
+  std::size_t front_ = 0;
+  int count_ = 0;
+};
+
 // Raises every cell to `rise` above its lowest neighbour on the way to a base cell, so that all
 // water runs off. `order` lists the cells by rising level. Base cells keep their level. 1..8 by a
 // hash of the cell: on ground that was level, water winds instead of running straight.
@@ -23,7 +42,7 @@ inline std::int32_t rise(int cell) {
   return 1 + static_cast<std::int32_t>((static_cast<std::uint32_t>(cell) * 2654435761u) >> 29);
 }
 void fill(const Grid& grid, const std::int32_t* level, const std::uint8_t* base,
-          std::int32_t* filled, std::int32_t* order);
+          std::int32_t* filled, std::int32_t* order, LevelQueue& queue);
 
 // The neighbour down the steepest slope, -1 for base cells.
 void receivers(const Grid& grid, const std::int32_t* filled, const std::uint8_t* base,

@@ -58,7 +58,8 @@ py::tuple drain(const Array<std::int32_t>& level, const Array<std::uint8_t>& bas
     std::int32_t *to = filled.mutable_data(), *next = receiver.mutable_data(),
                  *sum = flow.mutable_data();
     py::gil_scoped_release release;
-    relief::fill(grid, from, sinks, to, order.data());
+    relief::LevelQueue queue;
+    relief::fill(grid, from, sinks, to, order.data(), queue);
     relief::receivers(grid, to, sinks, next);
     relief::accumulate(grid, order.data(), next, sum);
   }
