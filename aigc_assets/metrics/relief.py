@@ -52,11 +52,15 @@ def one_sidedness(land: NDArray[np.bool_]) -> float:
     """
     if land.all() or not land.any():
         return 0.0
+    cells = int(land.sum())
     distances = []
     for axis, count in enumerate(land.shape):
-        line = np.linspace(-1, 1, count).reshape((-1, 1) if axis == 0 else (1, -1))
-        place = np.broadcast_to(line, land.shape)
-        distances.append(float(place[land].mean() - place[~land].mean()))
+        line = np.linspace(-1, 1, count)
+        along = land.sum(1 - axis, dtype=np.int64)
+        across = land.shape[1 - axis]
+        of_land = float(along @ line) / cells
+        of_sea = float((across - along) @ line) / (land.size - cells)
+        distances.append(of_land - of_sea)
     apart = float(np.hypot(distances[0], distances[1]))
     return float(min(1.0, apart))
 

@@ -15,9 +15,12 @@ References:
 from __future__ import annotations
 
 import itertools
+from collections.abc import Callable
 from dataclasses import dataclass
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -30,6 +33,10 @@ OUTLINE = 6
 """Side of the outlines that the copula knows."""
 UNIT = 200.0
 """Metres around sea level below which `squash` is nearly linear."""
+DRAWS, CHUNK = 96, 8
+"""Outlines that are drawn at most for one that fits, and at once."""
+ROUGHNESS = 1.6
+"""Of `rough` reliefs: smooth noise of variance 1 loses about a third by interpolation."""
 DETAIL_HEIGHTS = (-4000.0, -2000.0, -500.0, -100.0, 0.0, 100.0, 300.0, 700.0, 1500.0, 3000.0)
 """Metres at which the detail statistics are kept."""
 
@@ -117,6 +124,16 @@ class ReliefGenerator(nn.Module):
         self.register_buffer("outline_marginal", ramp.clone())
         self.register_buffer("detail", torch.ones(len(DETAIL_HEIGHTS), 3))
 
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> ReliefGenerator:
+        """Move or narrow the layers; statistics stay in full width, they cost no time."""
+        tables = dict(self._buffers)
+        super()._apply(fn, recurse)
+        for name, table in tables.items():
+            moved = self._buffers[name]
+            if table is not None and moved is not None:
+                self._buffers[name] = table.to(moved.device)
+        return self
+
     def forward(self, outline: Tensor, noise: Tensor) -> Tensor:
         """Generate.
 
@@ -129,9 +146,10 @@ class ReliefGenerator(nn.Module):
             Heights in `squash` units, [B, 1, 8h, 8w].
         """
         coarse = self.config.noise
-        grain2 = F.pixel_shuffle(noise[:, coarse : coarse + 16], 4)
-        grain3 = F.pixel_shuffle(noise[:, coarse + 16 :], 8)
-        x = torch.cat([outline * 2, noise[:, :coarse]], 1)
+        grain = noise[:, coarse:].to(self.grain2.dtype)
+        grain2 = F.pixel_shuffle(grain[:, :16], 4)
+        grain3 = F.pixel_shuffle(grain[:, 16:], 8)
+        x = torch.cat([outline * 2, noise[:, :coarse]], 1).to(self.stem.weight.dtype)
         x = torus_conv(self.stem, x.contiguous(memory_format=torch.channels_last))
         x = _residual(self.mix0, x)
         x = _residual(self.mix1, _up(self.up1, x))
@@ -140,7 +158,7 @@ class ReliefGenerator(nn.Module):
         x = _up(self.up3, x) + self.grain3[:, None, None] * grain3
         x = _residual(self.mix3, x)
         x = torus_conv(self.head, F.leaky_relu(pixel_norm(x), 0.2))
-        return x + smooth_up(outline[:, :1]).to(x.dtype)
+        return x + smooth_up(outline[:, :1])
 
     def outlines(self, kind: int, common: Tensor, own: Tensor) -> Tensor:
         """Outlines of a kind of landscape.
@@ -169,6 +187,35 @@ class ReliefGenerator(nn.Module):
         )
         values = below + (above - below) * (place - low)
         return values.view(len(scores), 2, OUTLINE, OUTLINE)
+
+    def draw_outline(
+        self, kind: int, fits: Callable[[NDArray[np.float64]], bool], source: torch.Generator
+    ) -> Tensor:
+        """One outline of a kind that is likely to become a landscape of that kind.
+
+        The copula knows no thresholds: many of its outlines of islands have hardly any land. So
+        outlines are drawn until two rough reliefs of one both fit, of `DRAWS` at most, else the
+        last is taken.
+
+        Args:
+            kind: Index of the kind.
+            fits: Whether a rough relief in metres, [H, W] without its margin, is of the kind.
+            source: Of all drawing.
+
+        Returns:
+            [1, 2, OUTLINE, OUTLINE].
+        """
+        factor = self.outline_factor[kind]
+        drawn = torch.zeros(0)
+        for _ in range(DRAWS // CHUNK):
+            common = torch.randn(CHUNK, factor.shape[1], generator=source)
+            own = torch.randn(CHUNK, factor.shape[0], generator=source)
+            drawn = self.outlines(kind, common.to(factor.device), own.to(factor.device))
+            first, second = np.split(rough(drawn.repeat(2, 1, 1, 1), source), 2)
+            for i in range(CHUNK):
+                if fits(first[i]) and fits(second[i]):
+                    return drawn[i : i + 1]
+        return drawn[-1:]
 
     def example_inputs(self, batch: int, generator: torch.Generator) -> tuple[Tensor, ...]:
         """Random inputs of ``forward``, 4x4 blocks."""
@@ -207,14 +254,35 @@ class ReliefCritic(nn.Module):
         return score
 
 
-def smooth_up(coarse: Tensor) -> Tensor:
-    """Eight times the resolution on a torus, quadratic B-spline: no corners, no overshoot."""
+def smooth_up(coarse: Tensor, doublings: int = 3) -> Tensor:
+    """A finer resolution on a torus, quadratic B-spline: no corners, no overshoot."""
     x = coarse
-    for _ in range(3):
+    for _ in range(doublings):
         padded = F.pad(x, (1, 1, 1, 1), mode="circular")
         x = F.interpolate(padded, scale_factor=2, mode="bilinear", align_corners=False)
         x = x[:, :, 2:-2, 2:-2]
     return x
+
+
+def rough(outline: Tensor, source: torch.Generator) -> NDArray[np.float64]:
+    """What the generator may make of outlines, at half the resolution and without its work.
+
+    Args:
+        outline: [B, 2, h, w].
+        source: Of the noise.
+
+    Returns:
+        Metres, a block of margin cut off, [B, 4h - 8, 4w - 8].
+    """
+    batch, _, rows, columns = outline.shape
+    noise = torch.randn(batch, 1, 2 * rows, 2 * columns, generator=source).to(outline.device)
+    wide = smooth_up(outline, 2)
+    units = wide[:, :1] + ROUGHNESS * wide[:, 1:] * smooth_up(noise, 1)
+    edge = SCALE // 2
+    metres: NDArray[np.float64] = (
+        stretch(units[:, 0, edge:-edge, edge:-edge].double()).cpu().numpy()
+    )
+    return metres
 
 
 def outline_of(height: Tensor) -> Tensor:

@@ -255,7 +255,11 @@ class ReliefTask:
         made = []
         for start in range(0, count, 16):
             size = min(16, count - start)
-            outline = draw_outlines(network, kind, size, source)
+            outline = torch.cat([
+                network.draw_outline(kind, lambda rough: relief.relief_kind(rough) == KINDS[kind],
+                                     source)
+                for _ in range(size)
+            ])  # fmt: skip
             noise = torch.randn(size, self.config.channels, OUTLINE, OUTLINE, generator=source)
             out = network(outline, noise.to(self.run.device))
             made.append(stretch(out[:, 0, SCALE:-SCALE, SCALE:-SCALE].float()).cpu().numpy())
@@ -361,16 +365,6 @@ def fit_copula(
 def quantile_scores(quantiles: int) -> np.ndarray:
     """Normal scores at which marginals are kept, evenly spaced within +-2.6."""
     return np.linspace(-2.6, 2.6, quantiles)
-
-
-def draw_outlines(
-    network: ReliefGenerator, kind: int, count: int, source: torch.Generator
-) -> Tensor:
-    """Outlines from the copula of a network, [count, 2, OUTLINE, OUTLINE]."""
-    factor = network.outline_factor[kind]
-    common = torch.randn(count, factor.shape[1], generator=source)
-    own = torch.randn(count, factor.shape[0], generator=source)
-    return network.outlines(kind, common, own)
 
 
 def fit_detail(metres: np.ndarray) -> np.ndarray:

@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <bit>
 #include <cmath>
+#include <cstdlib>
 #include <functional>
-#include <limits>
 #include <queue>
 #include <utility>
 
@@ -25,7 +25,8 @@ void around(const Grid& grid, int cell, Visit visit) {
 constexpr std::uint8_t kEdge = 1;  // marks of a cell while hollows are filled
 constexpr std::uint8_t kSeen = 2;
 
-// Round half to even, as the twin does: below 2^51 a double of this size has no room for a fraction.
+// Round half to even, as the twin does: below 2^51 a double of this size has no room for a
+// fraction.
 inline std::int32_t rounded(double value) {
   constexpr double kNoFraction = 6755399441055744.0;  // 1.5 * 2^52
   return static_cast<std::int32_t>((value + kNoFraction) - kNoFraction);
@@ -170,33 +171,79 @@ void erode(const Grid& grid, double* height, const std::uint8_t* base, double st
   }
 }
 
-void least_cost(const Grid& grid, const std::int32_t* cost, const std::int32_t* level, int source,
-                std::int64_t* distance) {
-  std::fill(distance, distance + grid.size(), -1);
-  if (cost[source] < 1) return;
+std::vector<std::int32_t> road(const Grid& grid, const std::int32_t* cost,
+                               const std::int32_t* level, const std::vector<std::int32_t>& sources,
+                               const std::vector<std::int32_t>& goals) {
+  const int size = grid.size();
+  std::vector<std::uint8_t> wanted(size, 0), done(size, 0);
+  for (const int goal : goals) wanted[goal] = 1;
+  std::vector<std::int64_t> distance(size, -1);
+  std::vector<std::int32_t> before(size, -1);
   using Entry = std::pair<std::int64_t, int>;
   std::priority_queue<Entry, std::vector<Entry>, std::greater<Entry>> queue;
-  std::vector<std::uint8_t> done(grid.size(), 0);
-  distance[source] = 0;
-  queue.push({0, source});
+  for (const int source : sources) {
+    if (cost[source] < 1 || distance[source] == 0) continue;
+    distance[source] = 0;
+    queue.push({0, source});
+  }
   while (!queue.empty()) {
     const auto [far, cell] = queue.top();
     queue.pop();
     if (done[cell] != 0) continue;
     done[cell] = 1;
-    around(grid, cell, [&, far = far, cell = cell](int k, int other) {
-      if (cost[other] < 1 || done[other] != 0) return;
-      if (k >= 4 && (cost[cell + kDown[k] * grid.width] < 1 || cost[cell + kRight[k]] < 1)) return;
+    if (wanted[cell] != 0) {
+      std::vector<std::int32_t> way{cell};
+      while (before[way.back()] >= 0) {
+        const int here = way.back(), from = before[here];
+        const int apart = std::abs(here - from);
+        // A bridge leads straight along its row or its column over the cells between.
+        const int along = apart >= 2 * grid.width             ? grid.width
+                          : apart > 1 && apart <= kBridge + 1 ? 1
+                                                              : apart;
+        const int step = here > from ? -along : along;
+        for (int over = here + step; over != from; over += step) way.push_back(over);
+        way.push_back(from);
+      }
+      std::reverse(way.begin(), way.end());
+      return way;
+    }
+    const auto reach = [&, far = far, cell = cell](int other, std::int64_t price) {
+      if (done[other] != 0) return;
       const std::int64_t climb = static_cast<std::int64_t>(level[cell]) - level[other];
-      const std::int64_t step =
-          (k < 4 ? 5 : 7) * (static_cast<std::int64_t>(cost[cell]) + cost[other]);
-      const std::int64_t there = far + step + climb * climb / 16;
+      const std::int64_t there = far + price + climb * climb / 16;
       if (distance[other] < 0 || there < distance[other]) {
         distance[other] = there;
+        before[other] = cell;
         queue.push({there, other});
       }
-    });
+    };
+    const int y = cell / grid.width, x = cell % grid.width;
+    for (int k = 0; k < 8; ++k) {
+      int v = y + kDown[k], u = x + kRight[k];
+      if (v < 0 || u < 0 || v >= grid.height || u >= grid.width) continue;
+      int other = v * grid.width + u;
+      const int factor = k < 4 ? 5 : 7;
+      if (cost[other] >= 1) {
+        if (k >= 4 && (cost[y * grid.width + u] < 1 || cost[v * grid.width + x] < 1)) continue;
+        reach(other, factor * (static_cast<std::int64_t>(cost[cell]) + cost[other]));
+        continue;
+      }
+      if (k >= 4) continue;
+      std::int64_t price = 0;
+      for (int span = 0; span < kBridge && cost[other] < 0; ++span) {
+        price -= cost[other];
+        v += kDown[k];
+        u += kRight[k];
+        if (v < 0 || u < 0 || v >= grid.height || u >= grid.width) break;
+        other = v * grid.width + u;
+        if (cost[other] >= 1) {
+          reach(other, price + factor * (static_cast<std::int64_t>(cost[cell]) + cost[other]));
+          break;
+        }
+      }
+    }
   }
+  return {};
 }
 
 }  // namespace aigc_assets::relief

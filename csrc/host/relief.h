@@ -57,10 +57,14 @@ constexpr double kUnits = 256.0;
 void erode(const Grid& grid, double* height, const std::uint8_t* base, double strength,
            int iterations);
 
-// Cost of the cheapest way from `source` to every cell, -1 where none leads; cells of cost < 1 are
-// shut. A step costs (5 straight, 7 diagonal) * (sum of both costs) + (difference of level)^2 / 16.
-// Diagonal steps need both cells beside them open.
-void least_cost(const Grid& grid, const std::int32_t* cost, const std::int32_t* level, int source,
-                std::int64_t* distance);
+// The cheapest road from any source to the first goal it reaches, cells in order; empty if there is
+// none. Cells of cost >= 1 are open, 0 is shut, negative ones are water: a bridge leads straight
+// over at most kBridge of them, from bank to bank, and costs what they cost. A step costs
+// (5 straight, 7 diagonal) * (sum of both costs) + (difference of level)^2 / 16. Diagonal steps
+// need both cells beside them open. The grid is at least kBridge + 3 cells wide.
+constexpr int kBridge = 3;
+std::vector<std::int32_t> road(const Grid& grid, const std::int32_t* cost,
+                               const std::int32_t* level, const std::vector<std::int32_t>& sources,
+                               const std::vector<std::int32_t>& goals);
 
 }  // namespace aigc_assets::relief

@@ -1,5 +1,6 @@
 // The part of aigc_assets._host that knows height fields.
 #include <pybind11/numpy.h>
+#include <pybind11/stl.h>
 
 #include <string>
 
@@ -85,17 +86,20 @@ Array<double> erode(const Array<double>& height, const Array<std::uint8_t>& base
   return result;
 }
 
-Array<std::int64_t> least_cost(const Array<std::int32_t>& cost, const Array<std::int32_t>& level,
-                               int source) {
+std::vector<std::int32_t> road(const Array<std::int32_t>& cost, const Array<std::int32_t>& level,
+                               const std::vector<std::int32_t>& sources,
+                               const std::vector<std::int32_t>& goals) {
   const relief::Grid grid = grid_of(cost, "cost");
   expect_same(grid, level, "level");
-  if (source < 0 || source >= grid.size()) throw py::value_error("source: expected a cell");
-  Array<std::int64_t> distance({grid.height, grid.width});
+  if (grid.width < relief::kBridge + 3) throw py::value_error("cost: expected 6 columns or more");
+  for (const auto* cells : {&sources, &goals}) {
+    for (const std::int32_t cell : *cells) {
+      if (cell < 0 || cell >= grid.size()) throw py::value_error("sources, goals: expected cells");
+    }
+  }
   const std::int32_t *costs = cost.data(), *levels = level.data();
-  std::int64_t* to = distance.mutable_data();
   py::gil_scoped_release release;
-  relief::least_cost(grid, costs, levels, source, to);
-  return distance;
+  return relief::road(grid, costs, levels, sources, goals);
 }
 
 }  // namespace
@@ -105,8 +109,8 @@ void bind_relief(py::module_& m) {
         "Filled level, receiver (-1 at base cells) and cells drained through each cell, [H, W].");
   m.def("erode", &erode, py::arg("height"), py::arg("base"), py::arg("strength"),
         py::arg("iterations"), "Implicit stream-power erosion, [H, W] metres.");
-  m.def("least_cost", &least_cost, py::arg("cost"), py::arg("level"), py::arg("source"),
-        "Cost of the cheapest way from a cell to every cell, -1 where none leads, [H, W].");
+  m.def("road", &road, py::arg("cost"), py::arg("level"), py::arg("sources"), py::arg("goals"),
+        "Cells of the cheapest road to the nearest goal, empty where none leads.");
 }
 
 }  // namespace aigc_assets

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -12,7 +13,7 @@ from aigc_assets.metrics.playability import verify_witness
 from aigc_assets.metrics.relief import KINDS
 from aigc_assets.pipelines.maps import MapRequest, generate_map
 from aigc_assets.pipelines.maps.relief import overworld, water
-from aigc_assets.pipelines.maps.tiles.overworld import RIVER, solid_cells
+from aigc_assets.pipelines.maps.tiles.overworld import BRIDGE, RIVER, ROAD, solid_cells
 from aigc_assets.pipelines.palettes import make_palette
 from aigc_assets.types import Tilemap, dump
 
@@ -87,6 +88,31 @@ def test_what_a_land_cannot_promise_is_refused():
         MapRequest("overworld", (40, 40), ("liquid 5..10 %",))
     with pytest.raises(UsageError, match=r"8\.\.256"):
         MapRequest("overworld", (40, 257))
+
+
+@pytest.mark.parametrize("size", [(256, 8), (64, 20), (40, 40)])
+def test_a_boss_waits_at_the_end_of_a_long_way(size):
+    for seed in range(3):
+        found = made(size, "auto", seed, "boss at end")
+        assert found.witness is not None
+        assert len(found.witness.path) - 1 >= 0.45 * max(size)
+
+
+def test_roads_cross_rivers_straight_and_seldom():
+    bridges = 0
+    for seed in range(8):
+        land = overworld.landscape("plains", (64, 64), seed)
+        country = overworld._country(land)
+        bridge = country.way == BRIDGE
+        count, _, stats, _ = cv2.connectedComponentsWithStats(
+            bridge.astype(np.uint8), connectivity=4
+        )
+        for left, top, width, height, area in stats[1:].tolist():
+            assert area == max(width, height) <= 3, (left, top)
+        bridges += count - 1
+        roads = int((country.way == ROAD).sum())
+        assert bridge.sum() <= max(3, 0.15 * roads)
+    assert bridges >= 4
 
 
 def test_rivers_are_drawn_without_diagonal_steps():

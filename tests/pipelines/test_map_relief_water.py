@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
-
 import numpy as np
 import pytest
 from hypothesis import given
@@ -12,14 +10,14 @@ from hypothesis.extra import numpy as hnp
 
 from aigc_assets.pipelines.maps.relief import water
 from aigc_assets.pipelines.maps.relief.water import (
+    BRIDGE,
     STEPS,
-    cheapest_way,
     drain,
     drain_plain,
     erode,
     erode_plain,
-    least_cost,
-    least_cost_plain,
+    road,
+    road_plain,
 )
 
 shapes = st.tuples(st.integers(2, 17), st.integers(2, 17))
@@ -108,32 +106,50 @@ def test_erosion_keeps_base_cells_and_never_digs_below_them(level, strength):
 
 @pytest.mark.native
 @pytest.mark.skipif(water._host is None, reason="installed without a C++ compiler")
-@given(shapes, st.integers(0, 999))
-def test_both_ways_to_find_ways_agree_and_cost_what_they_say(shape, seed):
+@given(st.integers(2, 17), st.integers(6, 17), st.integers(0, 9999))
+def test_both_ways_to_find_roads_agree_and_bridges_go_straight(rows, columns, seed):
     random = np.random.Generator(np.random.Philox(seed))
-    cost = random.integers(0, 5, shape).astype(np.int32)
-    level = random.integers(-50, 400, shape).astype(np.int32)
-    source = int(random.integers(cost.size))
-    distance = least_cost(cost, level, source)
-    np.testing.assert_array_equal(distance, least_cost_plain(cost, level, source))
-    if cost.flat[source] < 1:
-        assert (distance == -1).all()
+    cost = random.integers(1, 6, (rows, columns)).astype(np.int32)
+    cost[random.random(cost.shape) < 0.15] = 0
+    cost[random.random(cost.shape) < 0.3] = -9
+    level = random.integers(-50, 400, cost.shape).astype(np.int32)
+    sources, goals = (random.integers(cost.size, size=3).tolist() for _ in range(2))
+    way = road(cost, level, sources, goals)
+    assert way == road_plain(cost, level, sources, goals)
+    if not way:
         return
-    goal = int(distance.argmax())
-    way = cheapest_way(distance, cost, level, goal)
-    assert way[0] == source and way[-1] == goal
-    total = 0
-    for cell, after in itertools.pairwise(way):
-        (y, x), (v, u) = divmod(cell, shape[1]), divmod(after, shape[1])
-        straight = abs(v - y) + abs(u - x) == 1
-        assert straight or (abs(v - y), abs(u - x)) == (1, 1)
-        assert straight or (cost[v, x] > 0 and cost[y, u] > 0), "cuts a corner"
-        climb = int(level[y, x]) - int(level[v, u])
-        total += (5 if straight else 7) * int(cost[y, x] + cost[v, u]) + climb**2 // 16
-    assert total == distance.flat[goal]
-    shut = np.flatnonzero(distance.ravel() < 0)
-    if shut.size:
-        assert cheapest_way(distance, cost, level, int(shut[0])) == []
+    assert way[0] in sources and way[-1] in goals
+    assert cost.flat[way[0]] > 0 and cost.flat[way[-1]] > 0
+    wet = 0
+    for before, cell, after in zip(way, way[1:], [*way[2:], -1], strict=False):
+        (y, x), (v, u) = divmod(before, columns), divmod(cell, columns)
+        assert max(abs(v - y), abs(u - x)) == 1 and cost.flat[cell] != 0
+        if abs(v - y) + abs(u - x) == 2:
+            assert cost[v, x] > 0 and cost[y, u] > 0, "cuts a corner"
+        wet = wet + 1 if cost.flat[cell] < 0 else 0
+        assert wet <= BRIDGE
+        if wet:
+            assert after - cell == cell - before and abs(cell - before) in (1, columns)
+
+
+def test_a_road_crosses_a_river_once_where_it_is_narrow():
+    cost = np.full((9, 12), 3, dtype=np.int32)
+    cost[3:5] = -350  # two cells wide, one at column 7
+    cost[4, 7] = 3
+    level = np.zeros_like(cost)
+    way = road(cost, level, [12 * 2 + 2], [12 * 8 + 2])
+    assert [cell for cell in way if cost.flat[cell] < 0] == [3 * 12 + 7]
+    cost[3:7] = -350  # wider than a bridge
+    assert road(cost, level, [12 * 2 + 2], [12 * 8 + 2]) == []
+
+
+def test_of_several_ends_the_cheapest_is_joined():
+    cost = np.full((3, 20), 3, dtype=np.int32)
+    level = np.zeros_like(cost)
+    assert road(cost, level, [20, 37], [24, 30]) == [20, 21, 22, 23, 24]
+    level[:, 2] = 400  # a wall of rock
+    assert road(cost, level, [20, 37], [24, 30]) == [37, 36, 35, 34, 33, 32, 31, 30]
+    assert road(cost, level, [20], [20]) == [20]
 
 
 @pytest.mark.native
@@ -148,5 +164,10 @@ def test_the_compiled_half_refuses_what_it_cannot_hold():
         drain(np.full((4, 4), 2**30, dtype=np.int32), np.ones((4, 4), dtype=bool))
     with pytest.raises(ValueError, match="height"):
         erode(np.full((4, 4), np.nan), np.ones((4, 4), dtype=bool), 0.1, 1)
-    with pytest.raises(ValueError, match="source"):
-        least_cost(level, level, 16)
+    wide = np.ones((4, 6), dtype=np.int32)
+    with pytest.raises(ValueError, match="sources"):
+        road(wide, wide, [24], [0])
+    with pytest.raises(ValueError, match="6 columns"):
+        road(wide[:, :5], wide[:, :5], [0], [1])
+    with pytest.raises(ValueError, match="level"):
+        road(wide, wide[:3], [0], [1])

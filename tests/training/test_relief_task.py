@@ -134,14 +134,42 @@ def test_drawn_outlines_have_the_marginals_and_correlations_of_the_data():
     network = ReliefGenerator(ReliefConfig(kinds=1, factors=8, widths=(8, 8, 8, 8)))
     for name, value in (("mean", mean), ("factor", factor), ("rest", rest), ("marginal", marginal)):
         getattr(network, f"outline_{name}")[0] = torch.from_numpy(value)
-    drawn = relief.draw_outlines(network, 0, 4000, torch.Generator().manual_seed(2))
-    drawn = drawn.flatten(2).numpy()
+    source = torch.Generator().manual_seed(2)
+    normal = (torch.randn(4000, count, generator=source) for count in (8, 2 * OUTLINE**2))
+    drawn = network.outlines(0, *normal).flatten(2).numpy()
     for channel in (0, 1):
         for chance in (0.1, 0.5, 0.9):
             ours, theirs = (np.quantile(x[:, channel], chance) for x in (drawn, data))
             assert ours == pytest.approx(theirs, rel=0.08)
     ours, theirs = (np.corrcoef(x[:, 0, :8].T)[0, 1:].mean() for x in (drawn, data))
     assert ours == pytest.approx(theirs, abs=0.08)
+
+
+def test_outlines_are_drawn_until_their_rough_relief_fits():
+    network = ReliefGenerator(ReliefConfig.tiny())
+    seen = []
+
+    def high(metres: np.ndarray) -> bool:
+        seen.append(float(metres.mean()))
+        assert metres.shape == (16, 16) and np.isfinite(metres).all()
+        return seen[-1] > 10
+
+    def draw(seed: int) -> torch.Tensor:
+        return network.draw_outline(0, high, torch.Generator().manual_seed(seed))
+
+    assert draw(1).shape == (1, 2, OUTLINE, OUTLINE)
+    assert len(seen) >= 2 and min(seen[-2:]) > 10, "both rough reliefs of one outline fit"
+    assert torch.equal(draw(1), draw(1)) and not torch.equal(draw(1), draw(2))
+
+
+def test_statistics_of_outlines_stay_in_full_width():
+    network = ReliefGenerator(ReliefConfig.tiny())
+    network.outline_mean.fill_(0.1)
+    narrow = network.to(torch.bfloat16)
+    assert narrow.head.weight.dtype == torch.bfloat16
+    assert narrow.outline_mean.dtype == torch.float32 and float(
+        narrow.outline_mean[0, 0]
+    ) == np.float32(0.1)
 
 
 def test_detail_is_stronger_where_it_is_steeper():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import cv2
@@ -10,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aigc_assets.errors import GenerationError
-from aigc_assets.metrics.difficulty import difficulty
+from aigc_assets.metrics.difficulty import REACH, difficulty, score
 from aigc_assets.pipelines.made import Made, derive_seed, generator, load_model, provenance
 from aigc_assets.pipelines.maps import grid
 from aigc_assets.pipelines.maps.indoor.feasible import check_area
@@ -57,7 +58,19 @@ _GROUND_OF_BIOME = {
 _PRICES = np.array([40, 20, 12, 14, 12, 20, 16, 18, 24, 16, 60], dtype=np.int32)
 """What it costs to open a cell of each ground for a way between two parts of a land."""
 _RIVER_PRICE = 25
+_LEAST_RIVER = 0.11
+"""Length of a river as a share of the longer side, at least."""
+_LAND_OF_A_RIVER = 400
+"""Cells of a map for each river it shows."""
 _TRIES = 4
+_LEAST_LAND = 0.08
+"""Share of a map that can be walked on at least; only the last try may have less."""
+_FITTINGS = 4
+"""Placements on a land of which the one that fits the difficulty best is taken."""
+_SMALL = 100 * 100
+"""Cells of a map up to which there is time for all of them."""
+_CLOSE = 0.03
+"""A difficulty that is met as well as this needs no further try."""
 _MONSTERS = {FOREST: "wolf", DESERT: "bandit", SNOW: "wyvern", MOUNTAIN: "wyvern", HILLS: "bandit"}
 
 
@@ -90,7 +103,7 @@ def generate(request: MapRequest, palette: NDArray[np.uint8], seed: int) -> Made
         GenerationError: If no map of this size can fulfil the requirements.
         WeightsError: If the weights are missing or altered.
     """
-    checkpoint = load_model("relief_gan")
+    checkpoint = load_model("relief_gan", narrow=True)
     wanted = request.requirements
     check_area(request.size, wanted, None)
     country, plan, operations = _plan(request, wanted, seed)
@@ -113,20 +126,27 @@ def _plan(
     """Furnish the first land that takes everything."""
     reason: NoRoom | None = None
     width, height = request.size
+    best: tuple[float, Country, Plan, int] | None = None
     for number in range(_TRIES):
         own = derive_seed(seed, "land", str(number))
         country = _country(landscape(request.relief, request.size, own))
-        layout = _layout(country)
-        canvas, edits = repair(layout)
-        free = wanted.path is None and wanted.difficulty is None and not wanted.boss
-        ends = _ends(country, canvas.terrain) if free else None
-        for pins in (ends, None) if ends else (None,):
-            random = generator(derive_seed(seed, "place", f"{number} {pins is None}"))
+        canvas, edits = repair(_layout(country))
+        if number + 1 < _TRIES and canvas.walkable.sum() < _LEAST_LAND * canvas.flat.size:
+            continue
+        for turn, pins in enumerate(_tries(country, canvas.terrain, wanted)):
+            random = generator(derive_seed(seed, "place", f"{number} {turn}"))
             try:
                 plan = place(canvas, wanted, pins, random)
             except NoRoom as problem:
                 reason = reason or problem
                 continue
+            miss = _miss(plan, wanted)
+            if best is None or miss < best[0]:
+                best = (miss, country, plan, edits)
+            if miss <= _CLOSE:
+                break
+        if best is not None:
+            _, country, plan, edits = best
             country = _follow(country, plan)
             passes = f"{edits} cells of passes and fords"
             return country, plan, (*country.land.operations, passes, "locks", "placement")
@@ -172,13 +192,16 @@ def _country(land: Landscape) -> Country:
     ground[dry & (slope > 0.42)] = MOUNTAIN
     ground[dry & (height > max(relief, 350.0)) & np.isin(ground, (MOUNTAIN, SNOW, HILLS))] = PEAK
     way = np.zeros(shape, dtype=np.uint8)
-    for river in land.waters.rivers:
+    # The longest come first. On few cells brooks would leave no land between them.
+    long = [r for r in land.waters.rivers if len(r.path) >= _LEAST_RIVER * max(shape)]
+    for river in long[: 2 + height.size // _LAND_OF_A_RIVER]:
         x, y = river.path[-1].tolist()
         ends = not dry[y, x] or x in (0, columns - 1) or y in (0, rows - 1) or way[y, x] == RIVER
         if ends and not _beside(way, river.path):
             _draw(way, river.path, RIVER)
-    way[~dry | (ground == PEAK)] = NO_WAY
-    roads, _ = connect(land.settlements, land.land)
+    way[~dry] = NO_WAY
+    roads = connect(land.settlements, land.land._replace(water=~dry, river=way == RIVER))
+    way[ground == PEAK] = NO_WAY
     places = []
     for place_ in land.settlements:
         x, y = place_.cell
@@ -188,7 +211,7 @@ def _country(land: Landscape) -> Country:
             if ground[y, x] in (PEAK, MOUNTAIN, HILLS, SWAMP):
                 ground[y, x] = GRASS
     for road in roads:
-        at = (road.path[:, 1], road.path[:, 0])
+        at = (road[:, 1], road[:, 0])
         way[at] = np.where(np.isin(way[at], (RIVER, BRIDGE)), BRIDGE, ROAD)
         ground[at] = np.where(ground[at] == PEAK, MOUNTAIN, ground[at])
     ring = np.ones(shape, dtype=bool)
@@ -239,6 +262,69 @@ def _layout(country: Country) -> Layout:
     return Layout(terrain, price)
 
 
+def _tries(
+    country: Country, terrain: NDArray[np.uint8], wanted: Requirements
+) -> Iterator[Pins | None]:
+    """Start and exit of one try after another; None leaves them to the requirements."""
+    if wanted.path is None and not wanted.boss and wanted.difficulty is None:
+        ends = _ends(country, terrain)
+        if ends is not None:
+            yield ends
+        yield None
+        return
+    tries = _FITTINGS if terrain.size <= _SMALL else 2
+    if wanted.path is None and wanted.boss:
+        share = 0.95 if wanted.difficulty is None else 0.55 + 0.4 * wanted.difficulty
+        for turn in range(tries):
+            yield _far_ends(terrain, share, turn)
+    for _ in range(tries if wanted.difficulty is not None else 1):
+        yield None
+
+
+def _far_ends(terrain: NDArray[np.uint8], share: float, turn: int) -> Pins:
+    """The two ends of a long walk, of which ``share`` is kept."""
+    width = terrain.shape[1]
+    walkable = grid.walkable_cells(terrain)
+    cells = np.flatnonzero(walkable)
+    start = int(cells[0])
+    for _ in range(2):  # what is farthest from anywhere is one end of the longest walk
+        start = int(grid.distances(walkable, width, [start]).argmax())
+    away = grid.distances(walkable, width, [start])
+    far = int(away.max())
+    others = cells[away[cells] > 0]
+    order = np.lexsort((others, np.abs(away[others] - max(1, round(share * far)))))
+    # Neighbouring cells have the same fate: the next try goes elsewhere.
+    exit_ = int(others[order[min(len(order) - 1, turn * max(1, len(order) // 16))]])
+    return _pinned(terrain.shape, start, exit_)
+
+
+def _pinned(shape: tuple[int, ...], start: int, exit_: int) -> Pins:
+    width = shape[1]
+    objects = tuple(
+        PinnedObject(cls, (cell % width, cell // width))
+        for cls, cell in (("start", start), ("exit", exit_))
+    )
+    return Pins(np.full(shape, FREE, dtype=np.int8), objects, np.zeros(shape, dtype=bool))
+
+
+def _miss(plan: Plan, wanted: Requirements) -> float:
+    """How far a plan is from the difficulty asked for, and from a walk worth a boss; 0 is best."""
+    height, width = plan.terrain.shape
+    steps = len(plan.path) - 1
+    miss = 0.0
+    if wanted.boss and wanted.path is None:
+        miss += max(0.0, 0.5 - steps / max(height, width))
+    if wanted.difficulty is not None:
+        walkable = grid.walkable_cells(plan.terrain)
+        aside = grid.distances(walkable, width, list(plan.path))
+        fights = sum(0 <= int(aside[cell]) <= REACH for cell in plan.monsters)
+        direct = int(grid.distances(walkable, width, [plan.start])[plan.exit])
+        got = score(steps, direct, fights, len(plan.doors), len(plan.treasure), width + height,
+                    plan.boss is not None)  # fmt: skip
+        miss += abs(got - wanted.difficulty)
+    return miss
+
+
 def _ends(country: Country, terrain: NDArray[np.uint8]) -> Pins | None:
     """The largest place as start, the one farthest from it as exit."""
     width = terrain.shape[1]
@@ -250,13 +336,7 @@ def _ends(country: Country, terrain: NDArray[np.uint8]) -> Pins | None:
     far = max(cells[1:], key=lambda cell: (int(away[cell]), -cell))
     if away[far] < max(2, sum(terrain.shape) // 4):  # all places are neighbours: no journey
         return None
-    objects = tuple(
-        PinnedObject(cls, (cell % width, cell // width))
-        for cls, cell in (("start", cells[0]), ("exit", far))
-    )
-    return Pins(
-        np.full(terrain.shape, FREE, dtype=np.int8), objects, np.zeros(terrain.shape, dtype=bool)
-    )
+    return _pinned(terrain.shape, cells[0], far)
 
 
 def _follow(country: Country, plan: Plan) -> Country:

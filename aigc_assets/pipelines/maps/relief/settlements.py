@@ -12,13 +12,18 @@ from numpy.typing import NDArray
 
 from aigc_assets.pipelines.made import derive_seed, generator
 from aigc_assets.pipelines.maps.relief.classes import BEACH, DESERT, ROCK, SNOW, SWAMP, TUNDRA
-from aigc_assets.pipelines.maps.relief.water import cheapest_way, least_cost
+from aigc_assets.pipelines.maps.relief.water import Levels, road
 from aigc_assets.types import Road, Settlement
 
 GRID = 260
 """Roads are planned on a grid of at most so many cells a side."""
 APART = 1 / 7
 """Settlements are at least this share of the longer side apart."""
+_LEVEL_GROUND = 3
+_BRIDGE_PRICE = 350
+"""Of a cell of a bridge; a step over level ground costs about 50."""
+_DETOUR = 2.2
+"""A loop is closed where the way around is so many times what lies between."""
 _BEGIN = ("Al", "Bren", "Cor", "Dun", "El", "Fal", "Gar", "Hal", "Is", "Kel", "Lor", "Mar", "Nor",
           "Or", "Pel", "Ros", "Sel", "Tor", "Ul", "Val", "Wen", "Yar")  # fmt: skip
 _MIDDLE = ("", "", "a", "an", "e", "en", "i", "in", "o", "on", "u", "er")
@@ -80,47 +85,93 @@ def settle(land: Land, count: int, seed: int) -> tuple[Settlement, ...]:
     return tuple(found)
 
 
-def connect(
-    places: tuple[Settlement, ...], land: Land
-) -> tuple[tuple[Road, ...], tuple[tuple[int, int], ...]]:
+def connect(places: tuple[Settlement, ...], land: Land) -> list[NDArray[np.int32]]:
     """Roads that join all settlements which can be joined, by the cheapest ways over the slopes.
 
-    A minimum spanning tree; later roads run along those that are there. Rivers are crossed by
-    bridges, lakes and the sea are not.
+    Each settlement is joined to the network where that is cheapest, so roads meet and share
+    bridges. Where the way around is long a further road closes a loop. Rivers are crossed straight
+    over a few cells; lakes and the sea are not.
 
     Returns:
-        The roads and the two settlements that each joins.
+        Cells (column, row) of each road, [N, 2], each beside the one before.
     """
     if len(places) < 2:
-        return (), ()
+        return []
     cost, level, step = _costs(land)
     wide = cost.shape[1]
     sites = [(y // step) * wide + x // step for x, y in (place.cell for place in places)]
-    far = [least_cost(cost, level, site).ravel() for site in sites]
-    joined, roads, ends = {0}, [], []
-    while True:
-        choices = [
-            (int(far[a][sites[b]]), a, b)
-            for a in sorted(joined)
-            for b in range(len(sites))
-            if b not in joined and far[a][sites[b]] >= 0
-        ]
-        if not choices:
-            rest = [k for k in range(len(sites)) if k not in joined]
-            if not rest:
-                break
-            joined.add(rest[0])  # across the water: a network of its own
-            continue
-        _, a, b = min(choices)
-        joined.add(b)
-        distance = least_cost(cost, level, sites[a])
-        way = cheapest_way(distance, cost, level, sites[b])
-        if len(way) < 2:
-            continue
-        cost.ravel()[way] = 1
-        roads.append(_road(way, wide, step, land))
-        ends.append((a, b))
-    return tuple(roads), tuple(ends)
+    shape = land.height.shape
+    return [_four_connected(way, wide, step, shape) for way in _network(cost, level, sites)]
+
+
+def with_bridges(path: NDArray[np.int32], river: NDArray[np.bool_]) -> Road:
+    """A road and where it crosses rivers."""
+    over = river[path[:, 1], path[:, 0]]
+    edges = np.flatnonzero(np.diff(np.concatenate([[False], over, [False]]).astype(np.int8)))
+    bridges = tuple((int(a), int(b) - 1) for a, b in zip(edges[::2], edges[1::2], strict=True))
+    return Road(path, bridges)
+
+
+def _network(cost: Levels, level: Levels, sites: list[int]) -> list[list[int]]:
+    """Ways that join the sites: trees, one on each side of what cannot be crossed, and loops."""
+    for site in sites:
+        if cost.flat[site] < 0:
+            cost.flat[site] = _LEVEL_GROUND
+    river = cost < 0
+    ways: list[list[int]] = []
+    left = list(dict.fromkeys(sites))
+    depth: dict[int, int] = {}
+    parent: dict[int, int] = {}
+    trees: list[list[int]] = []
+    while left:
+        tree = [left.pop(0)]
+        depth[tree[0]] = 0
+        joined = [tree[0]]
+        while left and (way := road(cost, level, tree, left)):
+            for before, cell in itertools.pairwise(way):
+                if cell not in depth:
+                    parent[cell], depth[cell] = before, depth[before] + 1
+            _build(cost, river, way)
+            tree += [cell for cell in way[1:] if not river.flat[cell]]
+            left = [site for site in left if site not in depth]
+            joined.append(way[-1])
+            ways.append(way)
+        trees.append(joined)
+    wide = cost.shape[1]
+    loops = []
+    for joined in trees:
+        for a, b in itertools.combinations(joined, 2):
+            apart = max(abs(a // wide - b // wide), abs(a % wide - b % wide))
+            around = _tree_distance(a, b, parent, depth)
+            if around > _DETOUR * apart:
+                loops.append((apart - around, a, b))
+    for gain, a, b in sorted(loops)[: len(sites) // 4]:
+        way = road(cost, level, [a], [b])
+        fresh = [cell for cell in way if cell not in depth]
+        if fresh and len(way) < _DETOUR / (1 + _DETOUR) * -gain:
+            depth.update(dict.fromkeys(fresh, 0))
+            _build(cost, river, way)
+            ways.append(way)
+    return ways
+
+
+def _build(cost: Levels, river: NDArray[np.bool_], way: list[int]) -> None:
+    """What is built is the cheapest way for all that follow; nothing runs right beside it."""
+    mask = np.zeros(cost.shape, dtype=np.uint8)
+    mask.flat[way] = 1
+    cost[(cv2.dilate(mask, np.ones((3, 3), np.uint8)) > 0) & (cost > 1)] += 3
+    cost.flat[way] = np.where(river.flat[way], -1, 1)
+
+
+def _tree_distance(a: int, b: int, parent: dict[int, int], depth: dict[int, int]) -> int:
+    """Steps from one cell of a tree to another."""
+    steps = 0
+    while a != b:
+        if depth[a] < depth[b]:
+            a, b = b, a
+        a = parent[a]
+        steps += 1
+    return steps
 
 
 def _costs(land: Land) -> tuple[NDArray[np.int32], NDArray[np.int32], int]:
@@ -136,11 +187,11 @@ def _costs(land: Land) -> tuple[NDArray[np.int32], NDArray[np.int32], int]:
     # Level ground is not all the same: without that, roads would run by ruler.
     grid = generator(tall * wide).random((-(-tall // 9) + 1, -(-wide // 9) + 1), dtype=np.float32)
     rough = cv2.resize(grid, (wide, tall), interpolation=cv2.INTER_CUBIC)
-    cost = 3 + np.rint(np.clip(np.asarray(rough), 0, 1) * 4).astype(np.int32)
+    cost = _LEVEL_GROUND + np.rint(np.clip(np.asarray(rough), 0, 1) * 4).astype(np.int32)
     cost[blocks(land.biome == SWAMP)] = 6
     river = blocks(land.river)
-    cost[cv2.dilate(river.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0] += 4  # cross, not along
-    cost[river] = 60
+    cost[cv2.dilate(river.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0] += 2  # wet banks
+    cost[river] = -_BRIDGE_PRICE
     cost[blocks(land.water)] = 0
     cost[[0, -1]] = 0
     cost[:, [0, -1]] = 0
@@ -150,9 +201,11 @@ def _costs(land: Land) -> tuple[NDArray[np.int32], NDArray[np.int32], int]:
     return cost, np.clip(level, -30000, 30000), step
 
 
-def _road(way: list[int], wide: int, step: int, land: Land) -> Road:
-    """From cells of the planning grid to cells of the map, four-connected, with its bridges."""
-    rows, columns = land.height.shape
+def _four_connected(
+    way: list[int], wide: int, step: int, shape: tuple[int, ...]
+) -> NDArray[np.int32]:
+    """From cells of the planning grid to cells of the map."""
+    rows, columns = shape
     points = [
         (min(columns - 1, c % wide * step + step // 2), min(rows - 1, c // wide * step + step // 2))
         for c in way
@@ -162,11 +215,7 @@ def _road(way: list[int], wide: int, step: int, land: Land) -> Road:
         # Drawn from the same end whichever way it is walked: roads that share it share its cells.
         line = _line(min(before, after), max(before, after))
         cells += (line if before < after else line[::-1])[1:]
-    path = np.array(cells, dtype=np.int32)
-    over = land.river[path[:, 1], path[:, 0]]
-    edges = np.flatnonzero(np.diff(np.concatenate([[False], over, [False]]).astype(np.int8)))
-    bridges = tuple((int(a), int(b) - 1) for a, b in zip(edges[::2], edges[1::2], strict=True))
-    return Road(path, bridges)
+    return np.array(cells, dtype=np.int32)
 
 
 def _line(start: tuple[int, int], end: tuple[int, int]) -> list[tuple[int, int]]:

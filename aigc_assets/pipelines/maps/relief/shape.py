@@ -28,6 +28,8 @@ MARGIN = 4
 """Cells around the shape that are not on the map."""
 ISLAND_SHARE = 0.08
 """Land on the map of an island at least."""
+STRIP = 5
+"""Maps that are so many times as long as wide show an island only where it is asked for."""
 COAST = 40.0
 """Metres below the sea to which a bent shape is pressed at the edge of the map."""
 
@@ -61,7 +63,9 @@ def draw_shape(checkpoint: Checkpoint, relief: str, size: tuple[int, int], seed:
     """
     kind = relief
     if relief == "auto":
-        kind = KINDS[int(generator(derive_seed(seed, "kind")).integers(len(KINDS)))]
+        # In a strip there is no room for an island.
+        kinds = [k for k in KINDS if k != "island" or max(size) <= STRIP * min(size)]
+        kind = kinds[int(generator(derive_seed(seed, "kind")).integers(len(kinds)))]
     height: Heights = np.zeros((0, 0))
     for attempt in range(TRIES):
         height = _draw(checkpoint, KINDS.index(kind), size, derive_seed(seed, "try", str(attempt)))
@@ -141,18 +145,16 @@ def _draw(checkpoint: Checkpoint, kind: int, size: tuple[int, int], seed: int) -
     network = cast(ReliefGenerator, checkpoint.network)
     source = torch.Generator().manual_seed(seed >> 1)
     with torch.inference_mode():
-        dtype = network.head.weight.dtype
-        factor = network.outline_factor[kind]
-        common = torch.randn(1, factor.shape[1], generator=source)
-        own = torch.randn(1, factor.shape[0], generator=source)
-        outline = network.outlines(kind, common, own)
+        outline = network.draw_outline(
+            kind, lambda rough: relief_kind(rough) == KINDS[kind], source
+        )
         blocks = [max(2, round((OUTLINE - 2) * side / max(size))) + 2 for side in size[::-1]]
         outline = torch.nn.functional.interpolate(
             outline, blocks, mode="bilinear", align_corners=True
         )
         outline = (outline * 4096).round() / 4096
         noise = torch.randn(1, network.config.channels, *blocks, generator=source)
-        out = network(outline.to(dtype), noise.to(dtype))
+        out = network(outline, noise)
         metres = stretch(out[0, 0].double()).numpy()
     edge = SCALE - MARGIN
     rounded: Heights = np.rint(metres[edge:-edge, edge:-edge])

@@ -19,6 +19,7 @@ from aigc_assets.pipelines.maps.relief.settlements import (
     connect,
     settle,
     wanted_settlements,
+    with_bridges,
 )
 from aigc_assets.pipelines.maps.relief.shape import MARGIN, Shape, detail_of, draw_shape
 from aigc_assets.pipelines.maps.relief.water import UNITS
@@ -63,9 +64,10 @@ def generate(request: MapRequest, palette: NDArray[np.uint8], seed: int) -> Made
             where="size",
             remedy=f"the longer side may be {MAX_ASPECT} times the shorter one",
         )
-    checkpoint = load_model("relief_gan")
+    checkpoint = load_model("relief_gan", narrow=True)
     made = landscape(request.relief, request.size, seed)
-    roads, _ = connect(made.settlements, made.land)
+    paths = connect(made.settlements, made.land)
+    roads = tuple(with_bridges(path, made.land.river) for path in paths)
     properties: dict[str, Scalar] = {
         "theme": request.theme,
         "relief": made.shape.kind,
@@ -109,7 +111,7 @@ def biome_colours(palette: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 def landscape(relief: str, size: tuple[int, int], seed: int) -> Landscape:
     """Shape, detail, erosion, water, climate and settlements of a map of ``size`` cells."""
-    checkpoint = load_model("relief_gan")
+    checkpoint = load_model("relief_gan", narrow=True)
     shape = draw_shape(checkpoint, relief, size, derive_seed(seed, "shape"))
     height = amplify(shape.height, MARGIN, size, detail_of(checkpoint), derive_seed(seed, "detail"))
     cell = EXTENT / (max(size) - 1)

@@ -39,6 +39,9 @@ UNITS = 256
 STEPS = ((-1, 0), (0, 1), (1, 0), (0, -1), (-1, -1), (-1, 1), (1, 1), (1, -1))
 """(down, right) to the eight neighbours; of equally steep ones the first is taken."""
 
+BRIDGE = 3
+"""Cells of water that a bridge crosses at most."""
+
 Levels = NDArray[np.int32]
 
 
@@ -118,78 +121,82 @@ def erode_plain(
     return height
 
 
-def least_cost(cost: Levels, level: Levels, source: int) -> NDArray[np.int64]:
-    """Cost of the cheapest way from one cell to all.
+def road(cost: Levels, level: Levels, sources: list[int], goals: list[int]) -> list[int]:
+    """The cheapest road from any source to the first goal that it reaches.
 
     A step costs (5 straight, 7 diagonal) times the sum of both cells' costs, plus the square of the
-    difference of level / 16. Diagonal steps need both cells beside them open.
+    difference of level / 16. Diagonal steps need both cells beside them open. A bridge leads
+    straight over up to `BRIDGE` cells of water, from bank to bank, and costs what they cost.
 
     Args:
-        cost: Per cell, [H, W]; cells below 1 are shut.
+        cost: Per cell, [H, W], at least six columns; 0 is shut, negative ones are water.
         level: Height in whole units of the caller's choice, [H, W].
-        source: Flat index.
+        sources: Flat indices.
+        goals: Flat indices.
 
     Returns:
-        [H, W], -1 where no way leads.
+        Cells from source to goal, both included; empty where no road leads.
     """
     if _host is None:
-        return least_cost_plain(cost, level, source)
-    result: NDArray[np.int64] = _host.least_cost(cost, level, source)
-    return result
+        return road_plain(cost, level, sources, goals)
+    cells: list[int] = _host.road(cost, level, sources, goals)
+    return cells
 
 
-def least_cost_plain(cost: Levels, level: Levels, source: int) -> NDArray[np.int64]:
-    """`least_cost` without compiled code."""
+def road_plain(cost: Levels, level: Levels, sources: list[int], goals: list[int]) -> list[int]:
+    """`road` without compiled code."""
     height, width = cost.shape
     costs, levels = cost.ravel().tolist(), level.ravel().tolist()
-    distance = [-1] * len(costs)
-    if costs[source] >= 1:
-        distance[source] = 0
-        queue = [(0, source)]
-        while queue:
-            far, cell = heapq.heappop(queue)
-            if far > distance[cell]:
-                continue
-            for other, step in _open_steps(cell, costs, height, width):
-                climb = levels[cell] - levels[other]
-                there = far + step + climb * climb // 16
-                if distance[other] < 0 or there < distance[other]:
-                    distance[other] = there
-                    heapq.heappush(queue, (there, other))
-    return np.array(distance, dtype=np.int64).reshape(cost.shape)
-
-
-def cheapest_way(distance: NDArray[np.int64], cost: Levels, level: Levels, goal: int) -> list[int]:
-    """Cells from the source of ``distance`` to ``goal``, both included; empty if none leads."""
-    height, width = cost.shape
-    far, costs, levels = (a.ravel().tolist() for a in (distance, cost, level))
-    if far[goal] < 0:
-        return []
-    way = [goal]
-    while far[way[-1]] > 0:
-        cell = way[-1]
-        for other, step in _open_steps(cell, costs, height, width):
+    distance = {source: 0 for source in sources if costs[source] >= 1}
+    before: dict[int, list[int]] = {}
+    done: set[int] = set()
+    queue = [(0, source) for source in distance]
+    heapq.heapify(queue)
+    wanted = set(goals)
+    while queue:
+        far, cell = heapq.heappop(queue)
+        if cell in done:
+            continue
+        done.add(cell)
+        if cell in wanted:
+            way = [cell]
+            while way[-1] in before:
+                way += before[way[-1]]
+            return way[::-1]
+        for passed, price in _road_steps(cell, costs, height, width):
+            other = passed[-1]
             climb = levels[cell] - levels[other]
-            if far[other] >= 0 and far[other] + step + climb * climb // 16 == far[cell]:
-                way.append(other)
-                break
-        else:
-            raise AssertionError("a distance without a way")
-    return way[::-1]
+            there = far + price + climb * climb // 16
+            if other not in done and there < distance.get(other, there + 1):
+                distance[other] = there
+                before[other] = [*passed[-2::-1], cell]
+                heapq.heappush(queue, (there, other))
+    return []
 
 
-def _open_steps(cell: int, costs: list[int], height: int, width: int) -> list[tuple[int, int]]:
+def _road_steps(
+    cell: int, costs: list[int], height: int, width: int
+) -> list[tuple[list[int], int]]:
+    """Cells passed by each step or bridge from a cell, and its price on level ground."""
     y, x = divmod(cell, width)
     found = []
     for k, (down, right) in enumerate(STEPS):
-        if not (0 <= y + down < height and 0 <= x + right < width):
-            continue
-        other = cell + down * width + right
-        if costs[other] < 1:
-            continue
-        if k >= 4 and (costs[cell + down * width] < 1 or costs[cell + right] < 1):
-            continue
-        found.append((other, (5 if k < 4 else 7) * (costs[cell] + costs[other])))
+        passed, price = [], 0
+        for reach in range(1, BRIDGE + 2 if k < 4 else 2):
+            v, u = y + reach * down, x + reach * right
+            if not (0 <= v < height and 0 <= u < width):
+                break
+            other = v * width + u
+            passed.append(other)
+            if costs[other] >= 1:
+                if k < 4 or (costs[y * width + u] >= 1 and costs[v * width + x] >= 1):
+                    found.append(
+                        (passed, price + (5 if k < 4 else 7) * (costs[cell] + costs[other]))
+                    )
+                break
+            if costs[other] == 0:
+                break
+            price -= costs[other]
     return found
 
 
