@@ -21,7 +21,7 @@ WIDTH, HEIGHT = 14, 14
 CONTROLS = {"path": (35, 97)}
 TOLERANCE = 7
 """Steps that the path may differ from what was asked for."""
-_STIRS = 4000
+_STIRS = 24000
 _PLACES: list[int] = generator(0).permutation(256)[: WIDTH * HEIGHT].tolist()
 """Which place of a row stands for a cell."""
 _NEAR = 2

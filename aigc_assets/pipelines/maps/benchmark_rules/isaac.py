@@ -2,7 +2,13 @@
 
 A content is a dictionary: ``layout`` holds one number for each room place, row by row, 0 where
 there is none, else the sum of its doors (1 left, 2 up, 4 right, 8 down); the other entries are the
-places of the special rooms. Control: ``map_size``, the number of rooms.
+places of the special rooms. Control: ``map_size``, a number of rooms.
+
+Two rules follow the benchmark's code where it says something else than its text. A plan follows
+``map_size`` if it has `MORE` rooms more than that, which no plan has for the three largest values;
+those are met as they stand. And the way from start to boss has to be eight cells long on a drawing
+of three by three cells a room, but is measured between the cells whose numbers are those of the
+rooms, all of them in the drawing's upper left corner (`drawn_ways`).
 """
 
 from __future__ import annotations
@@ -12,13 +18,18 @@ import functools
 import numpy as np
 
 from aigc_assets.pipelines.made import generator
-from aigc_assets.pipelines.maps.benchmark_rules.rules import Control
+from aigc_assets.pipelines.maps.benchmark_rules.mazes import steps_from
+from aigc_assets.pipelines.maps.benchmark_rules.rules import Control, NoContent
+from aigc_assets.pipelines.maps.grid import steps
 
 WIDTH, HEIGHT = 4, 4
 CONTROLS = {"map_size": (6, 15)}
 _STRIDE = 389
-TOLERANCE = 3
-"""Rooms that a plan may have more or fewer than asked for."""
+MORE = 4
+"""Rooms that a plan has to have more than asked for, at least."""
+_DRAWN_WAY = WIDTH + HEIGHT
+_SPARE = 2
+"""Rooms by which a plan may differ from what is wanted, where no plan need have more."""
 LEFT, UP, RIGHT, DOWN = 1, 2, 4, 8
 DOORS = {LEFT: (-1, 0), UP: (0, -1), RIGHT: (1, 0), DOWN: (0, 1)}
 OPPOSITE = {LEFT: RIGHT, UP: DOWN, RIGHT: LEFT, DOWN: UP}
@@ -81,19 +92,27 @@ def generate(control: Control, random: np.random.Generator, slot: int) -> dict[s
     """A plan of rooms; those of different ``slot`` are different plans as far as they reach."""
     known = plans()
     at = slot * _STRIDE % len(known)
-    layout = next(
-        list(plan)
-        for plan in (*known[at:], *known[:at])
-        if abs(sum(doors > 0 for doors in plan) - control["map_size"]) <= TOLERANCE
-    )
+    wanted = control["map_size"]
+    low, high = wanted + MORE, WIDTH * HEIGHT
+    if low > high:
+        low = wanted - _SPARE
+    for plan in (*known[at:], *known[:at]):
+        if low <= sum(doors > 0 for doors in plan) <= high:
+            layout = list(plan)
+            pairs = _far_apart(layout)
+            if pairs:
+                break
+    else:
+        raise NoContent(f"{wanted} rooms")
     rooms = [room for room, doors in enumerate(layout) if doors]
-    start = rooms[int(random.integers(len(rooms)))]
-    far = walk_from(layout, start)
     # The boss lives far away; dead ends suit special rooms.
-    order = random.permutation(len(rooms)).tolist()
-    others = [rooms[i] for i in order if rooms[i] != start]
-    boss = max(others, key=lambda room: (far[room], layout[room] in DOORS))
-    others = sorted((r for r in others if r != boss), key=lambda room: layout[room] not in DOORS)
+    order = random.permutation(len(pairs)).tolist()
+    _, start, boss = max((pairs[i] for i in order), key=lambda pair: pair[0])
+    others = [rooms[i] for i in random.permutation(len(rooms)).tolist()]
+    others = sorted(
+        (room for room in others if room not in (start, boss)),
+        key=lambda room: layout[room] not in DOORS,
+    )
     return {
         "layout": layout,
         "start": start,
@@ -101,6 +120,43 @@ def generate(control: Control, random: np.random.Generator, slot: int) -> dict[s
         "treasure": others[0],
         "shop": others[1],
     }
+
+
+def _far_apart(layout: list[int]) -> list[tuple[int, int, int]]:
+    """Rooms between, start and boss of every pair that may be chosen."""
+    rooms = [room for room, doors in enumerate(layout) if doors]
+    pairs = []
+    for start in rooms:
+        drawn = drawn_ways(layout, start)
+        fit = [room for room in rooms if drawn[room] >= _DRAWN_WAY]
+        if fit:
+            far = walk_from(layout, start)
+            pairs += [(far[room], start, room) for room in fit]
+    return pairs
+
+
+def drawn_ways(layout: list[int], start: int) -> list[int]:
+    """Cells from a start to a boss in each room place, as the benchmark counts; -1 where no way is.
+
+    A room is three by three cells of a drawing, of which its middle and its doors are open. The
+    room in row ``y`` and column ``x`` is looked for in cell (x, y), which counts as open.
+    """
+    width = 3 * WIDTH + 2
+    walkable = bytearray(width * (3 * HEIGHT + 2))
+    for room, doors in enumerate(layout):
+        y, x = divmod(room, WIDTH)
+        middle = (3 * y + 2) * width + 3 * x + 2
+        walkable[middle] = doors > 0
+        for door, (dx, dy) in DOORS.items():
+            walkable[middle + dy * width + dx] = doors & door > 0
+    cells = [(room // WIDTH + 1) * width + room % WIDTH + 1 for room in range(len(layout))]
+    walkable[cells[start]] = 1
+    far = steps_from(walkable, width, cells[start])
+    ways = []
+    for cell in cells:
+        before = [int(far[cell + step]) for step in steps(width) if far[cell + step] >= 0]
+        ways.append(int(far[cell]) if walkable[cell] else min(before, default=-2) + 1)
+    return ways
 
 
 def _beyond(room: int, door: int) -> tuple[int, int]:
