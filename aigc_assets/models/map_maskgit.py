@@ -31,6 +31,9 @@ from aigc_assets.models.transformer_parts import RootMeanSquareNorm, rotate
 USUAL_SHARES = (0.03, 0.16, 0.21, 0.21, 0.2, 0.14, 0.05, 0.0)
 """How often level windows lie in each step of the share of open tiles."""
 
+FEWEST_STEPS = 3
+"""Of filling, however few patches are hidden."""
+
 
 @dataclass(frozen=True)
 class MapMaskgitConfig:
@@ -155,7 +158,7 @@ class MapMaskgit(nn.Module):
         *,
         steps: int = 12,
         rounds: int = 4,
-        temperature: float = 0.78,
+        temperature: float = 0.94,
     ) -> tuple[Tensor, Tensor]:
         """Fill in the hidden tiles in a few rounds, in an order that keeps neighbours apart.
 
@@ -169,7 +172,8 @@ class MapMaskgit(nn.Module):
             theme: [B] int64 labels.
             share: Wanted share of open tiles as in `forward`, [B] int64.
             generator: On the CPU; the result depends on it and on the arguments only.
-            steps: Steps of filling; the share of patches that is still hidden falls like a cosine.
+            steps: Steps of filling a window of which all is hidden, in proportion fewer where less
+                is; the share of patches that is still hidden falls like a cosine.
             rounds: Steps in which a quarter of what was filled in is drawn again, knowing the rest.
             temperature: Of drawing the value of a patch; below 1 maps are plainer and hold
                 together better.
@@ -189,6 +193,7 @@ class MapMaskgit(nn.Module):
         order = bayer_order(batch, h, w, generator).to(device).masked_fill(~hidden, 2.0)
         rank = order.argsort(dim=1, stable=True).argsort(dim=1)
         count = hidden.sum(1)
+        steps = max(min(steps, FEWEST_STEPS), math.ceil(steps * int(count.max()) / (h * w)))
         free = patches.clone()
         done = torch.zeros_like(count)
         for step in range(steps + rounds):

@@ -9,11 +9,12 @@ import torch
 from aigc_assets.errors import UsageError
 from aigc_assets.models import checkpoint
 from aigc_assets.models.map_maskgit import MapMaskgit, MapMaskgitConfig
+from aigc_assets.models.map_mending import whole
 from aigc_assets.models.map_refiner import MapGan, MapGanConfig
 from aigc_assets.models.sagan import MapGenerator, SaganConfig
 from aigc_assets.pipelines.made import load_model
 from aigc_assets.pipelines.maps.indoor.sampling import layout_of
-from aigc_assets.pipelines.maps.networks import Drawn, draw, draw_several, edit, masked, torus
+from aigc_assets.pipelines.maps.networks import Drawn, draw, draw_several, masked, torus
 
 
 @pytest.fixture(scope="module")
@@ -170,15 +171,28 @@ def test_auto_takes_the_network_that_can(networks):
         draw("sokoban", (12, 12), 0, "gan")
 
 
-def test_an_edit_changes_nothing_but_what_is_free(networks):
-    whole = draw("cave", (70, 50), 2, "gan").classes
-    keep = np.ones(whole.shape, dtype=bool)
+def test_a_few_free_cells_are_all_that_is_drawn(networks):
+    known = draw("cave", (70, 50), 2, "gan").classes
+    keep = np.ones(known.shape, dtype=bool)
     keep[10:15, 60:65] = keep[40:44, 5:9] = False
-    made = [edit("cave", whole, keep, seed).classes for seed in range(3)]
+    pins = np.where(keep, known.astype(np.int8), -1).astype(np.int8)
+    made = [draw("cave", (70, 50), seed, pins=pins).classes for seed in range(3)]
     for classes in made:
-        assert np.array_equal(classes[keep], whole[keep])
+        assert np.array_equal(classes[keep], known[keep])
     assert not np.array_equal(made[0], made[1])
-    assert np.array_equal(edit("cave", whole, np.ones_like(keep), 0).classes, whole)
+
+
+def test_areas_that_are_apart_are_drawn_again_until_they_hang_together(networks, monkeypatch):
+    drawn = [draw("cave", (44, 36), seed, "transformer", steps=2) for seed in range(4)]
+    monkeypatch.setattr(masked, "mend", lambda classes, chances, *rest: (classes, chances))
+    plain = [draw("cave", (44, 36), seed, "transformer", steps=2) for seed in range(4)]
+    shares = [[whole(one.classes, masked._WALKABLE) for one in both] for both in (plain, drawn)]
+    assert all(low <= high for low, high in zip(*shares, strict=True))
+    assert np.mean(shares[1]) > np.mean(shares[0])
+    for one, other in zip(plain, drawn, strict=True):
+        check(other, 44, 36)
+        same = (one.classes == other.classes).mean()
+        assert 0.5 < same
 
 
 def test_every_free_cell_lies_in_a_window_with_context():

@@ -1,4 +1,4 @@
-"""The learned generators of grid maps: a GAN that draws, a Transformer that draws and edits."""
+"""The learned generators of grid maps: a GAN that draws, a Transformer that also fills in."""
 
 from __future__ import annotations
 
@@ -118,21 +118,3 @@ def draw_several(
     if pins is not None:
         cells = np.where(pins >= 0, pins, cells)
     return [masked.fill(theme, cells, seed, open_share=open_share, steps=steps)]
-
-
-def edit(
-    theme: str, classes: Classes, keep: NDArray[np.bool_], seed: int, *, steps: int = 6
-) -> Drawn:
-    """Let the Transformer draw some cells of a map again.
-
-    Args:
-        theme: One of `LABELS`.
-        classes: The map as raw classes, [H, W].
-        keep: Cells that stay as they are, [H, W]; only windows with other cells are looked at.
-        seed: Of all that is drawn.
-        steps: Rounds for each window.
-    """
-    from aigc_assets.pipelines.maps.networks import masked
-
-    cells = np.where(keep, classes.astype(np.int8), -1).astype(np.int8)
-    return masked.fill(theme, cells, seed, steps=steps)

@@ -1,16 +1,20 @@
-"""The masked-token Transformer: windows that see what is pinned and what was drawn before."""
+"""The masked-token Transformer: windows that see what is pinned and what was drawn before.
+
+Where walkable areas do not hang together, what parts them is drawn again.
+"""
 
 from __future__ import annotations
 
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from aigc_assets.models.map_maskgit import USUAL_SHARES, MapMaskgit
+from aigc_assets.models.map_mending import MEND_STEPS, mend
 from aigc_assets.pipelines.made import derive_seed, load_model
-from aigc_assets.pipelines.maps.networks import CLASSES, LABELS, OF_GAN, Drawn
+from aigc_assets.pipelines.maps.networks import CLASSES, LABELS, OF_GAN, Classes, Drawn
 
 _STRIDE = 24
 """Between windows of 32; what they have in common is context of the later one."""
@@ -20,6 +24,8 @@ _MOSTLY_FREE = 0.6
 """Share of free cells from which on a map is given a share of open cells as levels have it."""
 _SPACIOUS = 2
 """Steps of the open share that are too tight for what is placed on a map later."""
+_WALKABLE = 1, 2, 4
+"""Classes that can be walked on in the themes of `OF_GAN`."""
 _SHARES = 0.2, 0.76
 """Open shares between which the network was trained with steps."""
 
@@ -33,6 +39,9 @@ def fill(
     steps: int = 12,
 ) -> Drawn:
     """Fill in the free cells of a map.
+
+    In the themes of `OF_GAN` free cells that part walkable areas are drawn again up to three times,
+    see `aigc_assets.models.map_mending`.
 
     Args:
         theme: One of `LABELS`.
@@ -49,10 +58,6 @@ def fill(
         sides = [config.window // 2] * 2  # that is what it was trained on
     canvas = np.full(sides, config.outside, dtype=np.int64)
     canvas[:height, :width] = np.where(cells < 0, config.mask, cells)
-    chances = np.zeros((CLASSES, *sides), dtype=np.float32)
-    known = np.where(canvas == config.outside, 0, canvas)
-    for k in range(CLASSES):
-        chances[k] = known == k
     source = torch.Generator().manual_seed(derive_seed(seed, "masked") >> 1)
     share = config.shares
     if open_share is not None:
@@ -61,21 +66,38 @@ def fill(
     elif theme in OF_GAN and (cells < 0).mean() > _MOSTLY_FREE:
         usual = torch.tensor((0.0,) * _SPACIOUS + USUAL_SHARES[_SPACIOUS:])
         share = int(torch.multinomial(usual, 1, generator=source))
-    side = min(config.window, *sides)
-    for group in _groups(canvas == config.mask, side):
-        windows = torch.from_numpy(np.stack([canvas[part] for part in group]))
-        label = torch.full((len(group),), LABELS.index(theme))
-        wanted = torch.full((len(group),), share)
-        free = (windows == config.mask).numpy()
-        with torch.inference_mode():
-            filled, found = network.fill(windows, label, wanted, source, steps=steps)
-        for part, cut, classes, chance in zip(
-            group, free, filled.numpy(), found.numpy(), strict=True
-        ):
-            canvas[part][cut] = classes[cut]
-            chances[(slice(None), *part)][:, cut] = chance[:, cut]
-    classes = canvas[:height, :width].astype(np.uint8)
-    return Drawn(classes, chances[:, :height, :width], "map_maskgit")
+
+    def draw(
+        cells: NDArray[np.int64], share: int, **options: Any
+    ) -> tuple[Classes, NDArray[np.float32]]:
+        known = np.where(cells == config.outside, 0, cells)
+        chances = (known == np.arange(CLASSES)[:, None, None]).astype(np.float32)
+        for group in _groups(cells == config.mask, min(config.window, *sides)):
+            windows = torch.from_numpy(np.stack([cells[part] for part in group]))
+            label = torch.full((len(group),), LABELS.index(theme))
+            wanted = torch.full((len(group),), share)
+            free = (windows == config.mask).numpy()
+            with torch.inference_mode():
+                filled, found = network.fill(windows, label, wanted, source, **options)
+            for part, cut, classes, chance in zip(
+                group, free, filled.numpy(), found.numpy(), strict=True
+            ):
+                cells[part][cut] = classes[cut]
+                chances[(slice(None), *part)][:, cut] = chance[:, cut]
+        return cells[:height, :width].astype(np.uint8), chances[:, :height, :width]
+
+    def redraw(maps: Classes, hidden: NDArray[np.bool_]) -> tuple[Classes, NDArray[np.float32]]:
+        again = canvas.copy()
+        again[:height, :width] = np.where(hidden[0], config.mask, maps[0])
+        classes, chances = draw(again, config.shares, steps=MEND_STEPS, rounds=0)
+        return classes[None], chances[None]
+
+    classes, chances = draw(canvas.copy(), share, steps=steps)
+    if theme in OF_GAN:
+        free = (cells < 0)[None]
+        mended = mend(classes[None], chances[None], free, _WALKABLE, redraw)
+        classes, chances = mended[0][0], mended[1][0]
+    return Drawn(classes, chances, "map_maskgit")
 
 
 Part = tuple[slice, slice]
