@@ -156,8 +156,8 @@ class MapMaskgit(nn.Module):
         share: Tensor,
         generator: torch.Generator,
         *,
-        steps: int = 12,
-        rounds: int = 4,
+        steps: int = 6,
+        rounds: int = 0,
         temperature: float = 0.94,
     ) -> tuple[Tensor, Tensor]:
         """Fill in the hidden tiles in a few rounds, in an order that keeps neighbours apart.
@@ -174,9 +174,10 @@ class MapMaskgit(nn.Module):
             generator: On the CPU; the result depends on it and on the arguments only.
             steps: Steps of filling a window of which all is hidden, in proportion fewer where less
                 is; the share of patches that is still hidden falls like a cosine.
-            rounds: Steps in which a quarter of what was filled in is drawn again, knowing the rest.
-            temperature: Of drawing the value of a patch; below 1 maps are plainer and hold
-                together better.
+            rounds: Steps in which a quarter of what was filled in is drawn again, knowing the rest:
+                maps hold together better.
+            temperature: Of drawing the value of a patch; below 1 maps are plainer, hold together
+                better and repeat more of the levels.
 
         Returns:
             Classes [B, H, W] int64, and the chance of each class of each tile when it was filled

@@ -22,7 +22,7 @@ WHOLE = 0.97
 """Share of the walkable cells in the largest area from which on a map is left as it is."""
 GAPS, AREA = 4, 256
 """Areas that are joined at a time: so many, on large maps one for so many cells."""
-MEND_STEPS = 3
+MEND_STEPS = 2
 """Steps in which a gap is drawn: it is a few patches wide."""
 
 
