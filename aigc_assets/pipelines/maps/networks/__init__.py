@@ -46,7 +46,7 @@ def draw(
     pins: NDArray[np.int8] | None = None,
     *,
     open_share: float | None = None,
-    steps: int = 12,
+    steps: int | None = None,
 ) -> Drawn:
     """Let a network draw a map of any size.
 
@@ -59,7 +59,7 @@ def draw(
         pins: Classes that are given, -1 for free cells, [H, W]. All are kept. Where nothing is
             pinned, the outermost ring is wall (not in `UNBORDERED` themes).
         open_share: Wanted share of open cells, 0..1; a wish. Only the Transformer listens to it.
-        steps: Rounds of the Transformer for each of its windows.
+        steps: Rounds of the Transformer for each of its windows; by default as the theme needs.
 
     Raises:
         UsageError: If the GAN is asked for pins or for a theme that it does not know.
@@ -79,7 +79,7 @@ def draw_several(
     pins: NDArray[np.int8] | None = None,
     *,
     open_share: float | None = None,
-    steps: int = 12,
+    steps: int | None = None,
 ) -> Sequence[Drawn]:
     """Let a network draw maps to choose from; as `draw`.
 

@@ -24,6 +24,8 @@ _MOSTLY_FREE = 0.6
 """Share of free cells from which on a map is given a share of open cells as levels have it."""
 _SPACIOUS = 2
 """Steps of the open share that are too tight for what is placed on a map later."""
+_CAREFUL: dict[str, Any] = {"steps": 12, "rounds": 4, "temperature": 0.78}
+"""How boards and side views are drawn: more must fit together there, and nothing is mended."""
 _WALKABLE = 1, 2, 4
 """Classes that can be walked on in the themes of `OF_GAN`."""
 _SHARES = 0.2, 0.76
@@ -36,7 +38,7 @@ def fill(
     seed: int,
     *,
     open_share: float | None = None,
-    steps: int = 12,
+    steps: int | None = None,
 ) -> Drawn:
     """Fill in the free cells of a map.
 
@@ -48,7 +50,7 @@ def fill(
         cells: Classes, -1 for free cells, [H, W].
         seed: Of all that is drawn.
         open_share: Wanted share of open cells, 0..1, or None.
-        steps: Rounds for each window.
+        steps: Rounds for each window; by default as the theme needs.
     """
     network = cast(MapMaskgit, load_model("map_maskgit", narrow=True).network)
     config = network.config
@@ -92,7 +94,10 @@ def fill(
         classes, chances = draw(again, config.shares, steps=MEND_STEPS, rounds=0)
         return classes[None], chances[None]
 
-    classes, chances = draw(canvas.copy(), share, steps=steps)
+    options = {} if theme in OF_GAN else _CAREFUL
+    if steps is not None:
+        options = {**options, "steps": steps}
+    classes, chances = draw(canvas.copy(), share, **options)
     if theme in OF_GAN:
         free = (cells < 0)[None]
         mended = mend(classes[None], chances[None], free, _WALKABLE, redraw)
