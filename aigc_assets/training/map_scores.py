@@ -73,7 +73,7 @@ def measure(
 
 
 def preview(path: Path, windows: Windows, sample: Sampler) -> None:
-    """Two rows a theme: held-out maps above, samples below, as ``path``.png."""
+    """Two rows a theme: validation maps above, samples below, as ``path``.png."""
     import cv2
 
     colours = np.array(
@@ -81,7 +81,7 @@ def preview(path: Path, windows: Windows, sample: Sampler) -> None:
     )
     lines = []
     for theme in windows.themes:
-        for grids in (_some(whole_maps(windows.held[theme]), 12, 1), sample(theme, 12)):
+        for grids in (_some(whole_maps(windows.validation[theme]), 12, 1), sample(theme, 12)):
             framed = [
                 np.pad(colours[g], ((1, 1), (1, 1), (0, 0)), constant_values=255) for g in grids
             ]

@@ -335,7 +335,7 @@ class MapTokensTask:
         return torch.multinomial(weights, count, replacement=True, generator=generator)
 
     def preview(self, path: Path) -> None:
-        """Two rows a theme: held-out windows above, samples of the averaged network below."""
+        """Two rows a theme: validation windows above, samples of the averaged network below."""
         map_scores.preview(path, self.windows, self.sample)
 
 
