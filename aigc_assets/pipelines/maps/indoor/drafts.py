@@ -37,6 +37,8 @@ _CELLS = 3500
 """Cells of all maps of a pass together; large maps need few repairs in any case."""
 _GOOD = 0.01
 """Share of the cells up to which changes make no difference to the choice."""
+_LARGE = 10_000
+"""Cells of a map from which on a try is dear."""
 _LEAST_OPEN = 0.22
 """Least share of walkable cells inside the border."""
 _CLASSES = np.array([0, 1, 2, 3, 1, -1], dtype=np.int8)
@@ -64,7 +66,8 @@ def drafts(
     given = None if pins is None else _CLASSES[pins.terrain]
     count = max(1, min(_CHOICE, _CELLS // (width * height)))
     tried, number = 0, 0
-    while tried < (2 if far else _TRIES):
+    tries = 2 if far or (longest and width * height > _LARGE) else _TRIES
+    while tried < tries:
         least = min(0.95, max(_LEAST_OPEN, 1.3 * crowd) + 0.05 * number)
         drawn = draw_several(
             request.theme,

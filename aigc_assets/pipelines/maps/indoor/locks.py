@@ -54,11 +54,13 @@ def across(terrain: Terrain, path: Sequence[int], i: int) -> int:
     return terrain.shape[1] if abs(path[i + 1] - path[i]) == 1 else 1
 
 
-def gates(terrain: Terrain, path: Sequence[int]) -> list[Gate]:
-    """Every cell of a walk where a door could stand, in walking order."""
+def gates(terrain: Terrain, path: Sequence[int], only: int | None = None) -> list[Gate]:
+    """Every cell of a walk where a door could stand, in walking order; of one cell if ``only``."""
     flat = terrain.reshape(-1)
     found = []
     for i, before in separators(walkable_cells(terrain), terrain.shape[1], path):
+        if only is not None and path[i] != only:
+            continue
         side = across(terrain, path, i)
         if side and flat[path[i] - side] == WALL and flat[path[i] + side] == WALL:
             found.append(Gate(int(path[i]), before))
@@ -170,7 +172,7 @@ def lock(
         if not _grow(canvas, path, last, taken, failed, tight, kept, random):
             return None
     if entrance is not None:
-        entrance = next((g for g in gates(canvas.terrain, path) if g.cell == entrance.cell), None)
+        entrance = next(iter(gates(canvas.terrain, path, only=entrance.cell)), None)
         if entrance is None or not _is_chamber(canvas, entrance):
             return None
     for room in _ROOMS if spacious else (1,):  # the largest parts that the number allows
@@ -274,7 +276,7 @@ def _chamber(
             cost = build_gate(trial, path, i, kept, within)
             if cost < 0:
                 continue
-            found = [g for g in gates(trial.terrain, path) if g.cell == path[i]]
+            found = gates(trial.terrain, path, only=path[i])
             if not found or not _is_chamber(trial, found[0]):
                 continue
             # A room to fight in is worth some walls.

@@ -200,7 +200,7 @@ def _decorate(
     group = _blur(dice[2])
     odds = np.where(corner, 0.3, np.where(beside & (group > 0.75), 0.6, 0.0))
     heaps = floor & ~tight & (dice[1] < odds)
-    traces = floor & ~heaps & (group < 0.3) & (dice[1] > 0.92)
+    traces = floor & ~heaps & (group < 0.3) & (dice[1] > 0.94)
     wild = (terrain == OUTDOOR) & free & (group * 0.7 + dice[1] * 0.3 > 0.68)
     for where, names in ((heaps, style.heaps), (traces, style.traces), (wild, style.wild)):
         decor[where] = pick(gids, names, dice[2][where])
