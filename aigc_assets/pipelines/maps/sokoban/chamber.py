@@ -32,14 +32,14 @@ class Effort(NamedTuple):
 class Ask(NamedTuple):
     """What a puzzle shall be.
 
-    ``level`` is the difficulty to come close to, 0..1, and ``aim`` the number of pushes, which
-    counts for ``weight`` of the difficulty; ``pushes`` and ``moves`` are least and most, ``moves``
-    from before the first push until after the last, None where they do not matter.
+    ``level`` is the difficulty to come close to, 0..1, and ``aim`` least and most pushes to come
+    close to, which count for ``weight`` of the difficulty; ``pushes`` and ``moves`` are least and
+    most, ``moves`` from before the first push until after the last, None where they do not matter.
     """
 
     boxes: int
     level: float
-    aim: int = 0
+    aim: tuple[int, int] = (0, LIMIT)
     weight: float = 0.0
     pushes: tuple[int, int] = (1, LIMIT)
     moves: tuple[int, int] | None = None
@@ -184,7 +184,9 @@ def _measured(ask: Ask, puzzle: Puzzle) -> float:
 
 
 def _gap(ask: Ask, load: float, pushes: int) -> float:
-    return abs(load - ask.level) + ask.weight * abs(pushes - ask.aim) / max(1, ask.aim)
+    low, high = ask.aim
+    off = max(low - pushes, pushes - high, 0) / max(1, low)
+    return abs(load - ask.level) + ask.weight * off
 
 
 def effort_of(level: float) -> float:

@@ -34,11 +34,11 @@ from aigc_assets.pipelines.maps.sokoban.rooms import carve
 _SINGLE = Effort(
     beams=(200, 16, 60, 30, 100, 20, 60, 30), near=0.03, states=5000, nodes=3000, tries=4
 )
-_CHAMBER = Effort(beams=(60, 12, 24), near=0.04, states=700, nodes=400)
+_CHAMBER = Effort(beams=(40, 12, 24), near=0.07, states=700, nodes=400)
 _HARD = Effort(beams=(60, 12, 30, 200, 20), near=0.04, states=2000, nodes=1500, tries=2)
 """Where more is asked of chambers than that there are some."""
-_MOST_BOXES = 6
-"""Boxes in one room: more make the search blind."""
+_USUAL_BOXES, _MOST_BOXES = 4, 6
+"""Boxes in one room: more make the search blind, and boxes that are pushed once are no puzzle."""
 _MOST_CHAMBERS = 72
 """Puzzles of a map that asks for no number of boxes; the other rooms are empty stores."""
 _ATTEMPTS_CARVED = 6
@@ -104,7 +104,7 @@ def _in_one_room(
     if wanted.path:  # start and exit can add the way through the room twice
         spare = 2 * sum(floor.shape)
         moves = (max(1, wanted.path.low - spare), wanted.path.high)
-    ask = Ask(count, level, *_aim(wanted), (max(1, pushes.low), high), moves)
+    ask = Ask(count, level, *_aim(wanted, level, count), (max(1, pushes.low), high), moves)
     width = floor.shape[1]
     puzzle = make_puzzle(width, _bytes(~floor), -1, ask, _SINGLE, random)
     if puzzle is None:
@@ -124,7 +124,7 @@ def _spans(wanted: Requirements) -> list[tuple[str, Range]]:
 
 def _count(level: float, cells: int, random: np.random.Generator) -> int:
     """Boxes of one room with so many floor cells."""
-    most = min(_MOST_BOXES, max(1, cells // 8))
+    most = min(_USUAL_BOXES, max(1, cells // 8))
     count = 1 + round(level * (most - 1) + float(random.uniform(-0.7, 0.7)))
     return min(max(count, 1), most)
 
@@ -142,12 +142,14 @@ def _boxes_within(level: float, pushes: int) -> int:
     return 1 + max(0, int((effort_of(level) - 1.6 * pushes) / 4))
 
 
-def _aim(wanted: Requirements) -> tuple[int, float]:
-    """Pushes to come close to, the middle of what is asked for, and how much they matter."""
-    if wanted.pushes is None or wanted.pushes.high == LIMIT:
-        return 0, 0.0
+def _aim(wanted: Requirements, level: float, boxes: int) -> tuple[tuple[int, int], float]:
+    """Least and most pushes to come close to, and how much they matter."""
+    if wanted.path:
+        return (0, LIMIT), 0.0
+    if wanted.pushes is None or wanted.pushes.high == LIMIT:  # hard ones push boxes far
+        return (round(boxes * (1 + 5 * level)), LIMIT), 0.15
     middle = (wanted.pushes.low + wanted.pushes.high) // 2
-    return middle, 0.6 if wanted.difficulty is None else 0.15
+    return (middle, middle), 0.6 if wanted.difficulty is None else 0.15
 
 
 def halls(
@@ -267,7 +269,9 @@ class _Filling:
             span = min(self.boxes.high, 2 * self.boxes.low + 2) - self.boxes.low
             self.aim = self.boxes.low + int(random.integers(span + 1))
         self.placed = 0
-        self.middle = max(self.pushes.low, _aim(wanted)[0])
+        self.middle = self.pushes.low
+        if wanted.pushes and wanted.pushes.high < LIMIT:
+            self.middle = (wanted.pushes.low + wanted.pushes.high) // 2
 
     def fill(self, blocks: list[Block], rooms: list[_Room]) -> None:
         """Put puzzles in rooms.
@@ -316,7 +320,7 @@ class _Filling:
         """Try one room, ``way`` steps from the last one, with ``later`` rooms to come."""
         floor = room[2]
         wanted, level, attempt = self.wanted, self.level, self.attempt
-        if wanted.difficulty is not None and self.chambers:  # what the others lacked
+        if wanted.difficulty is not None and self.scores:  # what the others lacked
             owed = level * (len(self.scores) + 1) - sum(self.scores)
             level = min(max(owed, level - 0.25, 0.0), level + 0.25, 1.0)
         moves = None
@@ -339,10 +343,10 @@ class _Filling:
         if wanted.path and not wanted.boxes:
             count = 1 + (count - 1 - attempt // 2) % count
         count = max(1, min(count, _MOST_BOXES, most, max(1, high // 2)))
-        aim, weight = _aim(wanted)
-        aim = max(1, aim - self.pushed)
-        if level < 0.5:  # several easy ones rather
-            weight = 0.0
+        aim, weight = _aim(wanted, level, count)
+        if wanted.pushes:
+            aim = max(1, self.middle - self.pushed), max(1, self.middle - self.pushed)
+            weight = weight if level >= 0.5 else 0.0  # several easy ones rather
         ask = Ask(count, level, aim, weight, (1, high), moves)
         effort = _HARD if _spans(wanted) or wanted.difficulty is not None else _CHAMBER
         puzzle = None
@@ -366,7 +370,8 @@ class _Filling:
         self.placed += len(puzzle.boxes)
         self.pushed += len(puzzle.pushes)
         self.walked += way + len(chamber.walk) - 1
-        self.scores += scores(puzzle)
+        if self.wanted.difficulty is not None:
+            self.scores += scores(puzzle)
         return True
 
 
