@@ -18,6 +18,9 @@ from aigc_assets.types import Tilemap
 REACH = 2
 """Rows and columns between the trails of two boxes within which one can be in the other's way."""
 
+_NEAR = range(-REACH, REACH + 1)
+_AHEAD = tuple((dx, dy) for dx in _NEAR for dy in _NEAR if (dx, dy) > (0, 0))
+
 Cell = tuple[int, int]
 
 
@@ -102,13 +105,7 @@ def _belong_together(
     for box in moved:
         for x, y in set(trails[box]):
             at.setdefault((x, y), []).append(box)
-    near = range(-REACH, REACH + 1)
     for (x, y), there in at.items():
         found += [(there[0], box) for box in there[1:]]
-        found += [
-            (there[0], at[x + dx, y + dy][0])
-            for dx in near
-            for dy in near
-            if (dx, dy) > (0, 0) and (x + dx, y + dy) in at
-        ]
+        found += [(there[0], at[x + dx, y + dy][0]) for dx, dy in _AHEAD if (x + dx, y + dy) in at]
     return found

@@ -161,10 +161,14 @@ def make_puzzle(
             and not (ask.moves and p.moves < ask.moves[0])
         ]
         fitting.sort(key=lambda entry: entry[0])
+        ranked = []
         for gap, position in fitting[: effort.tries]:
             start = position.player if door < 0 else door
             puzzle = Puzzle(board, position.boxes, start, end, position.pushes, position.exact)
-            found.append((_measured(ask, puzzle) if effort.tries > 1 else gap, len(found), puzzle))
+            ranked.append((_measured(ask, puzzle) if effort.tries > 1 else gap, puzzle))
+        if ranked:
+            gap, puzzle = min(ranked, key=lambda entry: entry[0])
+            found.append((gap, turn, puzzle))
         if found and min(entry[0] for entry in found) < effort.near:
             break
     chosen: tuple[float, Puzzle] | None = None

@@ -46,8 +46,7 @@ def _problems(tilemap: Tilemap, wanted: Requirements) -> list[str]:
     if problems or tilemap.witness is None:
         return problems or ["no witness"]
     path = [(int(x), int(y)) for x, y in tilemap.witness.path]
-    pushes = _play(path, boxes, {(x, y) for y, row in enumerate(solid.tolist())
-                                 for x, full in enumerate(row) if full})  # fmt: skip
+    pushes = _play(path, boxes, solid.tolist())
     if pushes < 0 or path[0] != cells["start"][0] or path[-1] != cells["exit"][0]:
         problems.append("the walk breaks the rules")
     if boxes != goals:
@@ -65,17 +64,15 @@ def _problems(tilemap: Tilemap, wanted: Requirements) -> list[str]:
     return problems
 
 
-def _play(
-    path: list[tuple[int, int]], boxes: set[tuple[int, int]], solid: set[tuple[int, int]]
-) -> int:
+def _play(path: list[tuple[int, int]], boxes: set[tuple[int, int]], solid: list[list[bool]]) -> int:
     """Move ``boxes`` as the walk does; the number of pushes, -1 where it is against the rules."""
     pushes = 0
     for (x, y), (nx, ny) in itertools.pairwise(path):
-        if abs(nx - x) + abs(ny - y) != 1 or (nx, ny) in solid:
+        if abs(nx - x) + abs(ny - y) != 1 or solid[ny][nx]:
             return -1
         if (nx, ny) in boxes:
             beyond = (2 * nx - x, 2 * ny - y)
-            if beyond in boxes or beyond in solid:
+            if beyond in boxes or solid[beyond[1]][beyond[0]]:
                 return -1
             boxes.remove((nx, ny))
             boxes.add(beyond)

@@ -144,9 +144,10 @@ def _boxes_within(level: float, pushes: int) -> int:
 
 def _aim(wanted: Requirements, level: float, boxes: int) -> tuple[tuple[int, int], float]:
     """Least and most pushes to come close to, and how much they matter."""
-    if wanted.path:
-        return (0, LIMIT), 0.0
-    if wanted.pushes is None or wanted.pushes.high == LIMIT:  # hard ones push boxes far
+    if wanted.pushes is None or wanted.pushes.high == LIMIT:
+        if wanted.path:
+            return (0, LIMIT), 0.0
+        # Hard ones push boxes far
         return (round(boxes * (1 + 5 * level)), LIMIT), 0.15
     middle = (wanted.pushes.low + wanted.pushes.high) // 2
     return (middle, middle), 0.6 if wanted.difficulty is None else 0.15

@@ -182,7 +182,11 @@ class Tour:
     def parent(self, cell: int) -> int:
         """The next cell towards the root."""
         wanted = self.depth[cell] - 1
-        return next(cell + s for s in steps(self.width) if self.depth[cell + s] == wanted)
+        depth, width = self.depth, self.width
+        for step in (-width, 1, width):
+            if depth[cell + step] == wanted:
+                return cell + step
+        return cell - 1
 
     def branch(self, cell: int) -> tuple[int, ...]:
         """Cells from the root to ``cell``."""
