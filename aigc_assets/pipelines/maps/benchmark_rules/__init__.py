@@ -4,6 +4,10 @@ Each set follows the public problem definition of the PCG Benchmark: which cells
 good content is, and which numbers control it. `generate_for_benchmark` gives the content itself,
 `generate_preset` the same as a playable `Tilemap`, which `to_pcg_benchmark` turns back.
 
+The benchmark takes the content most like all others away until no two are alike; what is left is
+the share of diverse ones. Seeds in a row are spread over what there is, so a hundred of them are
+more diverse than a hundred seeds at random.
+
 References:
     Khalifa et al., "The Procedural Content Generation Benchmark", arXiv:2503.21474.
 """

