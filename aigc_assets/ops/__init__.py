@@ -33,6 +33,7 @@ from aigc_assets.ops.phase_convolution import (
 )
 from aigc_assets.ops.phase_convolution_modules import PhaseConvolution, fold_batch_norm
 from aigc_assets.ops.spatial_attention import neighborhood_attention, window_attention
+from aigc_assets.ops.token_layers import gated_silu, qk_norm_rotary, rms_norm
 
 NATIVE = declare.load_native()
 """Whether the extension is loaded, and why not."""
@@ -74,11 +75,14 @@ __all__ = [
     "fir_down2_bias_act",
     "fir_up2_bias_act",
     "fold_batch_norm",
+    "gated_silu",
     "linear_residual",
     "neighborhood_attention",
     "preferred_dtype",
+    "qk_norm_rotary",
     "quantize_rows",
     "report",
+    "rms_norm",
     "rms_norm_gated",
     "rms_norm_linear",
     "sliding_attention",

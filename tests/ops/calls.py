@@ -21,6 +21,10 @@ def draw(*shape: int, dtype: torch.dtype = torch.float64) -> Tensor:
     return torch.randn(shape, generator=numbers, dtype=torch.float64).to(dtype)
 
 
+def _turned_heads(qkv: Tensor, *rest: Tensor) -> Tensor:
+    return torch.cat(ops.qk_norm_rotary(qkv, *rest))
+
+
 def calls(dtype: torch.dtype) -> dict[str, Call]:
     """Of the public ops that return one tensor and write to none."""
 
@@ -33,6 +37,7 @@ def calls(dtype: torch.dtype) -> dict[str, Call]:
     image, heads, grid = (2, 3, 4, 4), (2, 2, 7, 4), (1, 4, 4, 3, 2, 4)
     table, cache, counts = number(2, 3, 3), number(*heads), torch.tensor([3, 7])
     module = ops.PhaseConvolution(CONV3X3, number(5, 3, 3, 3))
+    turned = given(_turned_heads, number(4), number(4), number(2, 3, 2))
     wanted: dict[str, tuple[Callable[[Tensor], Tensor], tuple[int, ...]]] = {
         "aa_snake1d": (given(ops.aa_snake1d, number(3), 1 + number(3).square()), (2, 3, 9)),
         "fir_up2": (given(ops.fir_up2_bias_act, number(4)), image),
@@ -50,6 +55,9 @@ def calls(dtype: torch.dtype) -> dict[str, Call]:
         "decode": (given(ops.decode_attention, cache, cache, counts), (2, 4, 4)),
         "rms_norm_linear": (given(ops.rms_norm_linear, number(6), number(8, 6)), (2, 6)),
         "rms_norm_gated": (given(ops.rms_norm_gated, number(6), number(8, 6)), (2, 6)),
+        "rms_norm": (given(ops.rms_norm, number(6)), (2, 3, 6)),
+        "qk_norm_rotary": (turned, (2, 3, 3, 2, 4)),
+        "gated_silu": (ops.gated_silu, (2, 3, 6)),
         "linear_residual": (given(ops.linear_residual, number(8, 6), number(2, 8)), (2, 6)),
     }
     return {name: (function, number(*shape)) for name, (function, shape) in wanted.items()}

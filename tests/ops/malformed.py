@@ -200,6 +200,21 @@ def decode_block(d: Draw) -> list[Any]:
     return [*values, *_weight(d, width, hidden), 1e-6, d.size(5) - 1]
 
 
+def rms_norm(d: Draw) -> list[Any]:
+    width = d.size(40)
+    return [d.tensor(d.size(3), d.size(3), width), d.tensor(width), 1e-6]
+
+
+def qk_norm_rotary(d: Draw) -> list[Any]:
+    b, length, heads, half = d.size(3), d.size(5), d.size(3), d.size(20)
+    scales = d.tensor(2 * half), d.tensor(2 * half)
+    return [d.tensor(b, length, 3, heads, 2 * half), *scales, d.tensor(2, length, half), 1e-6]
+
+
+def gated_silu(d: Draw) -> list[Any]:
+    return [d.tensor(d.size(3), d.size(3), 2 * d.size(40)), d.flag()]
+
+
 CALLS: dict[str, Callable[[Draw], list[Any]]] = {
     function.__name__: function
     for function in (
@@ -218,6 +233,9 @@ CALLS: dict[str, Callable[[Draw], list[Any]]] = {
         rms_norm_gated,
         linear_residual,
         decode_block,
+        rms_norm,
+        qk_norm_rotary,
+        gated_silu,
     )
 }
 """Every op that `aigc_assets.ops.declare.define` declared, and arguments that it takes."""
