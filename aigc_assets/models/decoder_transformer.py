@@ -17,8 +17,16 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from aigc_assets.models.transformer_parts import RootMeanSquareNorm, rotate
-from aigc_assets.ops import NATIVE, DecodeWeights, declare, decode_block, rms_norm_linear
+from aigc_assets.models.transformer_parts import RootMeanSquareNorm
+from aigc_assets.ops import (
+    NATIVE,
+    DecodeWeights,
+    declare,
+    decode_block,
+    gated_silu,
+    qk_norm_rotary,
+    rms_norm_linear,
+)
 from aigc_assets.ops.packing import packed
 
 
@@ -154,12 +162,8 @@ class Block(nn.Module):
     ) -> Tensor:
         """One block; x [B, L, D], mask [B, 1, L, L] added to the scores, or None (causal)."""
         batch, length, d = x.shape
-        q, k, v = (
-            self.qkv(self.norm_attention(x))
-            .view(batch, length, 3, self.num_heads, d // self.num_heads)
-            .permute(2, 0, 3, 1, 4)
-        )
-        q, k = rotate(self.norm_query(q), table), rotate(self.norm_key(k), table)
+        qkv = self.qkv(self.norm_attention(x)).view(batch, length, 3, self.num_heads, -1)
+        q, k, v = qk_norm_rotary(qkv, self.norm_query.scale, self.norm_key.scale, table)
         v = v.to(q.dtype)
         causal = mask is None and length > 1
         if cache is not None:
@@ -172,8 +176,7 @@ class Block(nn.Module):
             score = (q * q.shape[-1] ** -0.5) @ k.transpose(2, 3) + mask
             y = score.softmax(-1, dtype=torch.float32).to(v.dtype) @ v
         x = x + self.out(y.transpose(1, 2).reshape(batch, length, d))
-        up, gate = self.gate(self.norm_gate(x)).chunk(2, -1)
-        return x + self.down(up * F.silu(gate))
+        return x + self.down(gated_silu(self.gate(self.norm_gate(x)), gate_first=False))
 
     def step(self, x: Tensor, table: Tensor, cache: Cache, layer: int, positions: Tensor) -> Tensor:
         """The same for one new token of each row: x [B, D], positions [B]."""

@@ -26,7 +26,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from aigc_assets.models.transformer_parts import RootMeanSquareNorm, rotate
+from aigc_assets.models.transformer_parts import ManyRowsLinear, RootMeanSquareNorm, add_to
+from aigc_assets.ops import NATIVE, declare, gated_silu, qk_norm_rotary, sliding_attention
 
 USUAL_SHARES = (0.03, 0.16, 0.21, 0.21, 0.2, 0.14, 0.05, 0.0)
 """How often level windows lie in each step of the share of open tiles."""
@@ -100,7 +101,7 @@ class MapMaskgit(nn.Module):
         self.share = nn.Embedding(config.shares + 1, config.dim)
         self.blocks = nn.ModuleList(Block(config) for _ in range(config.num_layers))
         self.norm = RootMeanSquareNorm(config.dim)
-        self.head = nn.Linear(config.dim, config.classes**tiles)
+        self.head = ManyRowsLinear(config.dim, config.classes**tiles)
         nn.init.normal_(self.theme.weight, std=0.5)
         nn.init.normal_(self.share.weight, std=0.5)
         nn.init.normal_(self.head.weight, std=0.02)
@@ -292,10 +293,14 @@ def attend(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
     Where gradients are recorded on a CPU the scores are written out: for a few hundred tokens that
     is three times as fast as the backward pass of the fused attention there.
     """
-    if query.device.type != "cpu" or not query.requires_grad:
+    if query.device.type != "cpu":
         return F.scaled_dot_product_attention(query, key, value)
-    scores = torch.matmul(query * query.shape[-1] ** -0.5, key.transpose(-1, -2))
-    return torch.matmul(torch.softmax(scores, -1), value)
+    if query.requires_grad:
+        scores = torch.matmul(query * query.shape[-1] ** -0.5, key.transpose(-1, -2))
+        return torch.matmul(torch.softmax(scores, -1), value)
+    if NATIVE.state != "loaded" or declare.is_plain_torch():
+        return F.scaled_dot_product_attention(query, key, value)
+    return sliding_attention(query, key, value, window=query.shape[2], causal=False)
 
 
 class Block(nn.Module):
@@ -305,13 +310,13 @@ class Block(nn.Module):
         super().__init__()
         dim, self.num_heads = config.dim, config.num_heads
         self.before = RootMeanSquareNorm(dim)
-        self.qkv = nn.Linear(dim, 3 * dim, bias=False)
+        self.qkv = ManyRowsLinear(dim, 3 * dim, bias=False)
         self.of_query = RootMeanSquareNorm(dim // config.num_heads)
         self.of_key = RootMeanSquareNorm(dim // config.num_heads)
-        self.out = nn.Linear(dim, dim, bias=False)
+        self.out = ManyRowsLinear(dim, dim, bias=False)
         self.between = RootMeanSquareNorm(dim)
-        self.gate = nn.Linear(dim, 2 * config.hidden, bias=False)
-        self.down = nn.Linear(config.hidden, dim, bias=False)
+        self.gate = ManyRowsLinear(dim, 2 * config.hidden, bias=False)
+        self.down = ManyRowsLinear(config.hidden, dim, bias=False)
         for last in (self.out, self.down):
             nn.init.zeros_(last.weight)
 
@@ -319,11 +324,7 @@ class Block(nn.Module):
         """[B, L, D] -> the same."""
         batch, length, dim = x.shape
         qkv = self.qkv(self.before(x)).view(batch, length, 3, self.num_heads, -1)
-        query, key, value = qkv.unbind(2)
-        angles = table[:, :, None]  # the same for all heads
-        query, key = rotate(self.of_query(query), angles), rotate(self.of_key(key), angles)
-        found = attend(*(t.transpose(1, 2) for t in (query, key, value.to(query.dtype))))
-        x = x + self.out(found.transpose(1, 2).reshape(batch, length, dim))
-        gate, up = self.gate(self.between(x)).chunk(2, -1)
-        result: Tensor = x + self.down(F.silu(gate) * up)
-        return result
+        query, key, value = qk_norm_rotary(qkv, self.of_query.scale, self.of_key.scale, table)
+        found = attend(query, key, value.to(query.dtype))
+        x = add_to(x, self.out(found.transpose(1, 2).reshape(batch, length, dim)))
+        return add_to(x, self.down(gated_silu(self.gate(self.between(x)))))

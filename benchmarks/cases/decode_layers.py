@@ -10,8 +10,9 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from aigc_assets import ops
-from aigc_assets.models.decoder_transformer import rotary, rotate
+from aigc_assets.models.decoder_transformer import rotary
 from aigc_assets.ops import DecodeWeights
+from aigc_assets.ops.token_layers import rotate
 from benchmarks.cases import Case
 from benchmarks.cases.cached_attention import COLD
 

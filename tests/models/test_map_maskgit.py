@@ -11,9 +11,10 @@ from aigc_assets.models.map_maskgit import (
     bayer_order,
     join,
     rotary2d,
-    rotate,
     split,
 )
+from aigc_assets.ops import declare
+from aigc_assets.ops.token_layers import rotate
 
 TINY = MapMaskgitConfig.tiny()
 
@@ -42,6 +43,25 @@ def hidden(batch: int, height: int, width: int, share: float, seed: int = 0) -> 
     cells = torch.randint(TINY.classes, (batch, height, width), generator=source)
     cells[torch.rand(cells.shape, generator=source) < share] = TINY.mask
     return cells
+
+
+@pytest.mark.native
+@pytest.mark.parametrize("dtype", (torch.float32, torch.bfloat16), ids=str)
+def test_fused_passes_are_those_of_plain_torch(network, dtype):
+    """And another weight is another result, though the order of the old one was kept."""
+    network = network.to(dtype)
+    cells, (theme, share) = hidden(2, 12, 8, 0.5), labels(2)
+    with torch.no_grad():
+        for _ in range(2):
+            found = network(cells, theme, share)
+            with declare.plain_torch():
+                expected = network(cells, theme, share)
+            tolerance = 1e-4 if dtype == torch.float32 else 0.1
+            assert (found - expected).abs().max() <= tolerance * expected.abs().max()
+            before = expected
+            for layer in (network.blocks[1].gate, network.head):
+                layer.weight.neg_()
+        assert not torch.allclose(network(cells, theme, share), before, rtol=0.2, atol=0.2)
 
 
 def labels(batch: int) -> tuple[torch.Tensor, torch.Tensor]:

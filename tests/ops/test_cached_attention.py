@@ -11,12 +11,12 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from aigc_assets.models.decoder_transformer import rotary
-from aigc_assets.models.transformer_parts import rotate
 from aigc_assets.ops import decode_attention, decode_attention_append
 from aigc_assets.ops.cached_attention import (
     decode_attention_append_reference,
     decode_attention_reference,
 )
+from aigc_assets.ops.token_layers import rotate
 from tests.ops.in_place import InPlaceOpTester
 from tests.ops.numerics import ErrorBudget, exact_and_plain
 from tests.ops.tester import ARRANGEMENTS, DTYPES, OpTester, on_tensors
