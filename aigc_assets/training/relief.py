@@ -57,7 +57,8 @@ FAITHFUL = 20.0
 """Weight of the distance between the outline asked for and that of the result."""
 SPREAD = 0.75
 """Of drawn outlines around their mean: a Gaussian copula alone makes more ragged ones than the
-world has (slopes are 292 m per cell off the held-out ones at 1, 159 m at 0.75)."""
+world has (slopes are 292 m per cell off the held-out ones at 1, 159 m at 0.75, both before
+outlines were chosen by their rough relief)."""
 SAMPLES = 64
 """Landscapes per kind that the evaluation compares."""
 
