@@ -94,7 +94,7 @@ LOOKS: dict[str, dict[str, Look]] = {
             "face_dark": (44, 62, 54), "floor": (72, 74, 84), "floor_light": (108, 112, 124),
             "floor_dark": (40, 42, 52), "field": (78, 62, 40), "field_light": (110, 90, 60),
             "field_dark": (50, 40, 30), "bank": (40, 42, 40),
-        }, (0.4, 0.2, 0.18, 0.16, 0.02, 0.04), hanging=("torch", "vine", "vine"),
+        }, (0.4, 0.2, 0.18, 0.195, 0.01, 0.015), hanging=("torch", "vine", "vine"),
             heaps=("barrel", "crate", "pots"), traces=("stain", "rubble", "bones"),
             wild=("mushrooms", "stones", "tuft")),
     },
