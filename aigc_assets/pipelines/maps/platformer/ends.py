@@ -59,7 +59,7 @@ def choose_ends(grid: Grid, random: np.random.Generator) -> Level:
             best, goal = merit, end
     start = -best[2] if goal >= 0 else int(order[0])
     if goal < 0 or best[0] < 0.6 * length:
-        goal = int(order[-1])
+        goal = int(order[-1] if start != order[-1] else order[0])
     return Level(grid, _cell(start, width), _cell(goal, width))
 
 
