@@ -37,13 +37,13 @@ class ManyRowsLinear(nn.Linear):
         """[..., in] -> [..., out]."""
         weight = self.weight
         if (
-            _PRODUCT is None
+            torch.compiler.is_compiling()
+            or _PRODUCT is None
             or x.dtype != torch.bfloat16
             or weight.dtype != torch.bfloat16
             or x.device.type != "cpu"
             or weight.is_inference()  # cannot tell whether it was written since
             or x.numel() == 0
-            or torch.compiler.is_compiling()
             or declare.records_gradients(x, weight, self.bias)
         ):
             return super().forward(x)

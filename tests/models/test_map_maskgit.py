@@ -64,6 +64,17 @@ def test_fused_passes_are_those_of_plain_torch(network, dtype):
         assert not torch.allclose(network(cells, theme, share), before, rtol=0.2, atol=0.2)
 
 
+@pytest.mark.parametrize("dtype", (torch.float32, torch.bfloat16), ids=str)
+def test_a_block_compiles_as_one_graph(network, dtype):
+    block = network.to(dtype).blocks[0]
+    x = torch.randn(1, 12, TINY.dim, generator=torch.Generator().manual_seed(0)).to(dtype)
+    table = rotary2d(3, 4, TINY.dim // TINY.num_heads, x.device)
+    torch._dynamo.reset()
+    compiled = torch.compile(block, fullgraph=True, backend="aot_eager")
+    with torch.inference_mode():
+        torch.testing.assert_close(compiled(x, table), block(x, table))
+
+
 def labels(batch: int) -> tuple[torch.Tensor, torch.Tensor]:
     return torch.arange(batch) % TINY.themes, torch.full((batch,), TINY.shares)
 
