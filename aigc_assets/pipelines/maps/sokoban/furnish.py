@@ -35,10 +35,16 @@ _SINGLE = Effort(
     beams=(200, 16, 60, 30, 100, 20, 60, 30), near=0.03, states=5000, nodes=3000, tries=4
 )
 _CHAMBER = Effort(beams=(40, 12, 24), near=0.07, states=700, nodes=400)
+_FAIR = Effort(beams=(16, 60, 8, 24), near=0.05, states=1500, nodes=500)
+"""Where they shall be hard or easy."""
 _HARD = Effort(beams=(60, 12, 30, 200, 20), near=0.04, states=2000, nodes=1500, tries=2)
-"""Where more is asked of chambers than that there are some."""
+"""Where numbers are asked for that few chambers have to reach."""
 _USUAL_BOXES, _MOST_BOXES = 4, 6
 """Boxes in one room: more make the search blind, and boxes that are pushed once are no puzzle."""
+_USUAL_WALK = 30
+"""Steps that a chamber takes where few are left."""
+_HARDEST = 0.85
+"""Difficulty from which on a room has more boxes than usual."""
 _MOST_CHAMBERS = 72
 """Puzzles of a map that asks for no number of boxes; the other rooms are empty stores."""
 _ATTEMPTS_CARVED = 6
@@ -124,7 +130,7 @@ def _spans(wanted: Requirements) -> list[tuple[str, Range]]:
 
 def _count(level: float, cells: int, random: np.random.Generator) -> int:
     """Boxes of one room with so many floor cells."""
-    most = min(_USUAL_BOXES, max(1, cells // 8))
+    most = min(_USUAL_BOXES if level < _HARDEST else _MOST_BOXES, max(1, cells // 8))
     count = 1 + round(level * (most - 1) + float(random.uniform(-0.7, 0.7)))
     return min(max(count, 1), most)
 
@@ -349,10 +355,14 @@ class _Filling:
             aim = max(1, self.middle - self.pushed), max(1, self.middle - self.pushed)
             weight = weight if level >= 0.5 else 0.0  # several easy ones rather
         ask = Ask(count, level, aim, weight, (1, high), moves)
-        effort = _HARD if _spans(wanted) or wanted.difficulty is not None else _CHAMBER
+        effort = _CHAMBER if wanted.difficulty is None else _FAIR
+        if _spans(wanted):
+            effort = _HARD
         puzzle = None
         while puzzle is None and count > 0:
             rest = min(later, most - count)  # chambers that can follow
+            if wanted.path:
+                rest = max(0, min(rest, walk_high // _USUAL_WALK - 1))
             low = self.pushes.low - self.pushed - rest * int(6 + 12 * level)
             spare = max(0, lack - count)  # boxes that must follow, each with a push
             ask = ask._replace(boxes=count, pushes=(max(1, low), max(1, high - spare)))
