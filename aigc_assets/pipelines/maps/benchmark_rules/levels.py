@@ -17,6 +17,7 @@ from aigc_assets.pipelines.maps.benchmark_rules.contents import (
 )
 from aigc_assets.pipelines.maps.benchmark_rules.encoding import MIDDLE, PITCH
 from aigc_assets.pipelines.maps.benchmark_rules.mazes import longest_path
+from aigc_assets.pipelines.maps.cast import Cast
 from aigc_assets.pipelines.maps.grid import FLOOR, WALL, shortest_path, steps
 from aigc_assets.pipelines.maps.request import TILE_SIZE
 from aigc_assets.pipelines.maps.sokoban.search import Board, fewest_moves
@@ -24,14 +25,10 @@ from aigc_assets.pipelines.maps.tiles import indoor as indoor_tiles
 from aigc_assets.pipelines.maps.tiles import sokoban as sokoban_tiles
 from aigc_assets.pipelines.maps.tiles.dressing import dress
 from aigc_assets.types import (
-    MapObject,
-    ObjectLayer,
     Provenance,
     TileLayer,
     Tilemap,
     Tileset,
-    Witness,
-    WitnessEvent,
 )
 from aigc_assets.types.validation import Scalar
 
@@ -44,7 +41,7 @@ class _Level(NamedTuple):
     floor: NDArray[np.bool_]
     objects: list[tuple[str, str, int]]
     path: list[int]
-    events: list[tuple[int, str, str]]
+    events: list[tuple[int, str]]
 
 
 def generate_preset(
@@ -118,7 +115,7 @@ def _zelda(content: NDArray[np.int64]) -> _Level:
         ("door", "red door", door),
         *(("monster", "bat", cell) for cell in _cells(content, zelda.ENEMY)),
     ]
-    events = [(len(to_key) - 1, "take", "key"), (len(path) - 1, "open", "door")]
+    events = [(len(to_key) - 1, "take"), (len(path) - 1, "open")]
     return _Level(floor, objects, path, events)
 
 
@@ -194,36 +191,27 @@ _PICTURES = {
 def _build(
     name: str, level: _Level, palette: NDArray[np.uint8], random: np.random.Generator
 ) -> Tilemap:
-    width = level.floor.shape[1]
-    objects = tuple(
-        MapObject(
-            i, called, cls, (cell % width, cell // width),
-            {"colour": "red"} if cls in ("key", "door") else {},
-        )
-        for i, (cls, called, cell) in enumerate(level.objects, 1)
-    )  # fmt: skip
-    number = {item.cls: item.id for item in objects}
-    events = [
-        WitnessEvent(0, "start", number["start"]),
-        *(WitnessEvent(step, action, number[cls]) for step, action, cls in level.events),
-        WitnessEvent(len(level.path) - 1, "exit", number["exit"]),
-    ]
-    path = np.array([(cell % width, cell // width) for cell in level.path], dtype=np.int32)
+    cast = Cast(level.floor.shape[1])
+    for cls, called, cell in level.objects:
+        coloured: dict[str, Scalar] = {"colour": "red"} if cls in ("key", "door") else {}
+        cast.add(called, cls, cell, 0, **coloured)
+    last = len(level.path) - 1
+    events = [(0, "start", 0), *((*event, 0) for event in level.events), (last, "exit", 0)]
     draw = _draw_sokoban if name == "sokoban" else _draw
     tileset, layers = draw(level, palette, random)
     properties: dict[str, Scalar] = {
         "theme": "sokoban" if name == "sokoban" else "dungeon",
         "preset": name,
         "movement": "push" if name == "sokoban" else "walk",
-        "steps": len(path) - 1,
+        "steps": last,
     }
     return Tilemap(
         (tileset,),
         tuple(TileLayer(called, gids) for called, gids in layers.items()),
-        (ObjectLayer("objects", objects),),
+        (cast.layer(),),
         (TILE_SIZE, TILE_SIZE),
         properties,
-        Witness(path, tuple(events)),
+        cast.witness(level.path, events),
     )
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +10,7 @@ from numpy.typing import NDArray
 from aigc_assets.errors import GenerationError
 from aigc_assets.metrics.difficulty import difficulty
 from aigc_assets.pipelines.made import Made, derive_seed, generator, load_model, provenance
+from aigc_assets.pipelines.maps.cast import Cast
 from aigc_assets.pipelines.maps.grid import LIQUID
 from aigc_assets.pipelines.maps.indoor.canvas import Canvas
 from aigc_assets.pipelines.maps.indoor.drafts import drafts
@@ -25,16 +25,11 @@ from aigc_assets.pipelines.maps.selfcheck import check
 from aigc_assets.pipelines.maps.tiles.dressing import dress
 from aigc_assets.pipelines.maps.tiles.indoor import LOOKS, build_tileset, choose_look
 from aigc_assets.types import (
-    MapObject,
-    ObjectLayer,
     TileLayer,
     Tilemap,
-    Witness,
-    WitnessEvent,
 )
 from aigc_assets.types.validation import Scalar
 
-_PLAIN: Mapping[str, Scalar] = {}
 _MONSTERS = {
     "dungeon": ("skeleton", "ghost", "rat"),
     "cave": ("slime", "bat", "spider"),
@@ -122,47 +117,31 @@ def _make_room(canvas: Canvas, wanted: Requirements, random: np.random.Generator
 
 def _build(plan: Plan, request: MapRequest, palette: NDArray[np.uint8], seed: int) -> Tilemap:
     """Objects, layers and witness of a plan."""
-    width = request.size[0]
     random = generator(derive_seed(seed, "dress"))
     look = choose_look(request.theme, random)
     kinds = _MONSTERS[request.theme]
-    objects: list[MapObject] = []
+    cast = Cast(request.size[0])
     markers: dict[int, str] = {}
     doors: dict[int, str] = {}
-    number: dict[tuple[str, int], int] = {}
-
-    def add(
-        name: str, cls: str, cell: int, index: int = 0, properties: Mapping[str, Scalar] = _PLAIN
-    ) -> None:
-        number[cls, index] = len(objects) + 1
-        y, x = divmod(cell, width)
-        objects.append(MapObject(len(objects) + 1, name, cls, (x, y), properties))
-
-    add("start", "start", plan.start)
-    add("exit", "exit", plan.exit)
+    cast.add("start", "start", plan.start)
+    cast.add("exit", "exit", plan.exit)
     for i, (cell, colour) in enumerate(plan.keys):
-        add(f"{colour} key", "key", cell, i, {"colour": colour})
+        cast.add(f"{colour} key", "key", cell, i, colour=colour)
         markers[cell] = f"key_{colour}"
     for i, (cell, colour) in enumerate(plan.doors):
-        add(f"{colour} door", "door", cell, i, {"colour": colour})
+        cast.add(f"{colour} door", "door", cell, i, colour=colour)
         doors[cell] = colour
     if plan.boss is not None and plan.entrance is not None:
-        add("boss", "boss", plan.boss)
+        cast.add("boss", "boss", plan.boss)
         markers[plan.boss] = "boss"
-        add("boss room", "trigger", plan.entrance, properties={"event": "boss"})
+        cast.add("boss room", "trigger", plan.entrance, event="boss")
     for i, cell in enumerate(plan.treasure):
-        add("chest", "treasure", cell, i)
+        cast.add("chest", "treasure", cell, i)
         markers[cell] = "chest"
     for i, cell in enumerate(plan.monsters):
         kind = kinds[int(random.integers(len(kinds)))]
-        add(kind, "monster", cell, i)
+        cast.add(kind, "monster", cell, i)
         markers[cell] = kind
-    of_action = {"start": "start", "exit": "exit", "take": "key", "open": "door"}
-    events = tuple(
-        WitnessEvent(step, action, number[of_action[action], index])
-        for step, action, index in plan.events
-    )
-    path = np.array([(cell % width, cell // width) for cell in plan.path], dtype=np.int32)
     tileset, names = build_tileset(palette.tobytes(), request.theme, look)
     ground, decor, marks = dress(
         plan.terrain,
@@ -179,7 +158,7 @@ def _build(plan: Plan, request: MapRequest, palette: NDArray[np.uint8], seed: in
     made = Tilemap(
         (tileset,),
         (TileLayer("ground", ground), TileLayer("decor", decor), TileLayer("markers", marks)),
-        (ObjectLayer("objects", tuple(objects)),),
+        (cast.layer(),),
         (TILE_SIZE, TILE_SIZE),
         {
             "theme": request.theme,
@@ -188,7 +167,7 @@ def _build(plan: Plan, request: MapRequest, palette: NDArray[np.uint8], seed: in
             "liquid": LOOKS[request.theme][look].liquid,
             "steps": len(plan.path) - 1,
         },
-        Witness(path, events),
+        cast.witness(plan.path, plan.events),
     )
     properties = {**made.properties, "difficulty": round(difficulty(made), 3)}
     return dataclasses.replace(made, properties=properties)

@@ -11,6 +11,7 @@ from aigc_assets.errors import GenerationError
 from aigc_assets.metrics.jump_difficulty import jump_difficulty
 from aigc_assets.models.platformer_grammar import SOLID, draw_level, is_small
 from aigc_assets.pipelines.made import Made, derive_seed, generator, load_model, provenance
+from aigc_assets.pipelines.maps.cast import Cast
 from aigc_assets.pipelines.maps.networks import draw
 from aigc_assets.pipelines.maps.platformer.ends import choose_ends, open_up
 from aigc_assets.pipelines.maps.platformer.plan import Plan, make_plan
@@ -20,13 +21,9 @@ from aigc_assets.pipelines.maps.request import TILE_SIZE, MapRequest
 from aigc_assets.pipelines.maps.requirements import Requirements
 from aigc_assets.pipelines.maps.tiles.platformer import LOOKS, build_tileset, dress_platformer
 from aigc_assets.types import (
-    MapObject,
-    ObjectLayer,
     Provenance,
     TileLayer,
     Tilemap,
-    Witness,
-    WitnessEvent,
 )
 from aigc_assets.types.validation import Scalar
 
@@ -191,40 +188,26 @@ def _build(plan: Plan, request: MapRequest, palette: NDArray[np.uint8], seed: in
     width = request.size[0]
     random = generator(derive_seed(seed, "dress"))
     look = LOOKS[int(random.integers(len(LOOKS)))]
-    objects: list[MapObject] = []
+    cast = Cast(width)
     markers: dict[int, str] = {}
-    number: dict[tuple[str, int], int] = {}
-
-    def add(name: str, cls: str, cell: int, index: int = 0, colour: str = "") -> None:
-        number[cls, index] = len(objects) + 1
-        y, x = divmod(cell, width)
-        properties = {"colour": colour} if colour else {}
-        objects.append(MapObject(len(objects) + 1, name, cls, (x, y), properties))
-
-    add("start", "start", plan.start)
-    add("exit", "exit", plan.exit)
+    cast.add("start", "start", plan.start)
+    cast.add("exit", "exit", plan.exit)
     for i, (cell, colour) in enumerate(plan.keys):
-        add(f"{colour} key", "key", cell, i, colour)
+        cast.add(f"{colour} key", "key", cell, i, colour=colour)
         markers[cell] = f"key_{colour}"
     for i, (cell, colour) in enumerate(plan.doors):
-        add(f"{colour} door", "door", cell, i, colour)
+        cast.add(f"{colour} door", "door", cell, i, colour=colour)
     if plan.boss >= 0:
-        add("boss", "boss", plan.boss)
+        cast.add("boss", "boss", plan.boss)
         markers[plan.boss] = "boss"
-        add("boss gate", "trigger", plan.arch)
+        cast.add("boss gate", "trigger", plan.arch)
     for i, (cell, name) in enumerate(plan.treasure):
-        add(name, "treasure", cell, i)
+        cast.add(name, "treasure", cell, i)
         markers[cell] = name
     for i, (cell, flies) in enumerate(plan.monsters):
         kind = "bat" if flies else _WALKERS[int(random.integers(len(_WALKERS)))]
-        add(kind, "monster", cell, i)
+        cast.add(kind, "monster", cell, i)
         markers[cell] = kind
-    of_action = {"start": "start", "exit": "exit", "take": "key", "open": "door"}
-    events = tuple(
-        WitnessEvent(step, action, number[of_action[action], index])
-        for step, action, index in plan.events
-    )
-    path = np.array([(cell % width, cell // width) for cell in plan.path], dtype=np.int32)
     tileset, names = build_tileset(palette.tobytes(), look)
     doors = dict(plan.doors)
     behind = below_ground(plan.grid)
@@ -248,7 +231,7 @@ def _build(plan: Plan, request: MapRequest, palette: NDArray[np.uint8], seed: in
     made = Tilemap(
         (tileset,),
         tuple(TileLayer(name, gids) for name, gids in layers.items()),
-        (ObjectLayer("objects", tuple(objects)),),
+        (cast.layer(),),
         (TILE_SIZE, TILE_SIZE),
         {
             "theme": request.theme,
@@ -266,7 +249,7 @@ def _build(plan: Plan, request: MapRequest, palette: NDArray[np.uint8], seed: in
                 "air sideways each tick, falling every second tick; speeds in tiles and seconds"
             ),
         },
-        Witness(path, events),
+        cast.witness(plan.path, plan.events),
     )
     properties = {**made.properties, "difficulty": round(jump_difficulty(made), 3)}
     return replace(made, properties=properties)

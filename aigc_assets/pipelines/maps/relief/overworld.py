@@ -14,6 +14,7 @@ from aigc_assets.errors import GenerationError
 from aigc_assets.metrics.difficulty import REACH, difficulty, score
 from aigc_assets.pipelines.made import Made, derive_seed, generator, load_model, provenance
 from aigc_assets.pipelines.maps import grid
+from aigc_assets.pipelines.maps.cast import Cast
 from aigc_assets.pipelines.maps.indoor.feasible import check_area
 from aigc_assets.pipelines.maps.indoor.keys import NoRoom
 from aigc_assets.pipelines.maps.indoor.placement import Plan, place
@@ -46,7 +47,7 @@ from aigc_assets.pipelines.maps.tiles.overworld import (
     dress_overworld,
     solid_cells,
 )
-from aigc_assets.types import MapObject, ObjectLayer, TileLayer, Tilemap, Witness, WitnessEvent
+from aigc_assets.types import TileLayer, Tilemap
 from aigc_assets.types.validation import Scalar
 
 _GROUND_OF_BIOME = {
@@ -368,17 +369,14 @@ def _build(
     width = request.size[0]
     random = generator(derive_seed(seed, "dress"))
     named = {cell: (name, rank) for cell, name, rank in country.places}
-    objects: list[MapObject] = []
+    cast = Cast(width)
     things: dict[int, str] = {}
-    number: dict[tuple[str, int], int] = {}
     taken: set[int] = set()
 
     def add(
         name: str, cls: str, cell: int, tile: str, index: int = 0, **properties: Scalar
     ) -> None:
-        number[cls, index] = len(objects) + 1
-        y, x = divmod(cell, width)
-        objects.append(MapObject(len(objects) + 1, name, cls, (x, y), properties))
+        cast.add(name, cls, cell, index, **properties)
         taken.add(cell)
         if tile:
             things[cell] = tile
@@ -403,18 +401,12 @@ def _build(
     for i, (cell, name, rank) in enumerate(country.places):
         if cell not in taken and reached[cell] >= 0:
             add(name, "trigger", cell, rank, 1 + i, event="settlement", rank=rank)
-    of_action = {"start": "start", "exit": "exit", "take": "key", "open": "door"}
-    events = tuple(
-        WitnessEvent(step, action, number[of_action[action], index])
-        for step, action, index in plan.events
-    )
-    path = np.array([(cell % width, cell // width) for cell in plan.path], dtype=np.int32)
     tileset, gids = build_tileset(palette.tobytes())
     layers = dress_overworld(country.ground, country.way, gids, things, random)
     made = Tilemap(
         (tileset,),
         tuple(TileLayer(name, gids_) for name, gids_ in layers.items()),
-        (ObjectLayer("objects", tuple(objects)),),
+        (cast.layer(),),
         (TILE_SIZE, TILE_SIZE),
         {
             "theme": request.theme,
@@ -422,7 +414,7 @@ def _build(
             "movement": "walk",
             "steps": len(plan.path) - 1,
         },
-        Witness(path, events),
+        cast.witness(plan.path, plan.events),
     )
     properties = {**made.properties, "difficulty": round(difficulty(made), 3)}
     return dataclasses.replace(made, properties=properties)

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from aigc_assets.errors import GenerationError
 from aigc_assets.pipelines.made import Made, derive_seed, generator
+from aigc_assets.pipelines.maps.cast import Cast
 from aigc_assets.pipelines.maps.request import TILE_SIZE, MapRequest
 from aigc_assets.pipelines.maps.requirements import Requirements
 from aigc_assets.pipelines.maps.sokoban.check import check
@@ -17,13 +18,9 @@ from aigc_assets.pipelines.maps.sokoban.furnish import halls, place_treasure, si
 from aigc_assets.pipelines.maps.sokoban.layout import is_single
 from aigc_assets.pipelines.maps.sokoban.plan import NoLevel, Plan, measured
 from aigc_assets.types import (
-    MapObject,
-    ObjectLayer,
     Provenance,
     TileLayer,
     Tilemap,
-    Witness,
-    WitnessEvent,
 )
 from aigc_assets.types.validation import Scalar
 
@@ -147,23 +144,14 @@ def _level(wanted: Requirements, seed: int) -> float:
 
 def _build(plan: Plan, treasure: tuple[int, ...], palette: NDArray[np.uint8], seed: int) -> Tilemap:
     """Objects, layers and witness of a plan."""
-    width = plan.wall.shape[1]
-    objects: list[MapObject] = []
-
-    def add(name: str, cls: str, cell: int, properties: dict[str, Scalar] | None = None) -> None:
-        y, x = divmod(cell, width)
-        objects.append(MapObject(len(objects) + 1, name, cls, (x, y), properties or {}))
-
-    add("start", "start", plan.start)
-    add("exit", "exit", plan.exit, {"opens_when": "every goal has a box"})
-    for cell in plan.goals:
-        add("goal", "goal", cell)
-    for cell in plan.boxes:
-        add("crate", "box", cell)
-    for cell in treasure:
-        add("chest", "treasure", cell)
-    path = np.array([(cell % width, cell // width) for cell in plan.path], dtype=np.int32)
-    events = (WitnessEvent(0, "start", 1), WitnessEvent(len(path) - 1, "exit", 2))
+    cast = Cast(plan.wall.shape[1])
+    cast.add("start", "start", plan.start)
+    cast.add("exit", "exit", plan.exit, opens_when="every goal has a box")
+    for name, cls, cells in (("goal", "goal", plan.goals), ("crate", "box", plan.boxes),
+                             ("chest", "treasure", treasure)):  # fmt: skip
+        for i, cell in enumerate(cells):
+            cast.add(name, cls, cell, i)
+    steps = len(plan.path) - 1
     tileset, layers, look = draw_level(
         plan, treasure, palette, generator(derive_seed(seed, "draw"))
     )
@@ -171,7 +159,7 @@ def _build(plan: Plan, treasure: tuple[int, ...], palette: NDArray[np.uint8], se
         "theme": "sokoban",
         "look": look,
         "movement": "push",
-        "steps": len(path) - 1,
+        "steps": steps,
         "boxes": len(plan.boxes),
         "pushes": plan.pushes,
         "fewest_pushes": plan.fewest,
@@ -180,8 +168,8 @@ def _build(plan: Plan, treasure: tuple[int, ...], palette: NDArray[np.uint8], se
     return Tilemap(
         (tileset,),
         tuple(TileLayer(name, gids) for name, gids in layers.items()),
-        (ObjectLayer("objects", tuple(objects)),),
+        (cast.layer(),),
         (TILE_SIZE, TILE_SIZE),
         properties,
-        Witness(path, events),
+        cast.witness(plan.path, ((0, "start", 0), (steps, "exit", 0))),
     )
