@@ -60,7 +60,7 @@ def fill(
         sides = [config.window // 2] * 2  # that is what it was trained on
     canvas = np.full(sides, config.outside, dtype=np.int64)
     canvas[:height, :width] = np.where(cells < 0, config.mask, cells)
-    source = torch.Generator().manual_seed(derive_seed(seed, "masked") >> 1)
+    source = torch.Generator().manual_seed(derive_seed(seed, "masked", theme) >> 1)
     share = config.shares
     if open_share is not None:
         low, high = _SHARES

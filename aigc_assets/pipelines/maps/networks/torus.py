@@ -34,7 +34,7 @@ def draw(theme: str, size: tuple[int, int], seed: int, count: int = 1) -> Sequen
     network = cast(MapGan, load_model("map_sagan", narrow=True).network)
     config = network.config.draft
     grid, places = _places(size, count, config.min_grid, config.scale)
-    source = torch.Generator().manual_seed(derive_seed(seed, "noise") >> 1)
+    source = torch.Generator().manual_seed(derive_seed(seed, "noise", theme) >> 1)
     noise = torch.randn(1, config.noise, *grid, generator=source)
     style = torch.randn(1, config.style, generator=source)
     inside = torch.zeros(1, 1, *(side * config.scale for side in grid))
