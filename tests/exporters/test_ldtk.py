@@ -15,10 +15,12 @@ from hypothesis import strategies as st
 from aigc_assets.errors import UsageError
 from aigc_assets.exporters.ldtk import TERRAIN, export_ldtk, terrain_classes
 from aigc_assets.exporters.raster import blend, tilemap_image
+from aigc_assets.pipelines.maps import THEMES, MapRequest, generate_map
+from aigc_assets.pipelines.palettes import make_palette
 from aigc_assets.types import MapObject, ObjectLayer, TileLayer, Tilemap, Tileset
 from tests import samples
 from tests.exporters import maps
-from tests.exporters.ldtk_rules import complaints, loose_ends
+from tests.exporters.ldtk_rules import complaints, disagreements, loose_ends
 
 MAPS = {
     "keep": samples.tilemap(),
@@ -27,6 +29,7 @@ MAPS = {
     "boxes": maps.boxes(),
     "void": maps.void(),
 }
+TILED = sorted(set(THEMES) - {"terrain"})
 
 
 def exported(name: str) -> tuple[dict, dict[str, bytes]]:
@@ -43,6 +46,7 @@ def test_every_record_is_complete_and_every_number_refers_to_something(name):
     project, files = exported(name)
     assert complaints(project) == []
     assert loose_ends(project) == []
+    assert disagreements(project) == []
     assert {t["relPath"] for t in project["defs"]["tilesets"]} == set(files) - {f"{name}.ldtk"}
 
 
@@ -54,6 +58,10 @@ def test_every_record_is_complete_and_every_number_refers_to_something(name):
         (lambda p: p["defs"]["layers"][0].update(hidden=True), "hidden is not known"),
         (lambda p: p["defs"]["entities"][0].update(renderMode="Round"), "'Round' is none of"),
         (lambda p: p["levels"][0].update(identifier="a b"), "'a b' is not text"),
+        (lambda p: p["levels"][0].update(bgPos="Tiled"), "'Tiled' is none of"),
+        (lambda p: p["defs"]["layers"][0].update(tilesetDefUid="1"), "'1' is not int"),
+        (lambda p: p["defs"]["entities"][0].update(tileRect={"x": 0}), "tileRect: no w"),
+        (lambda p: p["defs"]["tilesets"][0].update(tags=[1]), "tags/0: 1 is not text"),
     ],
 )
 def test_the_rules_would_complain(change, said):
@@ -69,14 +77,48 @@ def test_the_references_would_be_missed():
     assert len(loose_ends(project)) >= 3
 
 
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda level: level["layerInstances"][-1].update(__opacity=0.9), "opacity of Terrain"),
+        (lambda level: level["layerInstances"][-1]["intGridCsv"].pop(), "cells of Terrain"),
+        (lambda level: level["layerInstances"][-2].update(__tilesetRelPath="a.png"), "picture of"),
+        (lambda level: level["fieldInstances"][0].update(__value=1), "theme: 1 is not text"),
+        (lambda level: level["fieldInstances"][0].update(__type="Int"), "theme is no theme"),
+        (lambda level: level["fieldInstances"][0]["realEditorValues"].clear(), "the editor holds"),
+    ],
+)
+def test_copies_that_disagree_are_found(change, said):
+    project, _ = exported("keep")
+    change(project["levels"][0])
+    assert any(said in found for found in disagreements(project))
+
+
+def generated(theme: str) -> dict:
+    made = generate_map(MapRequest(theme, (24, 16)), make_palette(32, 7), 1).asset
+    return json.loads(export_ldtk(made, theme, samples.pack())[f"{theme}.ldtk"])
+
+
+@pytest.mark.parametrize("theme", TILED)
+def test_generated_maps_keep_the_rules(theme):
+    project = generated(theme)
+    assert complaints(project) == []
+    assert loose_ends(project) == []
+    assert disagreements(project) == []
+
+
 @pytest.mark.skipif(
     "AIGC_ASSETS_LDTK_SCHEMA" not in os.environ, reason="no copy of LDtk's JSON_SCHEMA.json"
 )
-@pytest.mark.parametrize("name", MAPS)
+@pytest.mark.parametrize("name", [*MAPS, *TILED])
 def test_the_schema_of_ldtk_has_nothing_to_say(name):
     schema = json.loads(Path(os.environ["AIGC_ASSETS_LDTK_SCHEMA"]).read_bytes())
-    errors = jsonschema.Draft7Validator(schema).iter_errors(exported(name)[0])
+    project = exported(name)[0] if name in MAPS else generated(name)
+    assert schema["version"] == project["jsonVersion"]
+    errors = jsonschema.Draft7Validator(schema).iter_errors(project)
     assert [error.message for error in errors] == []
+    del project["levels"][0]["iid"]
+    assert not jsonschema.Draft7Validator(schema).is_valid(project)
 
 
 @pytest.mark.parametrize("name", MAPS)
@@ -200,5 +242,6 @@ def test_any_names_and_values_make_a_whole_project(names, properties):
     tilemap = Tilemap((set_,), layers, groups, (8, 8), properties)
     project = json.loads(export_ldtk(tilemap, "keep")["keep.ldtk"])
     assert complaints(project) == [] and loose_ends(project) == []
+    assert disagreements(project) == []
     data = project["defs"]["tilesets"][0]["customData"]
     assert [json.loads(entry["data"]) for entry in data] == ([properties] if properties else [])
