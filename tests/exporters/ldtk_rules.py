@@ -154,10 +154,10 @@ def _wrong(value: Any, kind: str, where: str) -> list[str]:
         return [c for i, v in enumerate(value) for c in _wrong(v, kind[:-1], f"{where}/{i}")]
     if kind in RECORDS:
         return complaints(value, kind, where)
-    if "|" in kind:
-        return [] if value in kind.split("|") else [f"{where}: {value!r} is none of {kind}"]
     if kind == "any":
         return []
+    if kind not in _KINDS:
+        return [] if value in kind.split("|") else [f"{where}: {value!r} is none of {kind}"]
     right = isinstance(value, _KINDS[kind]) and (kind == FLAG or not isinstance(value, bool))
     if right and where.endswith("id") and where.rsplit("/", 1)[-1] == "iid":
         right = _IID.fullmatch(value) is not None

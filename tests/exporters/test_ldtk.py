@@ -61,6 +61,7 @@ def test_every_record_is_complete_and_every_number_refers_to_something(name):
         (lambda p: p["levels"][0].update(bgPos="Tiled"), "'Tiled' is none of"),
         (lambda p: p["defs"]["layers"][0].update(tilesetDefUid="1"), "'1' is not int"),
         (lambda p: p["defs"]["entities"][0].update(tileRect={"x": 0}), "tileRect: no w"),
+        (lambda p: p["defs"]["tilesets"][0].update(embedAtlas="A"), "'A' is none of LdtkIcons"),
         (lambda p: p["defs"]["tilesets"][0].update(tags=[1]), "tags/0: 1 is not text"),
     ],
 )
