@@ -305,6 +305,10 @@ class CharacterTask:
                 out[part, :, left : left + slots.shape[2]] = slots
         return out
 
+    def watch(self) -> dict[str, dict[str, float]]:
+        """`evaluate`: there are no validation data."""
+        return self.evaluate()
+
     def evaluate(self) -> dict[str, dict[str, float]]:
         """Accuracy of slots and outlines on characters with held-out pairs of items."""
         device = self.run.device

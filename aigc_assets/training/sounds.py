@@ -230,6 +230,10 @@ class SoundTask:
         std = torch.exp(0.5 * posterior.log_variance[0])
         return _Fit(posterior.mean[0], std, item.seconds, error)
 
+    def watch(self) -> dict[str, dict[str, float]]:
+        """`evaluate`: there are no validation data."""
+        return self.evaluate()
+
     def evaluate(self) -> dict[str, dict[str, float]]:
         """See `Task`. Every figure is taken from samples, after synthesis."""
         self.fit_components()

@@ -71,6 +71,10 @@ class Task(Protocol):
         """Held-out metrics: {metric: {"model": x, "floor": y, "baseline": z}}."""
         ...
 
+    def watch(self) -> Metrics:
+        """The same while training goes on, of validation data where there are any."""
+        ...
+
     def preview(self, path: Path) -> None:
         """Write samples that a person can look at or read (a PNG or text file at ``path``.*)."""
         ...
@@ -157,8 +161,8 @@ def train(task: Task, info: dict[str, Any], run: Run, *, log_every: float = 15.0
     """Train ``task`` for the time of ``run``; ship weights and cards into ``run.out / "weights"``.
 
     Every ``save_every`` seconds a checkpoint, samples and metrics are written; the time that takes
-    is not counted. A task with a method ``watch`` is judged by that until it is done (by validation
-    data, so that nobody chooses by what is held out).
+    is not counted. Until it is done a task is judged by its ``watch``, so that nobody chooses by
+    what is held out.
 
     Returns:
         The held-out metrics, as they stand in the cards.
@@ -194,8 +198,7 @@ def train(task: Task, info: dict[str, Any], run: Run, *, log_every: float = 15.0
             if now - saved > save_every:
                 _checkpoint(task, run, step, now - started)
                 task.preview(run.out / f"{task.kind}_{step:06d}")
-                look = getattr(task, "watch", None) or task.evaluate
-                seen = _judge(task, run, look)
+                seen = _judge(task, run, task.watch)
                 say(json.dumps({"kind": task.kind, "steps": step, "metrics": seen}))
                 saved = time.monotonic()
                 started += saved - now  # looking at samples is not training
