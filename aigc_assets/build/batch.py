@@ -80,7 +80,7 @@ def single_plan(
     stage_table: Mapping[str, str],
     name: str | None = None,
 ) -> Plan:
-    """One asset per seed; files are called ``<name or kind>_<seed>``.
+    """One asset per seed; files are called ``<name or kind>_<seed>``, variations numbered from 1.
 
     Args:
         kind: ``map``, ``character``, ``sound`` or ``dialogue``.
@@ -108,10 +108,12 @@ def single_plan(
         if kind == "dialogue":
             document["character"] = [{"id": c, "prompt": prompts.get(c, c)} for c in cast]
         try:
-            made = manifest_nodes(parse_manifest(document, where="generate"))
+            manifest = parse_manifest(document, where="generate")
         except ManifestError as error:
             raise UsageError(error.message, where=error.where, remedy=error.remedy) from error
-        nodes.append(made[asset_id])
+        made = manifest_nodes(manifest)
+        chosen_table = getattr(manifest, kind)[0]
+        nodes += [made[name] for name in getattr(chosen_table, "ids", (asset_id,))]
     chosen = ordered(nodes)
     folders = {asset_id: {format: [""]} for asset_id in chosen}
     return Plan("batch", palette, chosen, chosen, folders, stage_table, False, True)

@@ -89,9 +89,13 @@ def plan(manifest: Manifest) -> dict[str, Node]:
         nodes.append(Node(m.id, kind, request, seed("map", m.id, m.seed)))
     prompts = {}
     for c in manifest.character:
-        prompts[c.id] = c.prompt
-        request = {"prompt": c.prompt, "animations": c.animations, "size": c.size}
-        nodes.append(Node(c.id, "character", request, seed("character", c.id, c.seed)))
+        for number, asset_id in enumerate(c.ids):
+            prompts[asset_id] = c.prompt
+            request = {"prompt": c.prompt, "animations": c.animations, "size": c.size,
+                       "kind": c.kind, "like": c.like}  # fmt: skip
+            # A given seed numbers the variations; otherwise every id has a seed of its own.
+            own = None if c.seed is None else (c.seed + number) % 2**63
+            nodes.append(Node(asset_id, "character", request, seed("character", asset_id, own)))
     kinds: dict[str, str] = {}
     variations: dict[str, tuple[str, ...]] = {}
     for s in manifest.sound:
@@ -99,7 +103,6 @@ def plan(manifest: Manifest) -> dict[str, Node]:
         for number, asset_id in enumerate(s.ids):
             kinds[asset_id] = s.kind
             request = {"kind": s.kind, "duration_ms": s.duration_ms}
-            # A given seed numbers the variations; otherwise every id has a seed of its own.
             own = None if s.seed is None else (s.seed + number) % 2**63
             nodes.append(Node(asset_id, "sound", request, seed("sound", asset_id, own)))
     casts = {}

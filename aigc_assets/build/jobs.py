@@ -94,7 +94,7 @@ class Plan:
             width, height = request["size"]
             return float(width * height) / (1024 if node.kind == "map" else 257 * 257)
         if node.kind == "character":
-            return len(request["animations"]) / 2
+            return len(request["animations"] or ("idle", "walk")) / 2
         if node.kind == "dialogue":
             return float(request["lines"]) / 10
         if node.kind == "cutscene":

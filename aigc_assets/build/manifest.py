@@ -14,7 +14,7 @@ from typing import Annotated, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, ValidationInfo
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, ValidationInfo, WithJsonSchema
 
 from aigc_assets.build import vocabulary
 from aigc_assets.build.diagnostics import describe, explain, shown
@@ -124,6 +124,12 @@ Seed = Annotated[int, BeforeValidator(_whole(0, MAX_SEED)), Field(ge=0, le=MAX_S
 Word = Annotated[str, BeforeValidator(_text(1, 120))]
 
 
+def _numbered(table_id: str, variations: int) -> tuple[str, ...]:
+    if variations == 1:
+        return (table_id,)
+    return tuple(f"{table_id}_{n}" for n in range(1, variations + 1))
+
+
 class Table(BaseModel):
     """Base of all tables: nothing unknown passes, nothing is converted."""
 
@@ -194,19 +200,56 @@ class MapTable(Table):
     seed: Seed | None = None
 
 
+Variations = Annotated[int, BeforeValidator(_whole(1, 64)), Field(ge=1, le=64)]
+
+
+def _picture(value: object, info: ValidationInfo) -> object:
+    """A picture file beside the manifest, read and reduced to what JSON can hold."""
+    from aigc_assets.pipelines.characters import Reference
+    from aigc_assets.pipelines.characters.reference import read_file
+
+    folder = (info.context or {}).get("folder", Path())
+    try:
+        if isinstance(value, Reference):  # given in Python
+            return value.as_json()
+        if isinstance(value, str) and value:
+            return read_file(folder / value, value).as_json()
+    except UsageError as error:
+        raise ValueError(f"{error.message} ({error.remedy})") from error
+    raise ValueError(f"expected a picture file, got {shown(value)}")
+
+
 class CharacterTable(Table):
-    """``[[character]]``: an animated character."""
+    """``[[character]]``: an animated character; variations are numbered as those of sounds."""
 
     id: Id
     prompt: Annotated[str, BeforeValidator(_text(1, 300)), Field(description="What it looks like.")]
     animations: Annotated[
-        list[Annotated[str, BeforeValidator(_one_of(vocabulary.animations))]],
-        BeforeValidator(_listed(1, 16)),
-    ] = ["idle", "walk"]
+        list[Annotated[str, BeforeValidator(_one_of(vocabulary.animations))]] | None,
+        BeforeValidator(lambda value: None if value is None else _listed(1, 16)(value)),
+        Field(description="Each size and kind has its own; none given: those it usually has."),
+    ] = None
     size: Annotated[
         int, BeforeValidator(_one_of(vocabulary.sizes)), Field(description="Frame side in px.")
     ] = 64
+    kind: Annotated[
+        str | None,
+        BeforeValidator(lambda v: None if v is None else _one_of(vocabulary.character_kinds)(v)),
+        Field(description="Read from the words of the prompt when it is not given."),
+    ] = None
+    like: Annotated[
+        dict[str, Any] | None,
+        BeforeValidator(lambda v, info: None if v is None else _picture(v, info)),
+        WithJsonSchema({"type": "string"}),
+        Field(description="Picture file whose colours are taken where the prompt names none."),
+    ] = None
+    variations: Variations = 1
     seed: Seed | None = None
+
+    @property
+    def ids(self) -> tuple[str, ...]:
+        """Ids of the assets that the table stands for."""
+        return _numbered(self.id, self.variations)
 
 
 class SoundTable(Table):
@@ -217,15 +260,13 @@ class SoundTable(Table):
     duration_ms: Annotated[
         int | None, BeforeValidator(_whole(20, 10_000)), Field(ge=20, le=10_000)
     ] = None
-    variations: Annotated[int, BeforeValidator(_whole(1, 64)), Field(ge=1, le=64)] = 1
+    variations: Variations = 1
     seed: Seed | None = None
 
     @property
     def ids(self) -> tuple[str, ...]:
         """Ids of the assets that the table stands for."""
-        if self.variations == 1:
-            return (self.id,)
-        return tuple(f"{self.id}_{n}" for n in range(1, self.variations + 1))
+        return _numbered(self.id, self.variations)
 
 
 class DialogueTable(Table):
@@ -325,12 +366,19 @@ def load_manifest(path: Path) -> tuple[Manifest, NDArray[np.uint8] | None]:
         raise ManifestError(f"not valid TOML: {error}", where=where) from error
     except (RecursionError, ValueError) as error:
         raise ManifestError(f"not valid TOML: {describe(error)}", where=where) from error
-    manifest = parse_manifest(values, where=where)
+    manifest = parse_manifest(values, where=where, folder=path.parent)
     return manifest, _read_palette(manifest, path)
 
 
-def parse_manifest(values: Mapping[str, Any], where: str = "manifest") -> Manifest:
+def parse_manifest(
+    values: Mapping[str, Any], where: str = "manifest", folder: Path | None = None
+) -> Manifest:
     """Validate a manifest given as a mapping.
+
+    Args:
+        values: Its tables.
+        where: How messages call it.
+        folder: Files that it names are relative to this one; the working folder when None.
 
     Raises:
         ManifestError: At the first thing that is wrong; the message counts the others.
@@ -340,7 +388,7 @@ def parse_manifest(values: Mapping[str, Any], where: str = "manifest") -> Manife
             "the file says nothing", where=where, remedy="`aigc-assets new NAME` writes a template"
         )
     try:
-        manifest = Manifest.model_validate(dict(values))
+        manifest = Manifest.model_validate(dict(values), context={"folder": folder or Path()})
     except ValidationError as error:
         raise explain(error, values, where, Manifest) from None
     except RecursionError:
@@ -356,8 +404,9 @@ def json_schema() -> dict[str, Any]:
     tables = schema["$defs"]
     tables["MapTable"]["properties"]["theme"]["enum"] = list(vocabulary.themes())
     character = tables["CharacterTable"]["properties"]
-    character["animations"]["items"]["enum"] = list(vocabulary.animations())
+    character["animations"]["anyOf"][0]["items"]["enum"] = list(vocabulary.animations())
     character["size"]["enum"] = list(vocabulary.sizes())
+    character["kind"]["anyOf"][0]["enum"] = list(vocabulary.character_kinds())
     tables["SoundTable"]["properties"]["kind"]["enum"] = list(vocabulary.sound_kinds())
     tables["DialogueTable"]["properties"]["mood"]["enum"] = list(vocabulary.moods())
     targets = tables["ExportTable"]["properties"]["targets"]
@@ -392,7 +441,7 @@ def _check_references(manifest: Manifest, where: str) -> None:
     for kind in KINDS:
         for number, table in enumerate(getattr(manifest, kind), 1):
             place = f'[[{kind}]] number {number} (id "{table.id}")'
-            for asset_id in table.ids if isinstance(table, SoundTable) else (table.id,):
+            for asset_id in getattr(table, "ids", (table.id,)):
                 if ID_PATTERN.fullmatch(asset_id) is None:
                     raise ManifestError(
                         f'the variation "{asset_id}" is longer than 64 characters',
@@ -448,7 +497,7 @@ def _check_requests(manifest: Manifest, where: str) -> None:
     places = {}
     for kind in KINDS:
         for number, table in enumerate(getattr(manifest, kind), 1):
-            for asset_id in table.ids if isinstance(table, SoundTable) else (table.id,):
+            for asset_id in getattr(table, "ids", (table.id,)):
                 places[asset_id] = f'{where}: [[{kind}]] number {number} (id "{table.id}")'
     for node in plan(manifest).values():
         try:

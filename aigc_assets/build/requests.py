@@ -33,9 +33,16 @@ def map_request(request: Mapping[str, Any]) -> MapRequest:
 
 def character_request(request: Mapping[str, Any]) -> CharacterRequest:
     """The request of `aigc_assets.pipelines.characters`."""
-    from aigc_assets.pipelines.characters import CharacterRequest
+    from aigc_assets.pipelines.characters import CharacterRequest, Reference
 
-    return CharacterRequest(request["prompt"], tuple(request["animations"]), request["size"])
+    like = request.get("like")
+    return CharacterRequest(
+        request["prompt"],
+        request["animations"],
+        request["size"],
+        request.get("kind") or "",
+        None if like is None else Reference.from_json(like),
+    )
 
 
 def sound_request(request: Mapping[str, Any]) -> SoundRequest:

@@ -58,6 +58,14 @@ def sizes() -> tuple[int, ...]:
 
 
 @functools.cache
+def character_kinds() -> tuple[str, ...]:
+    """Kinds of characters."""
+    from aigc_assets.pipelines.characters import KINDS
+
+    return KINDS
+
+
+@functools.cache
 def sound_kinds() -> tuple[str, ...]:
     """Kinds of sounds."""
     from aigc_assets.pipelines.sounds import KINDS

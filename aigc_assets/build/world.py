@@ -107,13 +107,49 @@ class World:
         id: str,
         prompt: str,
         *,
-        animations: Sequence[str] = ("idle", "walk"),
+        animations: Sequence[str] | None = None,
         size: int = 64,
+        kind: str | None = None,
+        like: bytes | str | Path | None = None,
         seed: int | None = None,
     ) -> SpriteSheet:
-        """An animated character in four directions."""
-        values = {"prompt": prompt, "animations": list(animations), "size": size}
+        """An animated character; ``kind`` is read from the words when it is not given.
+
+        ``like`` is a picture, or the file of one, whose colours are taken where the prompt names
+        none. Every size and kind has its own animations, and a choice of them that it usually has.
+        """
+        values: dict[str, Any] = {"prompt": prompt, "size": size}
+        if animations is not None:
+            values["animations"] = list(animations)
+        if kind is not None:
+            values["kind"] = kind
+        if like is not None:
+            from aigc_assets.pipelines.characters.reference import read_file, read_reference
+
+            if isinstance(like, bytes):
+                values["like"] = read_reference(like)
+            else:
+                values["like"] = read_file(Path(like), str(like))
         return cast(SpriteSheet, self._make("character", id, values, seed))
+
+    def variations(self, id: str, prompt: str, count: int, **options: Any) -> list[SpriteSheet]:
+        """Several characters of one prompt, called ``<id>_1``, ``<id>_2``, ...
+
+        Args:
+            id: Start of their ids.
+            prompt: Who they are.
+            count: How many, 1..64.
+            options: As of `character`.
+        """
+        if not 1 <= count <= 64:
+            raise UsageError(f"expected 1..64 variations, got {count}", where="count")
+        own = options.pop("seed", None)
+        made = []
+        for number in range(count):
+            name = id if count == 1 else f"{id}_{number + 1}"
+            given = None if own is None else (own + number) % 2**63
+            made.append(self.character(name, prompt, seed=given, **options))
+        return made
 
     def sound(
         self, id: str, kind: str, *, duration_ms: int | None = None, seed: int | None = None

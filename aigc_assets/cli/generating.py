@@ -66,9 +66,16 @@ def make_map(
 def make_character(
     prompt: Annotated[str, typer.Option("--prompt", help='As "old wizard, blue robe".')],
     animations: Annotated[
-        str, typer.Option("--animations", help="Separated by commas.")
-    ] = "idle,walk",
+        str | None, typer.Option("--animations", help="Separated by commas, as idle,walk.")
+    ] = None,
     size: Annotated[int, typer.Option("--size", help="Side of a frame in px.")] = 64,
+    kind: Annotated[
+        str | None, typer.Option("--kind", help="person, monster, ...; else read from the prompt.")
+    ] = None,
+    like: Annotated[
+        Path | None, typer.Option("--like", help="Picture whose colours to take.")
+    ] = None,
+    variations: Annotated[int, typer.Option("--variations", help="How many per seed.")] = 1,
     seeds: Seeds = "0",
     out: Out = Path("generated"),
     format: Format = None,
@@ -81,9 +88,14 @@ def make_character(
     quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
-    """Animated characters in four directions."""
-    actions = [part.strip() for part in animations.split(",") if part.strip()]
-    values = {"prompt": prompt, "animations": actions, "size": size}
+    """Animated characters."""
+    values: dict[str, Any] = {"prompt": prompt, "size": size, "variations": variations}
+    if animations is not None:
+        values["animations"] = [part.strip() for part in animations.split(",") if part.strip()]
+    if kind is not None:
+        values["kind"] = kind
+    if like is not None:
+        values["like"] = str(like)
     _run("character", values, seeds, out, format, (palette, palette_seed), name,
          (jobs, force, max_seconds, quiet, as_json))  # fmt: skip
 

@@ -1,0 +1,130 @@
+"""What can be asked for: kinds and sizes of characters, and which module draws each of them.
+
+A tier is one kind at one size; it names its own animations. Nothing here loads torch: a manifest
+is checked to the end before any work begins.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from aigc_assets.errors import UsageError
+from aigc_assets.pipelines.characters.kinds import KINDS, kind_of
+from aigc_assets.pipelines.characters.reference import Reference, read_reference
+
+
+@dataclass(frozen=True)
+class Tier:
+    """One kind of character at one size.
+
+    Args:
+        module: Has ``vocabulary() -> Mapping`` (``attributes``: values by name; ``colours``: named
+            ramps of sRGB tones, dark to light, by kind of ramp), for the prompt to be read with,
+            and ``draw_character(request, wish, palette, seed) -> Made``.
+        animations: All it can be drawn in.
+        default: Those that are drawn when a request names none.
+    """
+
+    module: str
+    animations: tuple[str, ...]
+    default: tuple[str, ...]
+
+
+_HERE = "aigc_assets.pipelines.characters"
+TIERS: Mapping[tuple[int, str], Tier] = {
+    (64, "person"): Tier(
+        f"{_HERE}.people64",
+        ("idle", "walk", "run", "jump", "sit", "slash", "attack"),
+        ("idle", "walk"),
+    ),
+}
+"""By size in px and kind; the order is the order in which kinds are offered."""
+
+SIZES: tuple[int, ...] = tuple(sorted({size for size, _ in TIERS}))
+"""Sides of a frame in px that something can be drawn at."""
+ANIMATIONS: tuple[str, ...] = tuple(dict.fromkeys(a for t in TIERS.values() for a in t.animations))
+"""Animations of all tiers; ``attack`` of a 64 px person is another name of ``slash``."""
+
+
+@dataclass(frozen=True)
+class CharacterRequest:
+    """What to draw.
+
+    Args:
+        prompt: Who it is, such as "young alchemist woman, green cloak, brown hair".
+        animations: Names from those of the tier, which None leaves to the tier; tags are
+            ``<animation>_<direction>`` where there are directions, in this order.
+        size: Side of a frame in px, one of `SIZES`.
+        kind: One of `KINDS`; empty reads it from the prompt, and is never empty afterwards.
+        like: A picture whose colours are taken where the prompt names none: the bytes of a PNG,
+            JPEG, GIF or WebP file, or what `read_reference` made of it.
+
+    Raises:
+        UsageError: If the size, the kind, an animation or the picture is not available.
+    """
+
+    prompt: str
+    animations: tuple[str, ...] = None  # type: ignore[assignment]  # set below
+    size: int = 64
+    kind: str = ""
+    like: Reference | None = None
+    guessed: str = field(default="", init=False)
+    """The kind that the words named, where the size has none of it and another is drawn."""
+
+    def __post_init__(self) -> None:
+        if self.size not in SIZES:
+            raise UsageError(
+                f"no characters of {self.size} px",
+                where="size",
+                remedy=f"one of: {', '.join(map(str, SIZES))}",
+            )
+        if not self.kind:
+            self._set("kind", self._kind_of_words())
+        elif self.kind not in KINDS:
+            raise UsageError(
+                f"no kind {self.kind!r}", where="kind", remedy=f"one of: {', '.join(KINDS)}"
+            )
+        elif (self.size, self.kind) not in TIERS:
+            sizes = [str(size) for size, kind in sorted(TIERS) if kind == self.kind]
+            here = [kind for size, kind in TIERS if size == self.size]
+            there = f"{self.kind}: {', '.join(sizes)} px; " if sizes else ""
+            raise UsageError(
+                f"no {self.kind} of {self.size} px",
+                where="kind",
+                remedy=f"{there}of {self.size} px: {', '.join(here)}",
+            )
+        if self.like is not None and not isinstance(self.like, Reference):
+            self._set("like", read_reference(self.like))
+        self._check_animations()
+
+    @property
+    def tier(self) -> Tier:
+        """What draws it."""
+        return TIERS[self.size, self.kind]
+
+    def _kind_of_words(self) -> str:
+        named = kind_of(self.prompt)
+        if (self.size, named) in TIERS:
+            return named
+        self._set("guessed", named)
+        if (self.size, "person") in TIERS:
+            return "person"
+        return next(kind for size, kind in TIERS if size == self.size)
+
+    def _check_animations(self) -> None:
+        tier = self.tier
+        if self.animations is None:
+            self._set("animations", tier.default)
+        self._set("animations", tuple(self.animations))
+        offer = f"a {self.kind} of {self.size} px has: {', '.join(tier.animations)}"
+        if not self.animations:
+            raise UsageError("no animation asked for", where="animations", remedy=offer)
+        for name in self.animations:
+            if name not in tier.animations:
+                raise UsageError(f"no animation {name!r}", where="animations", remedy=offer)
+        if len(set(self.animations)) != len(self.animations):
+            raise UsageError("an animation is listed twice", where="animations")
+
+    def _set(self, name: str, value: object) -> None:
+        object.__setattr__(self, name, value)
