@@ -10,6 +10,7 @@ import functools
 import numpy as np
 from numpy.typing import NDArray
 
+from aigc_assets.metrics import distributions
 from aigc_assets.types import Sound
 
 _N_FFT = 1024
@@ -153,14 +154,8 @@ def frechet_distance(a: NDArray[np.float64], b: NDArray[np.float64], axes: int =
     mean, scale = b.mean(axis=0), b.std(axis=0) + 1e-6
     one, two = (a - mean) / scale, (b - mean) / scale
     _, _, directions = np.linalg.svd(two, full_matrices=False)
-    one, two = one @ directions[:axes].T, two @ directions[:axes].T
-    gap = one.mean(axis=0) - two.mean(axis=0)
-    first, second = np.cov(one.T), np.cov(two.T)
-    # The trace of the root of a product equals that of the symmetric form below.
-    values, vectors = np.linalg.eigh(first)
-    root = (vectors * np.sqrt(values.clip(0))) @ vectors.T
-    cross = np.sqrt(np.linalg.eigvalsh(root @ second @ root).clip(0)).sum()
-    return float(max(0.0, gap @ gap + np.trace(first) + np.trace(second) - 2 * cross))
+    turned = directions[:axes].T
+    return distributions.frechet_distance(one @ turned, two @ turned)
 
 
 def _mono(sound: Sound) -> NDArray[np.float64]:
