@@ -15,6 +15,7 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
+from aigc_assets.exporters.godot3_frames import export_frames3
 from aigc_assets.exporters.godot_text import coordinate, literal, node_name, quote
 from aigc_assets.exporters.names import encode, identifiers
 from aigc_assets.exporters.origin import origin
@@ -25,23 +26,30 @@ from aigc_assets.exporters.tile_pictures import (
     tileset_png,
     tileset_stems,
 )
-from aigc_assets.types import AssetPack, MapObject, Tilemap, Tileset
+from aigc_assets.types import AssetPack, MapObject, SpriteSheet, Tilemap, Tileset
 from aigc_assets.types.validation import Scalar
 
 _FLIPS = ((0x80000000, 1 << 29), (0x40000000, 1 << 30), (0x20000000, 1 << 31))
 
 
-def export_godot3(asset: Tilemap, name: str, pack: AssetPack | None = None) -> dict[str, bytes]:
-    """Write ``<name>_godot3.tscn``, ``<name>_godot3_tileset.tres`` and one PNG per tileset.
+def export_godot3(
+    asset: Tilemap | SpriteSheet, name: str, pack: AssetPack | None = None
+) -> dict[str, bytes]:
+    """A map as written below, a sprite sheet by `aigc_assets.exporters.godot3_frames`.
+
+    Writes ``<name>_godot3.tscn``, ``<name>_godot3_tileset.tres`` and one PNG per tileset.
+
 
     Solid tiles carry a collision shape. Objects are Position2D nodes at the centre of their cell,
     in a group named after their class, with class, cell, id and properties as metadata.
 
     Args:
-        asset: The map.
+        asset: A map or a sprite sheet.
         name: File name without suffix.
         pack: Says where the map comes from; the root node then carries ``aigc_*`` metadata.
     """
+    if isinstance(asset, SpriteSheet):
+        return export_frames3(asset, name)
     stems = list(tileset_stems(asset, name))
     set_name = f"{name}_godot3_tileset.tres"
     files = {

@@ -6,17 +6,11 @@ References:
 
 from __future__ import annotations
 
-import functools
-import math
-
+from aigc_assets.exporters.animation import animations, frame_unit, loops, playing_order
 from aigc_assets.exporters.godot_text import literal, quote, uid
 from aigc_assets.exporters.names import encode
 from aigc_assets.exporters.png import encode_png
 from aigc_assets.types import AssetPack, SpriteSheet, Tag
-
-_PLAYED_ONCE = frozenset(
-    ("attack", "cast", "death", "die", "hurt", "jump", "shoot", "slash", "spellcast", "thrust")
-)
 
 
 def export_frames(asset: SpriteSheet, name: str, pack: AssetPack | None = None) -> dict[str, bytes]:
@@ -55,35 +49,22 @@ def _resource(sheet: SpriteSheet, name: str, scope: tuple[str, ...]) -> str:
             f"region = Rect2({x}, {y}, {w}, {h})",
             "",
         ]
-    # A sheet without tags still has to be one animation, or Godot shows nothing.
-    tags = sheet.tags or (Tag("default", 0, count),)
-    animations = ", ".join(_animation(sheet, tag) for tag in tags)
-    return "\n".join([*lines, "[resource]", f"animations = [{animations}]", ""])
+    played = ", ".join(_animation(sheet, tag) for tag in animations(sheet))
+    return "\n".join([*lines, "[resource]", f"animations = [{played}]", ""])
 
 
 def _animation(sheet: SpriteSheet, tag: Tag) -> str:
     order = playing_order(tag)
-    durations = [int(sheet.frames[index].duration_ms) for index in order]
-    unit = functools.reduce(math.gcd, durations)
+    unit = frame_unit(sheet, order)
     frames = ", ".join(
-        f'{{\n"duration": {literal(ms / unit)},\n"texture": SubResource("AtlasTexture_{index}")\n}}'
-        for index, ms in zip(order, durations, strict=True)
+        f'{{\n"duration": {literal(int(sheet.frames[index].duration_ms) / unit)},\n'
+        f'"texture": SubResource("AtlasTexture_{index}")\n}}'
+        for index in order
     )
-    loop = tag.name.split("_")[0] not in _PLAYED_ONCE
     return (
-        f'{{\n"frames": [{frames}],\n"loop": {literal(loop)},\n'
+        f'{{\n"frames": [{frames}],\n"loop": {literal(loops(tag))},\n'
         f'"name": {quote(tag.name)},\n"speed": {literal(1000 / unit)}\n}}'
     )
-
-
-def playing_order(tag: Tag) -> list[int]:
-    """Frame indices of one turn of the animation; a pingpong shows its ends once."""
-    order = list(range(tag.start, tag.stop))
-    if tag.direction == "reverse":
-        return order[::-1]
-    if tag.direction == "pingpong":
-        return order + order[-2:0:-1]
-    return order
 
 
 def _scene(sheet: SpriteSheet, name: str, scope: tuple[str, ...]) -> str:

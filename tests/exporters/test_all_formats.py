@@ -34,8 +34,10 @@ TEXT = {
     ".ink",
     ".srt",
     ".otio",
+    ".meta",
+    ".paper2dsprites",
 }
-BINARY = {".png", ".raw", ".glb", ".wav", ".ogg", ".mp4"}
+BINARY = {".png", ".raw", ".glb", ".aseprite", ".wav", ".ogg", ".mp4"}
 
 _EXPORT_ALL = """
 import hashlib, json, sys
@@ -125,7 +127,9 @@ def test_formats_of_one_asset_share_a_folder(kind):
                 assert seen.setdefault(file, data) == data, f"{fmt} overwrites {file}"
 
 
-@pytest.mark.parametrize("fmt", [fmt for fmt, entry in FORMATS.items() if entry.names_pack])
+@pytest.mark.parametrize(
+    "fmt", [f for f, entry in FORMATS.items() if entry.names_pack and "map" in entry.kinds]
+)
 def test_a_map_says_where_it_comes_from_and_what_it_is(fmt):
     name, asset = BY_KIND["map"]
     main, *_ = export(fmt, "map").values()
@@ -139,6 +143,15 @@ def test_a_map_says_where_it_comes_from_and_what_it_is(fmt):
     assert "digitalsourcetype/algorithmicMedia" in text
     alone, *_ = export_asset(asset, name, fmt).values()
     assert b"aigc_pack" not in alone and b"movement" in alone
+
+
+@pytest.mark.parametrize("fmt", ["billboard", "voxels"])
+def test_a_character_in_space_says_where_it_comes_from(fmt):
+    name, asset = BY_KIND["character"]
+    (data,) = export(fmt, "character").values()
+    assert b'"aigc_pack":"sample"' in data and b"digitalsourcetype" in data
+    (alone,) = export_asset(asset, name, fmt).values()
+    assert b"aigc_pack" not in alone
 
 
 @pytest.mark.parametrize("fmt", FORMATS)

@@ -18,8 +18,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
+from aigc_assets.exporters.animation import playing_order
 from aigc_assets.exporters.godot import export_godot
-from aigc_assets.exporters.godot_frames import playing_order
 from aigc_assets.exporters.godot_scene import tile_map_data
 from aigc_assets.exporters.godot_text import literal, node_name, uid
 from aigc_assets.types import MapObject, ObjectLayer, TileLayer, Tilemap, Tileset
