@@ -23,6 +23,12 @@ MODELS: dict[str, ModelEntry] = {
     "character_cvae": ModelEntry(
         "character", "aigc_assets.models.slot_cvae", "SlotCvae", "SlotCvaeConfig"
     ),
+    "sprite_upscaler": ModelEntry(
+        "character",
+        "aigc_assets.models.dynamic_upsampling",
+        "DynamicUpsampling",
+        "DynamicUpsamplingConfig",
+    ),
     "map_sagan": ModelEntry("map", "aigc_assets.models.map_refiner", "MapGan", "MapGanConfig"),
     "relief_gan": ModelEntry(
         "terrain", "aigc_assets.models.relief_gan", "ReliefGenerator", "ReliefConfig"

@@ -13,6 +13,7 @@ TASKS: dict[str, tuple[str, str]] = {
     "terrain": ("aigc_assets.training.relief", "ReliefTask"),
     "map_tokens": ("aigc_assets.training.map_tokens", "MapTokensTask"),
     "character": ("aigc_assets.training.characters", "CharacterTask"),
+    "upscaling": ("aigc_assets.training.upscaling", "UpscalingTask"),
     "sound": ("aigc_assets.training.sounds", "SoundTask"),
     "dialogue": ("aigc_assets.training.dialogue", "DialogueTask"),
 }

@@ -60,7 +60,14 @@ def relief_inputs(config: Any, source: torch.Generator) -> tuple[Any, ...]:
     return outline, torch.randn(2, config.channels, 4, 4, generator=source)
 
 
+def upscaler_inputs(config: Any, source: torch.Generator) -> tuple[Any, ...]:
+    lab = torch.rand(2, 3, 5, 4, generator=source)
+    alpha = (torch.rand(2, 1, 5, 4, generator=source) < 0.7).float()
+    return (torch.cat([lab * alpha, alpha], 1),)
+
+
 INPUTS: dict[str, Inputs] = {
+    "sprite_upscaler": upscaler_inputs,
     "map_sagan": map_inputs,
     "relief_gan": relief_inputs,
     "map_maskgit": token_inputs,

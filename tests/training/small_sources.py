@@ -122,11 +122,41 @@ def write_relief(root: Path) -> None:
     (folder / "SOURCES.json").write_text(json.dumps({"attribution": "the testers"}))
 
 
+def write_upscaling(root: Path) -> None:
+    """Discs in a few colours as sheets of figures, as 32 px things and as 16 px walkers."""
+    random = np.random.Generator(np.random.Philox(4))
+
+    def disc(side: int) -> np.ndarray:
+        y, x = np.mgrid[:side, :side] - side // 2
+        radius = np.hypot(y + int(random.integers(-2, 3)), x) + random.random()
+        rings = np.digitize(radius, [side / 8, side / 5, side / 3])
+        tones = random.integers(0, 256, (4, 4), dtype=np.uint8)
+        tones[:, 3] = (255, 255, 255, 0)
+        return tones[rings]
+
+    folder = root / "sprites" / "lpc_revised" / "composed"
+    folder.mkdir(parents=True)
+    for number in range(40):
+        for action, columns in (("walk", 8), ("slash", 7), ("idle", 3)):
+            picture = np.tile(disc(64), (4, columns, 1))
+            cv2.imwrite(str(folder / f"c{number:04d}_{action}.png"), picture)
+    packed = root / "sprites" / "packed"
+    packed.mkdir(parents=True)
+    names = [f"mon/thing{chr(97 + i % 26)}{chr(97 + i // 26)}.png" for i in range(60)]
+    np.savez_compressed(packed / "dcss_32.npz", img=np.stack([disc(32) for _ in names]))
+    (packed / "dcss_32.json").write_text(json.dumps(names))
+    walk = np.stack([disc(16) for _ in range(40 * 16)]).reshape(40, 4, 4, 16, 16, 4)
+    np.savez_compressed(packed / "ninja_walk_16.npz", walk=walk)
+    labels = [{"name": f"walker{i}"} for i in range(40)]
+    (packed / "ninja_walk_16.json").write_text(json.dumps({"labels": labels}))
+
+
 WRITERS: dict[str, Callable[[Path], object]] = {
     "map": write_map,
     "terrain": write_relief,
     "map_tokens": write_map_tokens,
     "character": write_character,
+    "upscaling": write_upscaling,
     "sound": write_sound,
     "dialogue": write_dialogue,
 }
