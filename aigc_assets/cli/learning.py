@@ -160,15 +160,25 @@ def evaluate(
         Path | None, typer.Option("--data", help="Packed data: evaluate afresh on held-out data.")
     ] = None,
     device: Annotated[str, typer.Option("--device", help="auto, cpu or cuda.")] = "cpu",
+    size: Annotated[
+        int | None, typer.Option("--size", help="With --data, characters of this size only.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Show how good the shipped models of a kind are, beside a floor and a naive baseline.
 
-    ``model`` is the first model of the kind; others have columns of their own.
+    ``model`` is the first model of the kind; others have columns of their own. Characters are drawn
+    afresh through the public pipeline with ``--data`` and judged by networks that learn from real
+    pictures on the spot, which takes some minutes.
     """
     from aigc_assets.models.cards import read_card
 
     _known(kind)
+    if kind == "character" and folder is not None:
+        from aigc_assets.cli.judging import evaluate_characters
+
+        evaluate_characters(folder, size, as_json=as_json)
+        return
     metrics: dict[str, Any] = {}
     for number, (task, model) in enumerate(_tasks_of(kind)):
         if folder is None:

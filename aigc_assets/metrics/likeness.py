@@ -16,8 +16,10 @@ from numpy.typing import NDArray
 LEVELS = 4
 SHIFT = 2
 """Pictures are compared at shifts of up to this many px in x and y."""
-_CANDIDATES = 12
+_CANDIDATES = 16
 """Pictures, per first measure, that are compared in full."""
+_COARSE = 16
+"""Side of the reduced pictures that candidates are found with."""
 _LUMA = np.array([299, 587, 114])
 
 
@@ -56,9 +58,8 @@ class CopyIndex:
         self.codes, self.names = codes, tuple(names)
         self.size = int(codes.shape[1])
         self._levels = _one_hot(codes)  # [N, LEVELS, S*S]
-        self._flat = self._levels.reshape(len(codes), -1)
-        self._drawn = self._levels.sum(1)
-        self._areas = self._drawn.sum(1)
+        self._areas = self._levels.sum((1, 2))
+        self._coarse = _reduced(self._levels, self.size)
 
     def nearest(self, pictures: NDArray[np.uint8]) -> tuple[NDArray[np.float64], NDArray[np.intp]]:
         """Copy distance of pictures to the nearest known one, and which that is.
@@ -77,22 +78,27 @@ class CopyIndex:
 
     def _nearest(self, code: NDArray[np.uint8]) -> tuple[float, int]:
         views = _one_hot(_views(code))  # [T, LEVELS, S*S]
-        drawn = views.sum(1)
-        common = drawn @ self._drawn.T
-        union = np.maximum(drawn.sum(1)[:, None] + self._areas[None] - common, 1)
-        best, found = 2.0, 0
+        area = max(1.0, float((code > 0).sum()))
+        coarse = _reduced(views, self.size)
+        tones = coarse.reshape(len(views), -1) @ self._coarse.reshape(len(self.codes), -1).T
         # By tones, and by outline alone for recolours that exchange light and dark.
-        for score in (views.reshape(len(views), -1) @ self._flat.T / union, common / union):
-            top = score.max(axis=0)
-            picked = np.argsort(-top, kind="stable")[:_CANDIDATES]
-            view = score[:, picked].argmax(axis=0)
-            joint = views[view] @ self._levels[picked].transpose(0, 2, 1)  # [C, LEVELS, LEVELS]
-            kept = (joint.max(axis=1).sum(1) + joint.max(axis=2).sum(1)) / 2
-            distance = 1 - kept / union[view, picked]
-            lowest = int(distance.argmin())
-            if distance[lowest] < best:
-                best, found = float(distance[lowest]), int(picked[lowest])
-        return best, found
+        outline = coarse.sum(1) @ self._coarse.sum(1).T
+        picked = np.unique(
+            np.concatenate(
+                [
+                    np.argsort(-(s.max(axis=0) / (area + self._areas)), kind="stable")[:_CANDIDATES]
+                    for s in (tones, outline)
+                ]
+            )
+        )
+        known = self._levels[picked]
+        flat = views.reshape(-1, views.shape[2]) @ known.reshape(-1, views.shape[2]).T
+        joint = flat.reshape(len(views), LEVELS, len(picked), LEVELS)
+        kept = (joint.max(axis=1).sum(2) + joint.max(axis=3).sum(1)) / 2
+        union = views.sum((1, 2))[:, None] + self._areas[picked] - joint.sum((1, 3))
+        distance = (1 - kept / np.maximum(union, 1)).min(axis=0)
+        lowest = int(distance.argmin())
+        return float(distance[lowest]), int(picked[lowest])
 
 
 def copy_share(distances: NDArray[np.float64], limit: float) -> float:
@@ -104,6 +110,16 @@ def _one_hot(codes: NDArray[np.uint8]) -> NDArray[np.float32]:
     """[N, S, S] to [N, LEVELS, S*S]; transparent pixels have none. Sums of products are exact."""
     flat = codes.reshape(len(codes), 1, -1)
     return (flat == np.arange(1, LEVELS + 1).reshape(1, -1, 1)).astype(np.float32)
+
+
+def _reduced(levels: NDArray[np.float32], size: int) -> NDArray[np.float32]:
+    """One-hot levels [N, LEVELS, S*S] at a side of about 16, [N, LEVELS, s*s]."""
+    step = max(1, size // _COARSE)
+    side = size // step
+    square = levels.reshape(len(levels), LEVELS, size, size)[..., : side * step, : side * step]
+    blocks = square.reshape(len(levels), LEVELS, side, step, side, step)
+    reduced: NDArray[np.float32] = blocks.mean((3, 5)).reshape(len(levels), LEVELS, -1)
+    return reduced
 
 
 def _views(code: NDArray[np.uint8]) -> NDArray[np.uint8]:

@@ -1,0 +1,73 @@
+"""``evaluate character --data``: samples of the public pipeline before independent judges."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from aigc_assets.training.character_rows import Row, Wanted
+    from aigc_assets.types import SpriteSheet
+
+
+def evaluate_characters(folder: Path, size: int | None, *, as_json: bool) -> None:
+    """Judge the tiers whose data are in ``folder`` and print one table, or one JSON object.
+
+    Raises:
+        DataError: If the folder holds no data of any tier.
+        UsageError: If nothing is drawn at ``size``.
+    """
+    from aigc_assets.errors import UsageError
+    from aigc_assets.training.character_report import REPORTS, report
+
+    sizes = sorted({row.size for row in REPORTS})
+    if size is not None and size not in sizes:
+        raise UsageError(
+            f"no characters of {size} px are judged", where="--size", remedy=f"one of: {sizes}"
+        )
+    with contextlib.redirect_stdout(sys.stderr):
+        rows = report(folder, draw, size)
+    if as_json:
+        found = [dataclasses.asdict(row) for row in rows]
+        print(json.dumps({"kind": "character", "source": str(folder), "rows": found}))
+        return
+    _show(rows)
+    print(f"from: samples against held-out data of {folder}")
+
+
+def draw(wanted: Wanted, palette: NDArray[np.uint8], seed: int) -> SpriteSheet:
+    """A sheet, as anybody gets it from the public pipeline."""
+    from aigc_assets.pipelines.characters import CharacterRequest, generate_character
+
+    named = {"animations": wanted.animations} if wanted.animations else {}
+    request = CharacterRequest(wanted.prompt, size=wanted.size, kind=wanted.kind, **named)
+    sheet: Any = generate_character(request, palette, seed).asset
+    found: SpriteSheet = sheet
+    return found
+
+
+def _show(rows: list[Row]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    names = ["model", "floor", "baseline", "ceiling"]
+    console = Console(width=None if sys.stdout.isatty() else 150, highlight=False)
+    for tier in dict.fromkeys(row.tier for row in rows):
+        table = Table(box=None, pad_edge=False, header_style="bold")
+        table.add_column(tier)
+        for name in (*names, "also", "target", "met"):
+            table.add_column(name, justify="left" if name in ("also", "target") else "right")
+        for row in (row for row in rows if row.tier == tier):
+            cells = [f"{row.columns[n]:.4g}" if n in row.columns else "-" for n in names]
+            also = ", ".join(f"{n} {v:.4g}" for n, v in row.columns.items() if n not in names)
+            met = {True: "yes", False: "NO", None: ""}[row.met]
+            table.add_row(row.measure, *cells, also, row.target, met)
+        console.print(table)
+        console.print()

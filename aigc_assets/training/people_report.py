@@ -1,0 +1,118 @@
+"""Rows of `evaluate character` for people at 64 px."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from aigc_assets.metrics.colour_words import COLOURS, colour_of, colour_shares
+from aigc_assets.metrics.likeness import CopyIndex, tone_codes
+from aigc_assets.training.character_rows import Draw, Row, Table, Wanted, clip_of, strip
+from aigc_assets.training.people_truth import COLOURED, People, Person
+from aigc_assets.training.picture_judge import PictureJudge
+from aigc_assets.training.pose_judge import Clip, PoseJudge
+from aigc_assets.types.sprite import DIRECTIONS
+
+SIZE, PIVOT = 64, (32, 61)
+TRAINING, PEOPLE, ANIMATED = 400, 120, 10
+"""Figures that judges learn from, that are drawn from the front, and in all animations."""
+_STEPS, _POSE_STEPS = 160, 120
+"""Of the judges, 64 pictures each."""
+_SEEN = 0.04
+"""Share of a figure that a colour must have to be seen."""
+
+
+def people_rows(data: dict[str, NDArray[Any]], info: dict[str, Any], draw: Draw) -> list[Row]:
+    """All measures of people at 64 px.
+
+    Args:
+        data: Packed arrays of the task ``character``.
+        info: Its description.
+        draw: The public pipeline.
+    """
+    table = Table("64 px person")
+    people = People(data, info)
+    palette = people.palette()
+    train = people.sample(TRAINING, 1, held_out=False)
+    held = people.sample(PEOPLE, 2, held_out=True)
+    known, real = people.fronts(train, palette), people.fronts(held, palette)
+    actions = tuple(people.vocabulary["actions"])
+    made = [
+        draw(Wanted(p.prompt, SIZE, "person", actions if i < ANIMATED else ("idle",)), palette, i)
+        for i, p in enumerate(held)
+    ]
+    fronts = np.stack([sheet.frame_image(0) for sheet in made])
+    labels = np.array([p.labels for p in held])
+    judge = PictureJudge(known, np.array([p.labels for p in train]), people.classes, steps=_STEPS)
+    table.distances(judge, real, labels, known, {"model": (fronts, labels)})
+    _colours(table, people, held, {"model": fronts, "floor": real})
+    index = CopyIndex(tone_codes(known), [p.prompt for p in train])
+    table.copies(index, real, {"model": fronts})
+    table.cleanliness(made, palette)
+    _animations(table, people, train, held[:ANIMATED], made[:ANIMATED], palette)
+    return table.rows
+
+
+def _colours(
+    table: Table, people: People, held: list[Person], sets: dict[str, NDArray[np.uint8]]
+) -> None:
+    """Whether the colour that a prompt names for a garment is seen on the figure.
+
+    ``shuffled`` looks for the words of another prompt: what chance finds.
+    """
+    colours = people.vocabulary["colours"]
+    asked = []
+    for person in held:
+        worn = {n: people.composer.values[n][int(person.character[i])]
+                for i, n in enumerate(people.composer.names)}  # fmt: skip
+        words = set()
+        for slot in COLOURED:
+            kind, name = person.ramps[slot]
+            tones = np.array(colours[kind][name], dtype=np.uint8)[2:5]
+            word = np.bincount(colour_of(tones), minlength=len(COLOURS)).argmax()
+            hidden = slot == "hair" and worn["headwear"] not in ("none", "crown")
+            if worn[slot] != "none" and slot != "feet" and not hidden:
+                words.add(COLOURS[int(word)])
+        asked.append(words)
+
+    def found(pictures: NDArray[np.uint8], words: list[set[str]]) -> float:
+        hits = [
+            colour_shares(picture)[word] >= _SEEN
+            for picture, mine in zip(pictures, words, strict=True)
+            for word in sorted(mine)
+        ]
+        return float(np.mean(hits))
+
+    columns = {name: found(pictures, asked) for name, pictures in sets.items()}
+    columns["shuffled"] = found(sets["model"], asked[1:] + asked[:1])
+    table.add("colour_words_found", columns, ">= 0.9", lambda row: row["model"] >= 0.9)
+
+
+def _animations(
+    table: Table, people: People, train: list[Person], held: list[Person], made: list[Any],
+    palette: NDArray[np.uint8],
+) -> None:  # fmt: skip
+    names = people.clip_names()
+    random = np.random.Generator(np.random.Philox(4))
+    lessons = [
+        Clip(people.clip(person, action, direction, palette), action, direction)
+        for person in train[:120]
+        for action, direction in (names[k] for k in random.permutation(len(names))[:8])
+    ]
+    judge = PoseJudge(lessons, tuple(people.vocabulary["actions"]), steps=_POSE_STEPS)
+    truth = [{f"{a}_{d}": people.clip(p, a, d, palette) for a, d in names} for p in held]
+    sheets = [strip(clips, PIVOT) for clips in truth]
+
+    def clips(some: list[Any]) -> list[Clip]:
+        # A figure that sits is shown in its first frame.
+        return [
+            Clip(clip_of(s, f"{a}_{d}")[: 1 if a == "sit" else None], a, d)
+            for s in some
+            for a, d in names
+        ]
+
+    table.poses(judge, clips(made), clips(sheets))
+    walks = [f"walk_{d}" for d in DIRECTIONS]
+    table.motion(made, sheets, walks, [f"idle_{d}" for d in DIRECTIONS])
