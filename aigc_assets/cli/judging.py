@@ -46,8 +46,8 @@ def draw(wanted: Wanted, palette: NDArray[np.uint8], seed: int) -> SpriteSheet:
     """A sheet, as anybody gets it from the public pipeline."""
     from aigc_assets.pipelines.characters import CharacterRequest, generate_character
 
-    named = {"animations": wanted.animations} if wanted.animations else {}
-    request = CharacterRequest(wanted.prompt, size=wanted.size, kind=wanted.kind, **named)
+    asked: Any = wanted.animations or None  # None: those of the tier
+    request = CharacterRequest(wanted.prompt, asked, wanted.size, wanted.kind)
     sheet: Any = generate_character(request, palette, seed).asset
     found: SpriteSheet = sheet
     return found

@@ -38,15 +38,9 @@ def report(folder: Path, draw: Draw, size: int | None = None) -> list[Row]:
     Raises:
         DataError: If the folder holds no data of any of them.
     """
-    rows: list[Row] = []
     wanted = [row for row in REPORTS if size is None or row.size == size]
-    for entry in wanted:
-        if not (folder / f"{entry.data}.npz").is_file():
-            print(f"no {entry.data}.npz in {folder}: {entry.size} px is left out", file=sys.stderr)
-            continue
-        function = getattr(importlib.import_module(entry.module), entry.function)
-        rows += function(*read(folder, entry.data), draw)
-    if not rows:
+    found = [row for row in wanted if (folder / f"{row.data}.npz").is_file()]
+    if not found:
         raise DataError(
             "no packed data of any tier of characters",
             where=str(folder),
@@ -54,4 +48,11 @@ def report(folder: Path, draw: Draw, size: int | None = None) -> list[Row]:
             + "` or `".join(dict.fromkeys(entry.data for entry in wanted))
             + "`",
         )
+    rows: list[Row] = []
+    for entry in wanted:
+        if entry in found:
+            function = getattr(importlib.import_module(entry.module), entry.function)
+            rows += function(*read(folder, entry.data), draw)
+        else:
+            print(f"no {entry.data}.npz in {folder}: {entry.size} px is left out", file=sys.stderr)
     return rows

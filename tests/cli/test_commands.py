@@ -95,6 +95,8 @@ BAD: list[tuple[list[str], int, list[str]]] = [
     (["train", "map"], 2, ["--data"]),
     (["evaluate", "film"], 2, ["film"]),
     (["evaluate", "map", "--data", "none"], 2, ["packed data"]),
+    (["evaluate", "character", "--data", "none"], 2, ["packed data", "data pack"]),
+    (["evaluate", "character", "--data", "none", "--size", "48"], 2, ["48", "--size"]),
     (["data", "pack", "none", "-o", "out"], 2, ["no such folder"]),
 ]
 

@@ -1,0 +1,103 @@
+"""The training picture that a drawing is most like, and the refusal to hand out a copy of it.
+
+Beside the weights of a model that learns from whole pictures lies ``<model>.neighbours.json``: the
+tone codes of those pictures, and the distance below which a drawing counts as a copy, so chosen
+that hardly any real picture held out of training lies nearer to one that is not. Models that put
+figures together from licensed layers have no such file: to recombine them is what they do.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import dataclasses
+import functools
+import json
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from aigc_assets.errors import GenerationError, WeightsError
+from aigc_assets.metrics.likeness import CopyIndex
+from aigc_assets.models.cards import REMEDY, weights_folder
+from aigc_assets.pipelines.made import Made, derive_seed
+from aigc_assets.types import SpriteSheet
+
+TRIES = 3
+"""Drawings, each from a seed of its own, before a copy is refused."""
+_LARGEST = 1 << 26
+
+
+class Known(NamedTuple):
+    """The pictures a model has learnt from, and the distance below which a drawing is a copy."""
+
+    pictures: CopyIndex
+    limit: float
+
+
+def known_pictures(model: str) -> Known | None:
+    """What ``model`` has learnt from; None when it has no list of neighbours.
+
+    Raises:
+        WeightsError: If the list is damaged.
+    """
+    path = weights_folder() / f"{model}.neighbours.json"
+    return _read(path, path.stat().st_mtime_ns) if path.is_file() else None
+
+
+@functools.lru_cache(maxsize=4)
+def _read(path: Path, changed: int) -> Known:
+    del changed  # a part of the key: the file may be written again
+    try:
+        entry = json.loads(path.read_bytes())
+        side, names = int(entry["side"]), [str(name) for name in entry["names"]]
+        expander = zlib.decompressobj()
+        data = expander.decompress(base64.b64decode(entry["codes"], validate=True), _LARGEST)
+        codes = np.frombuffer(data, dtype=np.uint8).reshape(len(names), side, side)
+        return Known(CopyIndex(codes, names), float(entry["limit"]))
+    except (OSError, ValueError, KeyError, TypeError, zlib.error, binascii.Error) as error:
+        raise WeightsError(
+            f"no readable list of neighbours: {error}", where=str(path), remedy=REMEDY
+        ) from error
+
+
+def draw_original(draw: Callable[[int], Made], seed: int) -> Made:
+    """What ``draw`` makes of the seed, with a note that names the nearest training picture.
+
+    A near copy is drawn again from further seeds.
+
+    Args:
+        draw: From a seed to a sheet and its provenance.
+        seed: Of the request.
+
+    Raises:
+        GenerationError: If every drawing is a near copy of a training picture.
+    """
+    copied = ""
+    for number in range(TRIES):
+        made = draw(derive_seed(seed, "another drawing", str(number)) if number else seed)
+        known = known_pictures(made.provenance.model)
+        sheet = made.asset
+        if known is None or not isinstance(sheet, SpriteSheet):
+            return made
+        first = sheet.frame_image(0)
+        if first.shape[:2] != (known.pictures.size, known.pictures.size):
+            return made
+        distances, found = known.pictures.nearest(first[None])
+        distance, name = float(distances[0]), known.pictures.names[int(found[0])]
+        limits = f"distance {distance:.2f}, a copy is below {known.limit:.2f}"
+        if distance >= known.limit:
+            note = f"nearest training picture: {name}, {limits}"
+            again = [f"drawn {number + 1} times: what came before was a copy"] if number else []
+            record = made.provenance
+            notes = (*record.notes, note, *again)
+            return Made(sheet, dataclasses.replace(record, seed=seed, notes=notes))
+        copied = f"{name} ({limits})"
+    raise GenerationError(
+        f"{TRIES} drawings were near copies of training pictures, the last of {copied}",
+        where="character",
+        remedy="use another seed, or say more in the prompt",
+    )
