@@ -134,7 +134,7 @@ def test_animations_are_recognised_and_measured() -> None:
     assert rows[0].columns["still"] >= 0.5  # a nose points even where nothing moves
     assert table.rows[0].columns["still"] <= 0.5 < table.rows[0].columns["model"]
 
-    sheet = strip({f"{c.action}_{c.direction}": c.frames for c in real}, (8, 10))
+    sheet = strip({f"{c.action}_{c.direction}": c.frames for c in real}, (8, 11))
     table.motion([sheet], [sheet], ["walk_down", "fly_down"], ["idle_down"])
     found = {row.measure: row for row in table.rows}
     assert found["motion"].columns["model"] == found["motion"].columns["floor"] > 0
