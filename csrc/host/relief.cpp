@@ -25,13 +25,6 @@ void around(const Grid& grid, int cell, Visit visit) {
 constexpr std::uint8_t kEdge = 1;  // marks of a cell while hollows are filled
 constexpr std::uint8_t kSeen = 2;
 
-// Round half to even, as the twin does: below 2^51 a double of this size has no room for a
-// fraction.
-inline std::int32_t rounded(double value) {
-  constexpr double kNoFraction = 6755399441055744.0;  // 1.5 * 2^52
-  return static_cast<std::int32_t>((value + kNoFraction) - kNoFraction);
-}
-
 }  // namespace
 
 void LevelQueue::start(std::int32_t low, std::int32_t high, int cells) {
@@ -144,30 +137,6 @@ void accumulate(const Grid& grid, const std::int32_t* order, const std::int32_t*
   for (int i = size - 1; i >= 0; --i) {
     const int cell = order[i];
     if (receiver[cell] >= 0) flow[receiver[cell]] += flow[cell];
-  }
-}
-
-void erode(const Grid& grid, double* height, const std::uint8_t* base, double strength,
-           int iterations) {
-  const int size = grid.size();
-  std::vector<std::int32_t> level(size), filled(size), order(size), receiver(size), flow(size);
-  LevelQueue queue;
-  for (int round = 0; round < iterations; ++round) {
-    for (int i = 0; i < size; ++i) {
-      level[i] = rounded(height[i] * kUnits);
-    }
-    fill(grid, level.data(), base, filled.data(), order.data(), queue);
-    receivers(grid, filled.data(), base, receiver.data());
-    accumulate(grid, order.data(), receiver.data(), flow.data());
-    for (int i = 0; i < size; ++i) {
-      const int cell = order[i];
-      if (receiver[cell] < 0) continue;
-      // No fused operations here: the twin in Python rounds after each.
-      const double before = std::max(height[cell], filled[cell] / kUnits);
-      const double factor = strength * std::sqrt(static_cast<double>(flow[cell]));
-      const double carried = factor * height[receiver[cell]];
-      height[cell] = (before + carried) / (1.0 + factor);
-    }
   }
 }
 

@@ -82,10 +82,13 @@ def test_a_hollow_is_filled_and_a_pass_is_its_outlet():
 
 @pytest.mark.native
 @pytest.mark.skipif(water._host is None, reason="installed without a C++ compiler")
-@given(levels, st.floats(0.01, 0.5), st.integers(1, 3))
-def test_both_ways_to_erode_agree_to_the_bit(level, strength, rounds):
-    height = level / 7.0
+@given(levels, st.floats(0.01, 0.5), st.integers(1, 5), st.booleans(), st.sampled_from((7, 900)))
+def test_both_ways_to_erode_agree_to_the_bit(level, strength, rounds, closed, units):
+    height = level / units  # in units of 900 nearly all is level ground, which is filled
     base = rim(level.shape) | (height <= 0)
+    if closed:  # a single spring for all water, inside or on the edge
+        base[:] = False
+        base.flat[int(abs(level.flat[0])) % level.size] = True
     compiled, plain = (
         erode(height, base, strength, rounds),
         erode_plain(height, base, strength, rounds),
