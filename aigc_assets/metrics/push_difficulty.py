@@ -66,6 +66,8 @@ def puzzles(boxes: Sequence[Cell], path: Sequence[Cell]) -> list[tuple[int, int,
     group = list(range(len(boxes)))
     for one, other in _belong_together(trails, [box for box, _ in turns]):
         low, high = sorted((group[one], group[other]))
+        if low == high:
+            continue
         group = [low if of == high else of for of in group]
     parts: dict[int, list[int]] = {}
     before: dict[

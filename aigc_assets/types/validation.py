@@ -40,7 +40,8 @@ def require_int(value: object, field: str, low: int, high: int | None = None) ->
     """Check that ``value`` is an integer in ``low..high`` (inclusive)."""
     ok = isinstance(value, (int, np.integer)) and not isinstance(value, bool)
     ok = ok and int(value) >= low and (high is None or int(value) <= high)  # type: ignore[call-overload]
-    require(ok, field, f"an integer in {low}..{'' if high is None else high}", value)
+    if not ok:  # words cost more than the check
+        require(ok, field, f"an integer in {low}..{'' if high is None else high}", value)
 
 
 def require_text(value: object, field: str) -> None:
@@ -52,8 +53,9 @@ def require_tuple(value: object, field: str, item: type, length: int | None = No
     """Check for a tuple of ``item``; lists would let a frozen asset change."""
     ok = isinstance(value, tuple) and (length is None or len(value) == length)
     ok = ok and all(isinstance(entry, item) for entry in value)  # type: ignore[attr-defined]
-    count = "" if length is None else f"{length} "
-    require(ok, field, f"a tuple of {count}{item.__name__}", value)
+    if not ok:
+        count = "" if length is None else f"{length} "
+        require(ok, field, f"a tuple of {count}{item.__name__}", value)
 
 
 def require_pair(value: object, field: str, low: int, high: int | None = None) -> None:
@@ -69,9 +71,11 @@ def require_properties(value: object, field: str) -> None:
     require(isinstance(value, Mapping), field, "a mapping", value)
     assert isinstance(value, Mapping)
     for key, item in value.items():
-        require(isinstance(key, str) and key != "", f"{field} key", "a non-empty name", key)
+        if not (isinstance(key, str) and key != ""):
+            require(False, f"{field} key", "a non-empty name", key)
         ok = isinstance(item, (bool, int, str)) or (isinstance(item, float) and np.isfinite(item))
-        require(ok, f"{field}[{key!r}]", "bool, int, finite float or text", item)
+        if not ok:
+            require(ok, f"{field}[{key!r}]", "bool, int, finite float or text", item)
 
 
 def frozen_array(
@@ -82,13 +86,16 @@ def frozen_array(
     An array that is already read-only and contiguous is passed through, another is copied, so
     that nobody who holds the original can change the asset afterwards.
     """
-    require(isinstance(value, np.ndarray), field, f"a numpy array {_shape(shape)}", type(value))
+    if not isinstance(value, np.ndarray):
+        require(False, field, f"a numpy array {_shape(shape)}", type(value))
     assert isinstance(value, np.ndarray)
-    require(value.dtype == np.dtype(dtype), field, f"dtype {np.dtype(dtype)}", str(value.dtype))
+    if value.dtype != np.dtype(dtype):
+        require(False, field, f"dtype {np.dtype(dtype)}", str(value.dtype))
     fits = value.ndim == len(shape) and all(
         want is None or want == have for want, have in zip(shape, value.shape, strict=True)
     )
-    require(fits, field, f"shape {_shape(shape)}", value.shape)
+    if not fits:
+        require(fits, field, f"shape {_shape(shape)}", value.shape)
     if not value.flags.c_contiguous or _changeable(value):
         value = np.array(value, order="C")
         value.setflags(write=False)

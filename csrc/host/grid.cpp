@@ -1,24 +1,64 @@
 #include "grid.h"
 
+#include "cell_queue.h"
+
 #include <algorithm>
-#include <functional>
 #include <limits>
 #include <numeric>
-#include <queue>
 #include <tuple>
 
 namespace aigc_assets::grid {
 namespace {
 
 using Cells = std::vector<std::int32_t>;
-using Entry = std::pair<std::int64_t, int>;  // paid, cell: ties go to the smaller cell
-using Queue = std::priority_queue<Entry, std::vector<Entry>, std::greater<Entry>>;
 constexpr std::int64_t kFar = std::numeric_limits<std::int64_t>::max();
 
 // Up, right, down, left, then the diagonals.
 void offsets(int width, int (&around)[8]) {
   const int values[] = {-width, 1, width, -1, 1 - width, 1 + width, width - 1, -1 - width};
   std::copy(values, values + 8, around);
+}
+
+Entry take(LevelQueue& queue) { return queue.take(); }
+
+Entry take(HeapQueue& queue) {
+  const Entry first = queue.top();
+  queue.pop();
+  return first;
+}
+
+template <class Queue>
+Cells cheapest_way(Queue& queue, const std::int32_t* price, int size, int width, int start,
+                   int goal, int neighbours) {
+  std::vector<std::int64_t> spent(static_cast<std::size_t>(size), kFar);
+  Cells before(static_cast<std::size_t>(size), -1);
+  int around[8];
+  offsets(width, around);
+  constexpr int kRight[] = {0, 1, 0, -1, 1, 1, -1, -1};
+  spent[static_cast<std::size_t>(start)] = price[start];
+  queue.emplace(price[start], start);
+  while (!queue.empty()) {
+    const auto [paid, cell] = take(queue);
+    if (paid > spent[static_cast<std::size_t>(cell)]) continue;
+    if (cell == goal) break;
+    const int column = cell % width;
+    for (int k = 0; k < neighbours; ++k) {
+      const int other = cell + around[k], beside = column + kRight[k];
+      if (other < 0 || other >= size || beside < 0 || beside >= width) continue;
+      if (price[other] < 0) continue;
+      const std::int64_t cost = paid + price[other];
+      if (cost < spent[static_cast<std::size_t>(other)]) {
+        spent[static_cast<std::size_t>(other)] = cost;
+        before[static_cast<std::size_t>(other)] = cell;
+        queue.emplace(cost, other);
+      }
+    }
+  }
+  if (spent[static_cast<std::size_t>(goal)] == kFar) return {};
+  Cells way{goal};
+  while (way.back() != start) way.push_back(before[static_cast<std::size_t>(way.back())]);
+  std::reverse(way.begin(), way.end());
+  return way;
 }
 
 }  // namespace
@@ -184,36 +224,13 @@ Cells cut_depth(const Ground& ground, const std::uint8_t* gate, int start) {
 Cells cheapest_way(const std::int32_t* price, int size, int width, int start, int goal,
                    int neighbours) {
   if (price[start] < 0 || price[goal] < 0) return {};
-  std::vector<std::int64_t> spent(static_cast<std::size_t>(size), kFar);
-  Cells before(static_cast<std::size_t>(size), -1);
-  int around[8];
-  offsets(width, around);
-  Queue queue;
-  spent[static_cast<std::size_t>(start)] = price[start];
-  queue.emplace(price[start], start);
-  while (!queue.empty()) {
-    const auto [paid, cell] = queue.top();
-    queue.pop();
-    if (paid > spent[static_cast<std::size_t>(cell)]) continue;
-    if (cell == goal) break;
-    const int column = cell % width;
-    for (int k = 0; k < neighbours; ++k) {
-      const int other = cell + around[k];
-      if (other < 0 || other >= size || price[other] < 0) continue;
-      if (std::abs(other % width - column) > 1) continue;  // around the edge
-      const std::int64_t cost = paid + price[other];
-      if (cost < spent[static_cast<std::size_t>(other)]) {
-        spent[static_cast<std::size_t>(other)] = cost;
-        before[static_cast<std::size_t>(other)] = cell;
-        queue.emplace(cost, other);
-      }
-    }
+  const int dearest = *std::max_element(price, price + size);
+  if (dearest > LevelQueue::kDearest) {
+    HeapQueue queue;
+    return cheapest_way(queue, price, size, width, start, goal, neighbours);
   }
-  if (spent[static_cast<std::size_t>(goal)] == kFar) return {};
-  Cells way{goal};
-  while (way.back() != start) way.push_back(before[static_cast<std::size_t>(way.back())]);
-  std::reverse(way.begin(), way.end());
-  return way;
+  LevelQueue queue(dearest, size);
+  return cheapest_way(queue, price, size, width, start, goal, neighbours);
 }
 
 std::vector<Link> joins(const Ground& ground, const std::int32_t* price) {
@@ -223,7 +240,7 @@ std::vector<Link> joins(const Ground& ground, const std::int32_t* price) {
   if (areas < 2) return {};
   Cells before(count, -1);
   std::vector<std::int64_t> spent(count, kFar);
-  Queue queue;
+  HeapQueue queue;
   for (int cell = 0; cell < ground.size; ++cell) {
     if (owner[static_cast<std::size_t>(cell)] >= 0) {
       spent[static_cast<std::size_t>(cell)] = 0;

@@ -4,8 +4,10 @@
 #include <pybind11/numpy.h>
 #include <pybind11/stl.h>
 
+#include <optional>
 #include <string>
 
+#include "gates.h"
 #include "grid.h"
 
 namespace py = pybind11;
@@ -109,6 +111,50 @@ py::list joins(const Bytes& walkable, int width, const Cells& price) {
   return found;
 }
 
+int rows_of(const py::array& terrain, int width) {
+  const auto size = static_cast<int>(terrain.size());
+  if (width < 1 || size % width != 0) throw py::value_error("terrain: expected whole rows");
+  return size;
+}
+
+// Cells of a walk: inside the border, where every cell has all its neighbours.
+std::vector<int> walk_of(const Cells& path, int size, int width) {
+  std::vector<int> cells = cells_of(path, size, "path");
+  for (const int cell : cells) {
+    const int x = cell % width, y = cell / width;
+    if (x < 1 || y < 1 || x > width - 2 || y > size / width - 2) {
+      throw py::value_error("path: a cell on the border");
+    }
+  }
+  return cells;
+}
+
+std::vector<std::pair<int, int>> gates(const Bytes& terrain, int width, const Cells& path,
+                                       int only) {
+  const int size = rows_of(terrain, width);
+  return grid::gates(terrain.data(), size, width, walk_of(path, size, width), only);
+}
+
+// The terrain is changed where it lies.
+int build_gate(py::array_t<std::uint8_t, py::array::c_style> terrain, int width,
+               const Array<bool>& pinned, const Array<bool>& inside,
+               const Array<std::int64_t>& twin, const Cells& path, int index,
+               const Array<bool>& kept, const std::optional<Array<bool>>& within) {
+  const int size = rows_of(terrain, width);
+  expect_size(pinned, size, "pinned");
+  expect_size(inside, size, "inside");
+  expect_size(twin, size, "twin");
+  expect_size(kept, size, "kept");
+  if (within) expect_size(*within, size, "within");
+  for (int cell = 0; cell < size; ++cell) {
+    if (twin.data()[cell] < 0 || twin.data()[cell] >= size) throw py::value_error("twin: cells");
+  }
+  const std::vector<int> walk = walk_of(path, size, width);
+  const grid::Canvas canvas{terrain.mutable_data(), size,          width,
+                            pinned.data(),          inside.data(), twin.data()};
+  return grid::build_gate(canvas, walk, index, kept.data(), within ? within->data() : nullptr);
+}
+
 }  // namespace
 
 void bind_grid(py::module_& m) {
@@ -118,6 +164,10 @@ void bind_grid(py::module_& m) {
   m.def("separators", &separators, "(index, cells before) of what every walk has to pass.");
   m.def("cut_depth", &cut_depth, "How many gates every walk to a cell has to pass.");
   m.def("cheapest_way", &cheapest_way, "Cells of the cheapest way, empty when there is none.");
+  m.def("gates", &gates, "(cell, cells before) of every cell of a walk where a door could stand.");
+  m.def("build_gate", &build_gate, py::arg("terrain").noconvert(), py::arg("width"),
+        py::arg("pinned"), py::arg("inside"), py::arg("twin"), py::arg("path"), py::arg("index"),
+        py::arg("kept"), py::arg("within"), "Walls that make a cell a gate; cells changed or -1.");
   m.def("joins", &joins, "The cheapest tree of ways between all areas.");
 }
 

@@ -19,8 +19,15 @@ from aigc_assets.pipelines.maps.grid import (
     walkable_cells,
 )
 from aigc_assets.pipelines.maps.indoor.canvas import Canvas
+from aigc_assets.pipelines.maps.indoor.gates import (
+    build_gate,
+    build_gate_plain,
+    gate_depth,
+    gates,
+    gates_plain,
+)
 from aigc_assets.pipelines.maps.indoor.keys import NoRoom
-from aigc_assets.pipelines.maps.indoor.locks import build_gate, gate_depth, gates, lock
+from aigc_assets.pipelines.maps.indoor.locks import lock
 from aigc_assets.pipelines.maps.indoor.placement import place
 from aigc_assets.pipelines.maps.indoor.repair import repair
 from aigc_assets.pipelines.maps.indoor.sampling import Layout, hall, winding
@@ -150,6 +157,29 @@ def test_gates_lock_the_exit_away(terrain, low, boss, seed):
         inside = distances(walkable_cells(ground), width, [goal], [entrance.cell]) >= 0
         assert 2 <= inside.sum() <= 60
         assert not any(inside[place_.cell] for place_ in places)
+
+
+@pytest.mark.native
+@settings(max_examples=80, deadline=None)
+@given(terrains, st.sampled_from(SYMMETRIES), st.booleans(), st.integers(0, 9999))
+def test_both_ways_to_find_and_build_gates_agree(terrain, symmetry, bounded, seed):
+    pytest.importorskip("aigc_assets._host", reason="built without a C++ compiler")
+    random = generator(seed)
+    fixed = repair(layout(terrain, seed), None, symmetry)[0].terrain
+    size, width = terrain.size, terrain.shape[1]
+    canvas = Canvas(fixed, random.random(terrain.shape) < 0.03, symmetry)
+    cells = np.flatnonzero(canvas.walkable)
+    start, goal = (int(cells[int(random.integers(len(cells)))]) for _ in range(2))
+    path = shortest_path(canvas.walkable, width, start, goal)
+    within = random.random(size) < 0.9 if bounded else None
+    kept = random.random(size) < 0.02
+    for i, cell in enumerate(path):
+        plain, compiled = canvas.copy(), canvas.copy()
+        changed = build_gate_plain(plain, path, i, kept, within)
+        assert build_gate(compiled, path, i, kept, within) == changed
+        assert np.array_equal(plain.terrain, compiled.terrain)
+        assert gates(plain.terrain, path) == gates_plain(plain.terrain, path)
+        assert gates(plain.terrain, path, cell) == gates_plain(plain.terrain, path, cell)
 
 
 def test_a_gate_takes_the_fewest_walls():

@@ -497,3 +497,20 @@ def test_sky_is_seen_below_an_island_but_not_in_a_cellar():
     below = below_ground(codes(rows))
     assert not below[3:5].any() and not below[:2].any()
     assert below[6, 2:7].all()
+
+
+def test_a_refusal_names_the_attempt_that_came_nearest(monkeypatch):
+    seen: list[NoRoom] = []
+    begin = NoRoom.__init__
+
+    def watched(self, *args, **named):
+        begin(self, *args, **named)
+        seen.append(self)
+
+    monkeypatch.setattr(NoRoom, "__init__", watched)
+    with pytest.raises(GenerationError) as refused:
+        generate_map(MapRequest("platformer", (24, 16), ("path 900..950",)), PALETTE, 1)
+    nearest = min(seen, key=lambda reason: reason.miss)
+    assert nearest.miss < seen[-1].miss < 1
+    assert str(nearest) in str(refused.value)
+    assert str(seen[-1]) not in str(refused.value)

@@ -176,7 +176,7 @@ def cheapest_way(price: Cells, width: int, start: int, goal: int, neighbours: in
     spent, before = [far] * size, [-1] * size
     spent[start] = prices[start]
     queue = [(prices[start], start)]
-    around = _around(width)[:neighbours]
+    around = list(zip(_around(width), (0, 1, 0, -1, 1, 1, -1, -1), strict=True))[:neighbours]
     while queue:
         paid, cell = heapq.heappop(queue)
         if paid > spent[cell]:
@@ -184,11 +184,9 @@ def cheapest_way(price: Cells, width: int, start: int, goal: int, neighbours: in
         if cell == goal:
             break
         column = cell % width
-        for step in around:
+        for step, right in around:
             other = cell + step
-            if not 0 <= other < size or prices[other] < 0:
-                continue
-            if abs(other % width - column) > 1:  # around the edge
+            if not (0 <= other < size and 0 <= column + right < width) or prices[other] < 0:
                 continue
             cost = paid + prices[other]
             if cost < spent[other]:

@@ -24,7 +24,7 @@ Walkable = NDArray[np.uint8]
 """One byte per cell, flat, 1 where one can walk."""
 Cells = NDArray[np.int32]
 
-_WALKABLE = np.array([0, 1, 1, 0, 1], dtype=np.uint8)
+_WALKABLE = np.uint8(1 << FLOOR | 1 << OUTDOOR | 1 << BRIDGE)
 
 
 def _chosen() -> Any:
@@ -47,7 +47,7 @@ def _cells(cells: Iterable[int]) -> Cells:
 
 def walkable_cells(terrain: Terrain) -> Walkable:
     """Where one can walk, flat."""
-    return _WALKABLE[terrain.reshape(-1)]
+    return (_WALKABLE >> terrain.reshape(-1)) & np.uint8(1)
 
 
 def steps(width: int) -> tuple[int, int, int, int]:

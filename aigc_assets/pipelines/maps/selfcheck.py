@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 
 import numpy as np
@@ -157,13 +158,16 @@ def terrain_of(tilemap: Tilemap) -> NDArray[np.uint8]:
     Returns:
         Codes of `aigc_assets.pipelines.maps.grid`, [H, W].
     """
-    codes = {"wall": WALL, "floor": FLOOR, "field": OUTDOOR, "liquid": LIQUID, "bridge": BRIDGE}
     table = [WALL]
     for tileset in tilemap.tilesets:
-        for properties in tileset.properties:
-            kind = str(properties.get("tile", "")).split("_")[0]
-            table.append(codes.get(kind, WALL))
+        table += [_terrain_code(str(tile.get("tile", ""))) for tile in tileset.properties]
     return np.array(table, dtype=np.uint8)[tilemap.layers[0].gids]
+
+
+@functools.cache
+def _terrain_code(tile: str) -> int:
+    codes = {"wall": WALL, "floor": FLOOR, "field": OUTDOOR, "liquid": LIQUID, "bridge": BRIDGE}
+    return codes.get(tile.split("_")[0], WALL)
 
 
 def _doors_met(tilemap: Tilemap) -> list[str]:

@@ -1,117 +1,19 @@
-"""Gates: cells between two walls that every walk from the start to the exit has to pass.
-
-Where the terrain has too few of them, one is built: the walls of a gate are the cheapest chain of
-cells that leads from one side of it to the other without touching the way. The chain and the gate
-are a closed curve that the way crosses once, so start and exit lie on different sides of it.
-"""
+"""Doors and a boss's chamber on the way from start to exit: gates that are found or built."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from typing import NamedTuple
 
 import numpy as np
 
-from aigc_assets.pipelines.maps.grid import (
-    WALL,
-    Terrain,
-    cheapest_way,
-    cut_depth,
-    separators,
-    walkable_cells,
-)
 from aigc_assets.pipelines.maps.indoor.canvas import Canvas
+from aigc_assets.pipelines.maps.indoor.gates import Gate, across, build_gate, gates
 
 _ROOMS = (60, 40, 25, 15, 8, 3, 1)
 """Cells between two doors that are tried, largest first; one is for the key."""
-_WALL_PRICE = 4
 _TRIES = 24
 CHAMBER = (2, 60)
 """Fewest and most cells of a boss's chamber behind its entrance."""
-
-
-class Gate(NamedTuple):
-    """A place for a door: its cell and the number of cells on the side of the start."""
-
-    cell: int
-    before: int
-
-
-def gate_depth(terrain: Terrain, start: int) -> np.ndarray:
-    """How many possible doors every walk from the start to a cell has to pass, for each cell."""
-    width = terrain.shape[1]
-    wall = (terrain == WALL).astype(np.uint8).reshape(-1)
-    between = (np.roll(wall, 1) & np.roll(wall, -1)) | (
-        np.roll(wall, width) & np.roll(wall, -width)
-    )
-    return cut_depth(walkable_cells(terrain), width, between, start)
-
-
-def across(terrain: Terrain, path: Sequence[int], i: int) -> int:
-    """The direction across the way at ``path[i]`` where it goes straight on, else 0."""
-    if not 0 < i < len(path) - 1 or path[i + 1] - path[i] != path[i] - path[i - 1]:
-        return 0
-    return terrain.shape[1] if abs(path[i + 1] - path[i]) == 1 else 1
-
-
-def gates(terrain: Terrain, path: Sequence[int], only: int | None = None) -> list[Gate]:
-    """Every cell of a walk where a door could stand, in walking order; of one cell if ``only``."""
-    flat = terrain.reshape(-1)
-    found = []
-    for i, before in separators(walkable_cells(terrain), terrain.shape[1], path):
-        if only is not None and path[i] != only:
-            continue
-        side = across(terrain, path, i)
-        if side and flat[path[i] - side] == WALL and flat[path[i] + side] == WALL:
-            found.append(Gate(int(path[i]), before))
-    return found
-
-
-def build_gate(
-    canvas: Canvas,
-    path: Sequence[int],
-    i: int,
-    kept: np.ndarray,
-    within: np.ndarray | None = None,
-) -> int:
-    """Make ``path[i]`` a gate with as few walls as possible.
-
-    Args:
-        canvas: Changed only on success.
-        path: The way from start to exit; stays open.
-        i: Index of the gate in it.
-        kept: Cells that have to stay open besides, flat bool.
-        within: Cells where walls may stand, flat bool; everywhere by default.
-
-    Returns:
-        The number of cells changed, -1 if it cannot be done.
-    """
-    side = across(canvas.terrain, path, i)
-    if not side:
-        return -1
-    gate = path[i]
-    flat, twin = canvas.flat, canvas.twin
-    walkable = canvas.walkable > 0
-    price = np.where(walkable, _WALL_PRICE, 0).astype(np.int32)
-    closed = kept | (walkable & canvas.pinned)
-    closed[list(path)] = True
-    price[closed | closed[twin]] = -1
-    if within is not None:
-        price[~within] = -1
-    ends = (gate - side, gate + side)
-    for end in ends:
-        if flat[end] != WALL and canvas.pinned[end]:
-            return -1
-    chain = cheapest_way(price, canvas.width, *ends, neighbours=8)
-    if not chain:
-        return -1
-    before = canvas.flat.copy()
-    cells = np.array(chain)
-    walls = np.concatenate([cells[walkable[cells]], np.array(ends)])
-    if not canvas.put(walls, WALL) or canvas.fill_unreached(path[0]) < 0:
-        flat[:] = before
-        return -1
-    return int((flat != before).sum())
 
 
 def lock(
@@ -147,14 +49,15 @@ def lock(
     if not (high or boss or forced):
         return [], None
     kept = np.zeros(canvas.flat.size, dtype=bool)
+    way = np.asarray(path, dtype=np.int32)
     for cell in forced:
-        present = {gate.cell for gate in gates(canvas.terrain, path)}
-        if cell not in present and build_gate(canvas, path, path.index(cell), kept) < 0:
+        present = {gate.cell for gate in gates(canvas.terrain, way)}
+        if cell not in present and build_gate(canvas, way, path.index(cell), kept) < 0:
             return None
     entrance = None
     if boss:
         after = max(map(path.index, forced), default=0)
-        entrance = _chamber(canvas, path, kept, after, snug, busy)
+        entrance = _chamber(canvas, way, kept, after, snug, busy)
         if entrance is None:
             return None
     last = path.index(entrance.cell) if entrance else len(path) - 1
@@ -162,17 +65,17 @@ def lock(
     failed = {i for i, cell in enumerate(path) if cell in busy}
     before = set(path[:last])
     while True:
-        places = [gate for gate in gates(canvas.terrain, path)
+        places = [gate for gate in gates(canvas.terrain, way)
                   if gate.cell in before and gate.cell not in busy]  # fmt: skip
         fitting = _apart(places, 1, forced)
         if len(fitting) >= low:
             break
         index = {cell: i for i, cell in enumerate(path)}
         taken = {index[gate.cell] for gate in fitting}
-        if not _grow(canvas, path, last, taken, failed, tight, kept, random):
+        if not _grow(canvas, way, last, taken, failed, tight, kept, random):
             return None
     if entrance is not None:
-        entrance = next(iter(gates(canvas.terrain, path, only=entrance.cell)), None)
+        entrance = next(iter(gates(canvas.terrain, way, only=entrance.cell)), None)
         if entrance is None or not _is_chamber(canvas, entrance):
             return None
     for room in _ROOMS if spacious else (1,):  # the largest parts that the number allows
@@ -187,7 +90,7 @@ def lock(
 
 def _grow(
     canvas: Canvas,
-    path: Sequence[int],
+    path: np.ndarray,
     last: int,
     taken: set[int],
     failed: set[int],
@@ -196,11 +99,10 @@ def _grow(
     random: np.random.Generator,
 ) -> bool:
     """Build one more gate, the cheapest of a few; the earliest where the way is short."""
-    free = [
-        i
-        for i in range(2, last)
-        if i not in failed and not taken & {i - 1, i, i + 1} and across(canvas.terrain, path, i)
-    ]
+    step = np.diff(path)
+    straight = (np.flatnonzero(step[1:] == step[:-1]) + 1).tolist()
+    shut = failed.union(*({i - 1, i, i + 1} for i in taken))
+    free = [i for i in straight if 2 <= i < last and i not in shut]
     if not tight:
         widths = _widths(canvas, path, free)
         dice = random.random(len(free)).tolist()
@@ -226,7 +128,7 @@ def _grow(
     return True
 
 
-def _widths(canvas: Canvas, path: Sequence[int], indices: Sequence[int]) -> list[int]:
+def _widths(canvas: Canvas, path: np.ndarray, indices: Sequence[int]) -> list[int]:
     """How many cells wide the way is at each index."""
     walkable = canvas.walkable.tobytes()
     found = []
@@ -234,7 +136,7 @@ def _widths(canvas: Canvas, path: Sequence[int], indices: Sequence[int]) -> list
         side = across(canvas.terrain, path, i)
         count = 0
         for step in (side, -side):
-            cell = path[i] + step
+            cell = int(path[i]) + step
             while walkable[cell]:
                 count += 1
                 cell += step
@@ -244,15 +146,15 @@ def _widths(canvas: Canvas, path: Sequence[int], indices: Sequence[int]) -> list
 
 def _chamber(
     canvas: Canvas,
-    path: Sequence[int],
+    path: np.ndarray,
     kept: np.ndarray,
     after: int,
     snug: bool,
     busy: Collection[int],
 ) -> Gate | None:
     """The entrance of a chamber around the exit: found, or built near the end of the way."""
-    late = set(path[after + 1 :])
-    area = int(canvas.walkable.sum())
+    late = set(path[after + 1 :].tolist())
+    area = np.count_nonzero(canvas.walkable)
     rooms = [gate for gate in gates(canvas.terrain, path)
              if gate.cell in late and gate.cell not in busy
              and CHAMBER[0] <= area - gate.before - 1 <= CHAMBER[1]]  # fmt: skip
@@ -262,7 +164,7 @@ def _chamber(
     if rooms and snug:
         return rooms[-1]
     best: tuple[int, Canvas, Gate] | None = None
-    exit_y, exit_x = divmod(path[-1], canvas.width)
+    exit_y, exit_x = divmod(int(path[-1]), canvas.width)
     y, x = np.divmod(np.arange(canvas.flat.size), canvas.width)
     away = np.maximum(np.abs(y - exit_y), np.abs(x - exit_x))
     # The cheapest walls may enclose the start instead: then walls near the exit are tried.
@@ -270,13 +172,14 @@ def _chamber(
         if best is not None:
             break
         for i in range(len(path) - 2, max(after, len(path) - 16), -1):
-            if path[i] in busy:
+            cell = int(path[i])
+            if cell in busy:
                 continue
             trial = canvas.copy()
             cost = build_gate(trial, path, i, kept, within)
             if cost < 0:
                 continue
-            found = gates(trial.terrain, path, only=path[i])
+            found = gates(trial.terrain, path, only=cell)
             if not found or not _is_chamber(trial, found[0]):
                 continue
             # A room to fight in is worth some walls.
@@ -290,7 +193,7 @@ def _chamber(
 
 
 def _behind(canvas: Canvas, gate: Gate) -> int:
-    return int(canvas.walkable.sum()) - gate.before - 1
+    return int(np.count_nonzero(canvas.walkable)) - gate.before - 1
 
 
 def _is_chamber(canvas: Canvas, gate: Gate) -> bool:

@@ -10,10 +10,11 @@ import numpy as np
 
 from aigc_assets.pipelines.maps.grid import WALL, Terrain, distances, shortest_path
 from aigc_assets.pipelines.maps.indoor.canvas import Canvas
+from aigc_assets.pipelines.maps.indoor.gates import Gate, gate_depth
 from aigc_assets.pipelines.maps.indoor.hazards import place_hazards
 from aigc_assets.pipelines.maps.indoor.inhabitants import Crowd, settle
 from aigc_assets.pipelines.maps.indoor.keys import NoRoom, place_keys, walk
-from aigc_assets.pipelines.maps.indoor.locks import Gate, gate_depth, lock
+from aigc_assets.pipelines.maps.indoor.locks import lock
 from aigc_assets.pipelines.maps.indoor.shaping import lengthen, set_liquid, set_outdoor
 from aigc_assets.pipelines.maps.indoor.ways import way_through
 from aigc_assets.pipelines.maps.pins import Pins

@@ -16,8 +16,8 @@ from aigc_assets.pipelines.maps.grid import (
     shortest_path,
 )
 from aigc_assets.pipelines.maps.indoor.canvas import Canvas
+from aigc_assets.pipelines.maps.indoor.gates import across
 from aigc_assets.pipelines.maps.indoor.keys import NoRoom
-from aigc_assets.pipelines.maps.indoor.locks import across
 from aigc_assets.pipelines.maps.requirements import Range
 
 _HOPELESS = 3

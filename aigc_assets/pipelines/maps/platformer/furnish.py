@@ -92,7 +92,8 @@ def place_monsters(
             chosen.append((cell, flies and not on_floor))
             taken.add(cell)
     if len(chosen) < count:
-        raise NoRoom(f"there is a place for {len(chosen)} of {count} monsters")
+        reason = f"there is a place for {len(chosen)} of {count} monsters"
+        raise NoRoom(reason, miss=1 - len(chosen) / count)
     return chosen
 
 
@@ -175,6 +176,7 @@ def place_treasure(
             plan += [(more[i], "coin") for i in sorted(picks.tolist())]
             seen.update(cell for cell, _ in plan)
     if len(plan) < low:
-        raise NoRoom(f"there is a place for {len(plan)} of {low} treasures")
+        reason = f"there is a place for {len(plan)} of {low} treasures"
+        raise NoRoom(reason, miss=1 - len(plan) / low)
     taken.update(cell for cell, _ in plan)
     return plan

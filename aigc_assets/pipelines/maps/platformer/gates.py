@@ -61,7 +61,8 @@ def raise_gates(
                 doors.append(cell)
                 break
         if built is None:
-            raise NoRoom(f"there is a place for {number} of {count} doors")
+            reason = f"there is a place for {number} of {count} doors"
+            raise NoRoom(reason, miss=1 - number / count)
     way = physics.route(physics.flags_of(grid, doors=doors), ground.start, ground.exit)
     return grid, sorted(doors, key=way.index)
 

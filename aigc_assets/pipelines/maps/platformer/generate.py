@@ -104,7 +104,7 @@ def _plan(
         The plan, the network that drew the level (empty for the grammar), and what was done.
     """
     size = request.size
-    reason = NoRoom("")
+    refused: NoRoom | None = None
     hardness = wanted.difficulty
     if hardness is None:
         hardness = float(generator(derive_seed(seed, "difficulty")).uniform(*_USUAL))
@@ -130,7 +130,8 @@ def _plan(
                 ground = _ground(size, wanted, hardness, lanes, level, random)
             plan = make_plan(ground, wanted, hardness, random, modest=attempt % 2 == 1)
         except NoRoom as problem:
-            reason = problem
+            if refused is None or problem.miss < refused.miss:
+                refused = problem
             # So do many doors in a narrow level.
             dense += problem.short or attempt - samples in (5, 7)
             continue
@@ -142,7 +143,7 @@ def _plan(
             break
     if best is None:
         raise GenerationError(
-            f"found no {size[0]}x{size[1]} level that fulfils the requirements: {reason}",
+            f"found no {size[0]}x{size[1]} level that fulfils the requirements: {refused}",
             where="require",
             remedy="ask for less, for a wider range or for a larger map",
         )

@@ -123,9 +123,7 @@ def make_plan(
     path, events = walk(ground, locks, keys)
     steps = len(path) - 1
     if wanted.path is not None and not wanted.path.low <= steps <= wanted.path.high:
-        raise NoRoom(
-            f"the way takes {steps} ticks, {wanted.path} were asked for", steps < wanted.path.low
-        )
+        raise _misfit(f"the way takes {steps} ticks", steps, wanted.path)
     plan = Plan(
         ground.grid, ground.start, ground.exit, tuple(locks), tuple(keys), -1, arch,
         path=tuple(path), events=tuple(events), wet=wet,
@@ -170,7 +168,7 @@ def _move_exit(
     places = np.flatnonzero(cells).tolist()
     if not places:
         longest = int(total.max())
-        raise NoRoom(f"the way takes up to {longest} ticks, {length} were asked for", longest < low)
+        raise _misfit(f"the way takes up to {longest} ticks", longest, length)
     width = ground.grid.shape[1]
     middle = (low + min(high, int(total.max()))) / 2
 
@@ -184,6 +182,16 @@ def _move_exit(
         if not physics.trapped(flags, ground.start, only(ground.grid, cell)).any():
             return ground._replace(exit=cell)
     return ground._replace(exit=min(places, key=merit))
+
+
+def _misfit(what: str, ticks: int, wanted: Range) -> NoRoom:
+    """The refusal of a way of so many ticks."""
+    short = ticks < wanted.low
+    off = (
+        (wanted.low - ticks) / wanted.low if short else (ticks - wanted.high) / max(1, wanted.high)
+    )
+    reason = f"{what}, {wanted} were asked for"
+    return NoRoom(reason, short, off if off > 0 else 1.0)
 
 
 def _stretches(grid: Grid) -> NDArray[np.bool_]:

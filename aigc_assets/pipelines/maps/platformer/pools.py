@@ -72,7 +72,8 @@ def fill_pools(
         if count < span.low:
             count += _lay_planks(grid, wet, span.low - count, span.high - count, fixed, random)
     if count < span.low:
-        raise NoRoom(f"the pools hold up to {count} cells of liquid, {span} were asked for")
+        reason = f"the pools hold up to {count} cells of liquid, {span} were asked for"
+        raise NoRoom(reason, miss=1 - count / span.low)
     return grid, wet
 
 

@@ -15,12 +15,17 @@ from aigc_assets.pipelines.maps.platformer.physics import Grid
 class NoRoom(Exception):
     """A level does not hold what was asked for; the next one may.
 
-    ``short`` says that a longer way would help.
+    Args:
+        reason: For people.
+        short: Whether a longer way would help.
+        miss: How much of what was asked for is lacking or too much, as a share of it; 1 where
+            nothing is known.
     """
 
-    def __init__(self, reason: str, short: bool = False) -> None:
+    def __init__(self, reason: str, short: bool = False, miss: float = 1.0) -> None:
         super().__init__(reason)
         self.short = short
+        self.miss = miss
 
 
 class Ground(NamedTuple):

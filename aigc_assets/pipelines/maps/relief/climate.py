@@ -155,14 +155,17 @@ def rainfall(height: Field, water: NDArray[np.bool_], wind: int) -> Field:
     ground = cv2.GaussianBlur(np.ascontiguousarray(ground), (0, 0), 1.5)
     steps = ground.shape[1]
     pace = 64.0 / steps
+    before = np.concatenate([ground[:, :1], ground[:, :-1]], axis=1)
+    climb = np.maximum(ground - before, 0)
+    share = np.ascontiguousarray(np.clip(0.012 * pace + climb * 0.0011, 0, 0.5).T)
+    taken = np.ascontiguousarray((wet * 0.05 * pace).T)
     air = np.full(ground.shape[0], 0.75, dtype=np.float32)
-    rain = np.zeros_like(ground)
+    lost = np.zeros_like(share)
     for x in range(steps):
-        climb = np.maximum(ground[:, x] - ground[:, max(0, x - 1)], 0)
-        lost = air * np.clip(0.012 * pace + climb * 0.0011, 0, 0.5)
-        rain[:, x] = lost / pace
-        air = np.clip(air - lost + wet[:, x] * 0.05 * pace * (1 - air) + 0.004 * pace, 0.05, 1)
-        air = cv2.blur(air[:, None], (1, 5))[:, 0]
+        np.multiply(air, share[x], out=lost[x])
+        air = air - lost[x] + taken[x] * (1 - air) + 0.004 * pace
+        air = cv2.blur(np.minimum(np.maximum(air, 0.05), 1)[:, None], (1, 5))[:, 0]
+    rain = np.ascontiguousarray((lost / pace).T)
     rain = cv2.GaussianBlur(rain, (0, 0), 2.0)
     rain = np.ascontiguousarray(np.rot90(rain / (rain + 0.011), -wind))
     return np.asarray(cv2.resize(rain, (columns, rows), interpolation=cv2.INTER_LINEAR))

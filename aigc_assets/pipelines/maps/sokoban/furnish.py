@@ -34,6 +34,8 @@ from aigc_assets.pipelines.maps.sokoban.rooms import carve
 _SINGLE = Effort(
     beams=(200, 16, 60, 30, 100, 20, 60, 30), near=0.03, states=5000, nodes=3000, tries=4
 )
+_ANY = _SINGLE._replace(near=0.1, tries=2)
+"""Where nobody asked for a difficulty: the one that is aimed at was drawn."""
 _CHAMBER = Effort(beams=(40, 12, 24), near=0.07, states=700, nodes=400)
 _FAIR = Effort(beams=(16, 60, 8, 24), near=0.05, states=1500, nodes=500)
 """Where they shall be hard or easy."""
@@ -112,7 +114,8 @@ def _in_one_room(
         moves = (max(1, wanted.path.low - spare), wanted.path.high)
     ask = Ask(count, level, *_aim(wanted, level, count), (max(1, pushes.low), high), moves)
     width = floor.shape[1]
-    puzzle = make_puzzle(width, _bytes(~floor), -1, ask, _SINGLE, random)
+    effort = _SINGLE if wanted.difficulty is not None or _spans(wanted) else _ANY
+    puzzle = make_puzzle(width, _bytes(~floor), -1, ask, effort, random)
     if puzzle is None:
         asked = [f"{name} {span}" for name, span in _spans(wanted)]
         raise NoLevel(
@@ -305,7 +308,9 @@ class _Filling:
         if placed < self.boxes.low or pushed < self.pushes.low or not self.chambers:
             asked = [f"{span} {name}" for name, span in _spans(self.wanted) if name != "path"]
             got = f"{placed} boxes and {pushed} pushes"
-            raise NoLevel(f"the chambers took {got}, {' and '.join(asked)} were asked for")
+            lows = ((placed, self.boxes.low), (pushed, self.pushes.low))
+            reason = f"the chambers took {got}, {' and '.join(asked)} were asked for"
+            raise NoLevel(reason, miss=max(1 - have / max(1, low) for have, low in lows))
 
     def _outside(self, block: Block, room: _Room) -> int:
         (x, y), side, _ = room

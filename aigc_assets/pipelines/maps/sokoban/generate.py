@@ -43,8 +43,8 @@ def generate(request: MapRequest, palette: NDArray[np.uint8], seed: int) -> Made
     """
     wanted = request.requirements
     _refuse_impossible(request, wanted)
-    plan, treasure, operations = _plan(request, wanted, seed)
-    tilemap = _build(plan, treasure, palette, seed)
+    plan, treasure, difficulty = _plan(request, wanted, seed)
+    tilemap = _build(plan, treasure, difficulty, palette, seed)
     check(tilemap, wanted)
     described: dict[str, Scalar] = {
         "theme": request.theme,
@@ -52,7 +52,7 @@ def generate(request: MapRequest, palette: NDArray[np.uint8], seed: int) -> Made
         "height": request.size[1],
         "require": "; ".join(request.require),
     }
-    made_by = Provenance("map", "composition", "", seed, described, operations=operations)
+    made_by = Provenance("map", "composition", "", seed, described, operations=_operations(plan))
     return Made(tilemap, made_by)
 
 
@@ -89,12 +89,12 @@ def _refuse_impossible(request: MapRequest, wanted: Requirements) -> None:
 
 def _plan(
     request: MapRequest, wanted: Requirements, seed: int
-) -> tuple[Plan, tuple[int, ...], tuple[str, ...]]:
-    """An attempt that fulfils everything; with a difficulty, the nearest of some."""
-    reason = ""
+) -> tuple[Plan, tuple[int, ...], float]:
+    """An attempt that fulfils everything, its treasure and difficulty; the nearest of some."""
+    refused: NoLevel | None = None
     level = _level(wanted, seed)
     build = single if is_single(request.size) else halls
-    best: tuple[float, Plan, tuple[int, ...]] | None = None
+    best: tuple[float, tuple[Plan, tuple[int, ...], float]] | None = None
     made = 0
     for attempt in range(_ATTEMPTS):
         random = generator(derive_seed(seed, "plan", str(attempt)))
@@ -102,24 +102,26 @@ def _plan(
             plan = build(request.size, wanted, level, attempt, random)
             treasure = place_treasure(plan, wanted.treasure, random)
         except NoLevel as problem:
-            reason = str(problem)
+            if refused is None or problem.miss < refused.miss:
+                refused = problem
             if wanted.difficulty is None and problem.lacks:
                 level = 1 - (1 - level) * 0.6 if problem.lacks > 0 else level * 0.7
             continue
+        difficulty = measured(plan)
         if wanted.difficulty is None:
-            return plan, treasure, _operations(plan)
-        lack = wanted.difficulty - measured(plan)
+            return plan, treasure, difficulty
+        lack = wanted.difficulty - difficulty
         if best is None or abs(lack) < best[0]:
-            best = abs(lack), plan, treasure
+            best = abs(lack), (plan, treasure, difficulty)
         made += 1
         if best[0] < _NEAR or made == (_MADE if plan.chambers < 4 else _MADE // 2):
             break
         level = min(max(level + 0.7 * lack, 0.0), 1.0)
     if best is not None:
-        return best[1], best[2], _operations(best[1])
+        return best[1]
     width, height = request.size
     raise GenerationError(
-        f"found no {width}x{height} level that fulfils the requirements: {reason}",
+        f"found no {width}x{height} level that fulfils the requirements: {refused}",
         where="require",
         remedy="ask for less, for a wider range or for another size",
     )
@@ -142,7 +144,9 @@ def _level(wanted: Requirements, seed: int) -> float:
     return level
 
 
-def _build(plan: Plan, treasure: tuple[int, ...], palette: NDArray[np.uint8], seed: int) -> Tilemap:
+def _build(
+    plan: Plan, treasure: tuple[int, ...], difficulty: float, palette: NDArray[np.uint8], seed: int
+) -> Tilemap:
     """Objects, layers and witness of a plan."""
     cast = Cast(plan.wall.shape[1])
     cast.add("start", "start", plan.start)
@@ -163,7 +167,7 @@ def _build(plan: Plan, treasure: tuple[int, ...], palette: NDArray[np.uint8], se
         "boxes": len(plan.boxes),
         "pushes": plan.pushes,
         "fewest_pushes": plan.fewest,
-        "difficulty": round(measured(plan), 3),
+        "difficulty": round(difficulty, 3),
     }
     return Tilemap(
         (tileset,),

@@ -16,11 +16,18 @@ from aigc_assets.pipelines.maps.sokoban.layout import Block
 
 
 class NoLevel(Exception):
-    """Why an attempt came to nothing, and whether it lacked length (1) or had too much (-1)."""
+    """Why an attempt came to nothing.
 
-    def __init__(self, reason: str, lacks: int = 0) -> None:
+    Args:
+        reason: For people.
+        lacks: Whether it lacked length (1) or had too much (-1).
+        miss: How far it was from what was asked for, as a share of it; 1 where nothing is known.
+    """
+
+    def __init__(self, reason: str, lacks: int = 0, miss: float = 1.0) -> None:
         super().__init__(reason)
         self.lacks = lacks
+        self.miss = miss
 
 
 class Plan(NamedTuple):
@@ -121,7 +128,7 @@ def finish_single(
     if not pairs:
         longest = length + max(before[c] for c in starts) + max(behind[c] for c in exits)
         lacks = 1 if path is not None and longest < path.low else -1
-        raise NoLevel(f"walks of {length}..{longest} steps, {path} were asked for", lacks)
+        raise _misfit(length, longest, path, lacks)
     start, goal = pairs[int(random.integers(len(pairs)))]
     way_in = _descend(before, start, width)
     way_out = _descend(behind, goal, width)[::-1]
@@ -289,10 +296,20 @@ def finish_walk(
         longest = max(longest, most)
         order = random.permutation(len(chambers)).tolist()
     lacks = 1 if longest < path.low else -1
-    raise NoLevel(f"walks of {shortest}..{longest} steps, {path} were asked for", lacks)
+    raise _misfit(shortest, longest, path, lacks)
 
 
 _ORDERS = 6
+
+
+def _misfit(shortest: int, longest: int, path: Range | None, lacks: int) -> NoLevel:
+    """The refusal of walks that are too short or too long for ``path``."""
+    miss = 0.0
+    if path is not None:
+        missing, over = path.low - longest, shortest - path.high
+        miss = max(missing / max(1, path.low), over / max(1, path.high))
+    reason = f"walks of {shortest}..{longest} steps, {path} were asked for"
+    return NoLevel(reason, lacks, miss if miss > 0 else 1.0)
 
 
 def _ends(corridor: NDArray[np.bool_], chambers: list[Chamber]) -> list[int]:
