@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from aigc_assets.build.graph import Node, closure, ordered
 from aigc_assets.build.graph import plan as manifest_nodes
 from aigc_assets.build.jobs import Plan
-from aigc_assets.build.manifest import Manifest, parse_manifest
+from aigc_assets.build.manifest import Manifest, asset_ids, parse_manifest
 from aigc_assets.build.vocabulary import sound_kinds, suggest
 from aigc_assets.errors import ManifestError, UsageError
 from aigc_assets.exporters import DEFAULT_FORMAT, FORMATS
@@ -113,7 +113,7 @@ def single_plan(
             raise UsageError(error.message, where=error.where, remedy=error.remedy) from error
         made = manifest_nodes(manifest)
         chosen_table = getattr(manifest, kind)[0]
-        nodes += [made[name] for name in getattr(chosen_table, "ids", (asset_id,))]
+        nodes += [made[name] for name in asset_ids(chosen_table)]
     chosen = ordered(nodes)
     folders = {asset_id: {format: [""]} for asset_id in chosen}
     return Plan("batch", palette, chosen, chosen, folders, stage_table, False, True)

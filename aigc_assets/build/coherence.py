@@ -54,7 +54,7 @@ def check_pack(pack: AssetPack) -> list[str]:
     problems: list[str] = []
     for asset_id, asset in pack.assets.items():
         found: Iterable[str] = ()
-        if isinstance(asset, SpriteSheet):
+        if isinstance(asset, SpriteSheet) and not _is_data(pack, asset_id):
             found = _check_colours(
                 pack, (("palette", asset.palette), ("sheet", _visible(asset.image)))
             )
@@ -304,6 +304,14 @@ def psnr(a: NDArray[np.uint8], b: NDArray[np.uint8]) -> float:
     """Peak signal-to-noise ratio of two equally shaped pictures in dB; inf when equal."""
     error = float(np.mean((a.astype(np.float64) - b.astype(np.float64)) ** 2))
     return math.inf if error == 0 else 10 * math.log10(255**2 / error)
+
+
+def _is_data(pack: AssetPack, asset_id: str) -> bool:
+    """Whether the pixels of a sheet are numbers, such as normals, that no palette binds."""
+    from aigc_assets.pipelines.characters.variants import DATA
+
+    made = pack.provenance.get(asset_id)
+    return made is not None and made.request.get("variant") in DATA
 
 
 def _visible(image: NDArray[np.uint8]) -> NDArray[np.uint8]:

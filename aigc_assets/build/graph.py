@@ -88,6 +88,7 @@ def plan(manifest: Manifest) -> dict[str, Node]:
         kind = "terrain" if m.theme == "terrain" else "map"
         nodes.append(Node(m.id, kind, request, seed("map", m.id, m.seed)))
     prompts = {}
+    seeds = {}
     for c in manifest.character:
         for number, asset_id in enumerate(c.ids):
             prompts[asset_id] = c.prompt
@@ -95,7 +96,11 @@ def plan(manifest: Manifest) -> dict[str, Node]:
                        "kind": c.kind, "like": c.like}  # fmt: skip
             # A given seed numbers the variations; otherwise every id has a seed of its own.
             own = None if c.seed is None else (c.seed + number) % 2**63
-            nodes.append(Node(asset_id, "character", request, seed("character", asset_id, own)))
+            seeds[asset_id] = seed("character", asset_id, own)
+            nodes.append(Node(asset_id, "character", request, seeds[asset_id]))
+        for asset_id, (of, name) in c.made.items():
+            request = {"variant": name, "of": of, "prompt": c.prompt}
+            nodes.append(Node(asset_id, "character", request, seeds[of], (of,)))
     kinds: dict[str, str] = {}
     variations: dict[str, tuple[str, ...]] = {}
     for s in manifest.sound:

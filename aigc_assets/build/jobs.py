@@ -93,6 +93,8 @@ class Plan:
         if node.kind in ("map", "terrain"):
             width, height = request["size"]
             return float(width * height) / (1024 if node.kind == "map" else 257 * 257)
+        if "variant" in request:
+            return 0.5
         if node.kind == "character":
             return len(request["animations"] or ("idle", "walk")) / 2
         if node.kind == "dialogue":

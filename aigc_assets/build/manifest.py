@@ -244,12 +244,22 @@ class CharacterTable(Table):
         Field(description="Picture file whose colours are taken where the prompt names none."),
     ] = None
     variations: Variations = 1
+    variants: Annotated[
+        list[Annotated[str, BeforeValidator(_one_of(vocabulary.variants))]],
+        BeforeValidator(_listed(0, 32)),
+        Field(description="Made of each finished sheet, as <id>_<variant>: team_blue, 2x, ..."),
+    ] = []
     seed: Seed | None = None
 
     @property
     def ids(self) -> tuple[str, ...]:
-        """Ids of the assets that the table stands for."""
+        """Ids of the assets that the table stands for, without those of variants."""
         return _numbered(self.id, self.variations)
+
+    @property
+    def made(self) -> dict[str, tuple[str, str]]:
+        """Ids of the variants: the id that each is made of, and its name."""
+        return {f"{own}_{name}": (own, name) for own in self.ids for name in self.variants}
 
 
 class SoundTable(Table):
@@ -406,6 +416,7 @@ def json_schema() -> dict[str, Any]:
     character = tables["CharacterTable"]["properties"]
     character["animations"]["anyOf"][0]["items"]["enum"] = list(vocabulary.animations())
     character["size"]["enum"] = list(vocabulary.sizes())
+    character["variants"]["items"]["enum"] = list(vocabulary.variants())
     character["kind"]["anyOf"][0]["enum"] = list(vocabulary.character_kinds())
     tables["SoundTable"]["properties"]["kind"]["enum"] = list(vocabulary.sound_kinds())
     tables["DialogueTable"]["properties"]["mood"]["enum"] = list(vocabulary.moods())
@@ -434,6 +445,11 @@ def _read_palette(manifest: Manifest, path: Path) -> NDArray[np.uint8] | None:
         raise ManifestError(describe(error), where=where) from error
 
 
+def asset_ids(table: Any) -> tuple[str, ...]:
+    """Ids of all assets that a table stands for, those of variants after what they are made of."""
+    return (*getattr(table, "ids", (table.id,)), *getattr(table, "made", ()))
+
+
 def _check_references(manifest: Manifest, where: str) -> None:
     """Ids are used once and every reference names an asset of the right kind."""
     taken: dict[str, str] = {}
@@ -441,7 +457,7 @@ def _check_references(manifest: Manifest, where: str) -> None:
     for kind in KINDS:
         for number, table in enumerate(getattr(manifest, kind), 1):
             place = f'[[{kind}]] number {number} (id "{table.id}")'
-            for asset_id in getattr(table, "ids", (table.id,)):
+            for asset_id in asset_ids(table):
                 if ID_PATTERN.fullmatch(asset_id) is None:
                     raise ManifestError(
                         f'the variation "{asset_id}" is longer than 64 characters',
@@ -454,7 +470,8 @@ def _check_references(manifest: Manifest, where: str) -> None:
                         remedy="ids are unique over all kinds, because they become file names",
                     )
                 taken[asset_id] = place
-                ids[kind].append(asset_id)
+                if asset_id not in getattr(table, "made", ()):  # nobody refers to a variant
+                    ids[kind].append(asset_id)
     if not taken:
         raise ManifestError(
             "the manifest asks for nothing", where=where, remedy="add a [[map]] or another kind"
@@ -497,7 +514,7 @@ def _check_requests(manifest: Manifest, where: str) -> None:
     places = {}
     for kind in KINDS:
         for number, table in enumerate(getattr(manifest, kind), 1):
-            for asset_id in getattr(table, "ids", (table.id,)):
+            for asset_id in asset_ids(table):
                 places[asset_id] = f'{where}: [[{kind}]] number {number} (id "{table.id}")'
     for node in plan(manifest).values():
         try:

@@ -80,6 +80,15 @@ def cutscene_request(request: Mapping[str, Any]) -> CutsceneRequest:
     )
 
 
+def _check_character(request: Mapping[str, Any], seed: int) -> None:
+    if "variant" in request:
+        from aigc_assets.pipelines.characters.variants import check_variant
+
+        check_variant(request["variant"])
+    else:
+        character_request(request)
+
+
 def _check_sound(request: Mapping[str, Any], seed: int) -> None:
     from aigc_assets.pipelines.sounds import validate
 
@@ -111,7 +120,7 @@ def _check_cutscene(request: Mapping[str, Any], seed: int) -> None:
 _CHECKS: dict[str, Callable[[Mapping[str, Any], int], object]] = {
     "map": lambda request, seed: map_request(request),
     "terrain": lambda request, seed: map_request(request),
-    "character": lambda request, seed: character_request(request),
+    "character": _check_character,
     "sound": _check_sound,
     "dialogue": _check_dialogue,
     "cutscene": _check_cutscene,

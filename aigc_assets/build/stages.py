@@ -66,7 +66,14 @@ def make_map(
 def make_character(
     request: Mapping[str, Any], palette: NDArray[np.uint8], seed: int, assets: Mapping[str, Asset]
 ) -> Made:
-    """An animated character; see `aigc_assets.pipelines.characters`."""
+    """An animated character, or a variant of one; see `aigc_assets.pipelines.characters`."""
+    if "variant" in request:
+        from aigc_assets.pipelines.characters.variants import make_variant
+
+        sheet = assets[request["of"]]
+        assert isinstance(sheet, SpriteSheet)
+        name, of, prompt = request["variant"], request["of"], request["prompt"]
+        return make_variant(sheet, name, of, prompt, palette, seed)
     from aigc_assets.pipelines.characters import generate_character
 
     return generate_character(requests.character_request(request), palette, seed)

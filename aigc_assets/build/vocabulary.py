@@ -50,6 +50,14 @@ def animations() -> tuple[str, ...]:
 
 
 @functools.cache
+def variants() -> tuple[str, ...]:
+    """What can be made of a finished character."""
+    from aigc_assets.pipelines.characters.variants import VARIANTS
+
+    return tuple(VARIANTS)
+
+
+@functools.cache
 def sizes() -> tuple[int, ...]:
     """Sides of a character's frame in px."""
     from aigc_assets.pipelines.characters import SIZES

@@ -151,6 +151,35 @@ class World:
             made.append(self.character(name, prompt, seed=given, **options))
         return made
 
+    def variant(self, of: str, name: str) -> SpriteSheet:
+        """What can be made of a finished character, such as ``team_blue``, ``2x`` or ``normal``.
+
+        Args:
+            of: Id of a character of this world; the variant is called ``<of>_<name>``.
+            name: One of `aigc_assets.pipelines.characters.variants.VARIANTS`.
+
+        Raises:
+            UsageError: If there is no such character or variant.
+        """
+        tables = self._tables.get("character", [])
+        number = next((i for i, table in enumerate(tables) if table["id"] == of), None)
+        if number is None:
+            known = [table["id"] for table in tables]
+            raise UsageError(f'there is no character "{of}"{suggest(of, known)}', where="of")
+        before = tables[number]
+        tables[number] = {**before, "variants": [*before.get("variants", ()), name]}
+        try:
+            node = plan(self._manifest())[f"{of}_{name}"]
+            made = stage(STAGES["character"])(
+                node.request, self.palette, node.seed, {of: self._assets[of]}
+            )
+        except BaseException:
+            tables[number] = before
+            raise
+        self._assets[node.id] = made.asset
+        self._provenance[node.id] = made.provenance
+        return cast(SpriteSheet, made.asset)
+
     def sound(
         self, id: str, kind: str, *, duration_ms: int | None = None, seed: int | None = None
     ) -> Sound:

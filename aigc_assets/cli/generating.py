@@ -76,6 +76,9 @@ def make_character(
         Path | None, typer.Option("--like", help="Picture whose colours to take.")
     ] = None,
     variations: Annotated[int, typer.Option("--variations", help="How many per seed.")] = 1,
+    variants: Annotated[
+        str, typer.Option("--variants", help="Made of each sheet, as team_blue,2x,normal.")
+    ] = "",
     seeds: Seeds = "0",
     out: Out = Path("generated"),
     format: Format = None,
@@ -90,6 +93,7 @@ def make_character(
 ) -> None:
     """Animated characters."""
     values: dict[str, Any] = {"prompt": prompt, "size": size, "variations": variations}
+    values["variants"] = [part.strip() for part in variants.split(",") if part.strip()]
     if animations is not None:
         values["animations"] = [part.strip() for part in animations.split(",") if part.strip()]
     if kind is not None:

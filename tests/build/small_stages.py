@@ -9,6 +9,7 @@ import time
 
 import numpy as np
 
+from aigc_assets.build import stages
 from aigc_assets.errors import GenerationError
 from aigc_assets.pipelines.made import Made, generator
 from aigc_assets.types import Provenance
@@ -45,6 +46,8 @@ def make_map(request, palette, seed, assets):
 
 
 def make_character(request, palette, seed, assets):
+    if "variant" in request:
+        return stages.make_character(request, palette, seed, assets)
     sheet = samples.sheet()
     image = np.zeros_like(sheet.image)
     for index in range(3):

@@ -8,7 +8,7 @@ import re
 import numpy as np
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aigc_assets.errors import UsageError
@@ -28,6 +28,7 @@ def tagged(*tags: Tag) -> SpriteSheet:
     return SpriteSheet(sheet.image, sheet.frames, tags, sheet.palette)
 
 
+@settings(deadline=None)
 @given(
     st.lists(st.tuples(st.sampled_from("abc_"), st.integers(0, 15), st.integers(1, 16)), max_size=4)
 )

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
@@ -103,6 +103,7 @@ def pictures(draw) -> SpriteSheet:
     return SpriteSheet(image, (Frame((0, 0, side, side), 100, pivot),), (), samples.PALETTE)
 
 
+@settings(deadline=None)
 @given(pictures())
 def test_voxels_are_the_solid_of_their_pixels(sheet):
     tree, binary = parse(export_asset(sheet, "x", "voxels")["x_voxels.glb"])
