@@ -36,18 +36,21 @@ def people_rows(data: dict[str, NDArray[Any]], info: dict[str, Any], draw: Draw)
     people = People(data, info)
     palette = people.palette()
     train = people.sample(TRAINING, 1, held_out=False)
-    held = people.sample(PEOPLE, 2, held_out=True)
+    asked = people.sample(PEOPLE, 2, held_out=True)
+    held = people.sample(
+        PEOPLE, 3, held_out=True
+    )  # others, or one set would be a trace of the other
     known, real = people.fronts(train, palette), people.fronts(held, palette)
     actions = tuple(people.vocabulary["actions"])
     made = [
         draw(Wanted(p.prompt, SIZE, "person", actions if i < ANIMATED else ("idle",)), palette, i)
-        for i, p in enumerate(held)
+        for i, p in enumerate(asked)
     ]
     fronts = np.stack([sheet.frame_image(0) for sheet in made])
-    labels = np.array([p.labels for p in held])
+    labels, wanted = (np.array([p.labels for p in some]) for some in (held, asked))
     judge = PictureJudge(known, np.array([p.labels for p in train]), people.classes, steps=_STEPS)
-    table.distances(judge, real, labels, known, {"model": (fronts, labels)})
-    _colours(table, people, held, {"model": fronts, "floor": real})
+    table.distances(judge, real, labels, known, {"model": (fronts, wanted)})
+    _colours(table, people, {"model": (fronts, asked), "floor": (real, held)})
     index = CopyIndex(tone_codes(known), [p.prompt for p in train])
     table.copies(index, real, {"model": fronts})
     table.cleanliness(made, palette)
@@ -56,26 +59,12 @@ def people_rows(data: dict[str, NDArray[Any]], info: dict[str, Any], draw: Draw)
 
 
 def _colours(
-    table: Table, people: People, held: list[Person], sets: dict[str, NDArray[np.uint8]]
+    table: Table, people: People, sets: dict[str, tuple[NDArray[np.uint8], list[Person]]]
 ) -> None:
     """Whether the colour that a prompt names for a garment is seen on the figure.
 
     ``shuffled`` looks for the words of another prompt: what chance finds.
     """
-    colours = people.vocabulary["colours"]
-    asked = []
-    for person in held:
-        worn = {n: people.composer.values[n][int(person.character[i])]
-                for i, n in enumerate(people.composer.names)}  # fmt: skip
-        words = set()
-        for slot in COLOURED:
-            kind, name = person.ramps[slot]
-            tones = np.array(colours[kind][name], dtype=np.uint8)[2:5]
-            word = np.bincount(colour_of(tones), minlength=len(COLOURS)).argmax()
-            hidden = slot == "hair" and worn["headwear"] not in ("none", "crown")
-            if worn[slot] != "none" and slot != "feet" and not hidden:
-                words.add(COLOURS[int(word)])
-        asked.append(words)
 
     def found(pictures: NDArray[np.uint8], words: list[set[str]]) -> float:
         hits = [
@@ -85,9 +74,25 @@ def _colours(
         ]
         return float(np.mean(hits))
 
-    columns = {name: found(pictures, asked) for name, pictures in sets.items()}
-    columns["shuffled"] = found(sets["model"], asked[1:] + asked[:1])
+    words = {name: [_colour_words(people, p) for p in some] for name, (_, some) in sets.items()}
+    columns = {name: found(pictures, words[name]) for name, (pictures, _) in sets.items()}
+    columns["shuffled"] = found(sets["model"][0], words["model"][1:] + words["model"][:1])
     table.add("colour_words_found", columns, ">= 0.9", lambda row: row["model"] >= 0.9)
+
+
+def _colour_words(people: People, person: Person) -> set[str]:
+    """Basic terms for the colours of what a person visibly wears, by the tones of the source."""
+    names, values = people.composer.names, people.composer.values
+    worn = {n: values[n][int(person.character[i])] for i, n in enumerate(names)}
+    found = set()
+    for slot in COLOURED:
+        hidden = slot == "hair" and worn["headwear"] not in ("none", "crown")
+        if worn[slot] != "none" and slot != "feet" and not hidden:
+            kind, name = person.ramps[slot]
+            tones = np.array(people.vocabulary["colours"][kind][name], dtype=np.uint8)[2:5]
+            number = np.bincount(colour_of(tones), minlength=len(COLOURS)).argmax()
+            found.add(COLOURS[int(number)])
+    return found
 
 
 def _animations(
