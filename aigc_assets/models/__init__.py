@@ -29,6 +29,12 @@ MODELS: dict[str, ModelEntry] = {
         "DynamicUpsampling",
         "DynamicUpsamplingConfig",
     ),
+    "palette_mdn": ModelEntry(
+        "character",
+        "aigc_assets.models.mixture_density",
+        "MixtureDensity",
+        "MixtureDensityConfig",
+    ),
     "map_sagan": ModelEntry("map", "aigc_assets.models.map_refiner", "MapGan", "MapGanConfig"),
     "relief_gan": ModelEntry(
         "terrain", "aigc_assets.models.relief_gan", "ReliefGenerator", "ReliefConfig"

@@ -14,6 +14,7 @@ TASKS: dict[str, tuple[str, str]] = {
     "map_tokens": ("aigc_assets.training.map_tokens", "MapTokensTask"),
     "character": ("aigc_assets.training.characters", "CharacterTask"),
     "upscaling": ("aigc_assets.training.upscaling", "UpscalingTask"),
+    "palette": ("aigc_assets.training.palette_colours", "PaletteTask"),
     "sound": ("aigc_assets.training.sounds", "SoundTask"),
     "dialogue": ("aigc_assets.training.dialogue", "DialogueTask"),
 }

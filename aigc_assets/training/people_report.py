@@ -16,9 +16,9 @@ from aigc_assets.training.pose_judge import Clip, PoseJudge
 from aigc_assets.types.sprite import DIRECTIONS
 
 SIZE, PIVOT = 64, (32, 61)
-TRAINING, PEOPLE, ANIMATED = 400, 120, 10
+TRAINING, PEOPLE, ANIMATED = 800, 120, 10
 """Figures that judges learn from, that are drawn from the front, and in all animations."""
-_STEPS, _POSE_STEPS = 160, 120
+_STEPS, _POSE_STEPS = 400, 260
 """Of the judges, 64 pictures each."""
 _SEEN = 0.04
 """Share of a figure that a colour must have to be seen."""
@@ -103,7 +103,7 @@ def _animations(
     random = np.random.Generator(np.random.Philox(4))
     lessons = [
         Clip(people.clip(person, action, direction, palette), action, direction)
-        for person in train[:120]
+        for person in train[:160]
         for action, direction in (names[k] for k in random.permutation(len(names))[:8])
     ]
     judge = PoseJudge(lessons, tuple(people.vocabulary["actions"]), steps=_POSE_STEPS)

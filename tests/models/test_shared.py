@@ -66,7 +66,15 @@ def upscaler_inputs(config: Any, source: torch.Generator) -> tuple[Any, ...]:
     return (torch.cat([lab * alpha, alpha], 1),)
 
 
+def palette_inputs(config: Any, source: torch.Generator) -> tuple[Any, ...]:
+    colours = torch.rand(2, config.parts, 3, generator=source)
+    known = torch.ones(2, config.parts)
+    known[:, 0] = 0
+    return colours, known, torch.zeros(2, dtype=torch.long), colours[:, :1] + 0.1
+
+
 INPUTS: dict[str, Inputs] = {
+    "palette_mdn": palette_inputs,
     "sprite_upscaler": upscaler_inputs,
     "map_sagan": map_inputs,
     "relief_gan": relief_inputs,
