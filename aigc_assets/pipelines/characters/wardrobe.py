@@ -10,8 +10,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from aigc_assets.pipelines.characters.harmony import chances
 from aigc_assets.pipelines.characters.lexicon import EYES
-from aigc_assets.pipelines.characters.prompt import Wish, find_ramp
+from aigc_assets.pipelines.characters.prompt import KIND_OF_SLOT, Wish, find_ramp
 from aigc_assets.pipelines.made import derive_seed, generator
 
 _PLAIN: Mapping[str, Mapping[str, tuple[str, ...]]] = {
@@ -126,6 +127,7 @@ def choose_look(
     colours: dict[str, tuple[str, str]] = {}
     free = set()
     ramps = vocabulary["colours"]
+    asked_for = {slot: find_ramp(slot, names, ramps) for slot, names in wish.colours.items()}
     for slot, tones in _TONES.items():
         asked = wish.colours.get(slot)
         found = find_ramp(slot, asked, ramps) if asked else None
@@ -137,7 +139,10 @@ def choose_look(
             if slot == "hair" and values["head"] == "elderly":
                 tones = ("gray", "white", "silver")
             random = generator(derive_seed(seed, "colour", slot))
-            start = int(random.integers(len(tones)))
+            seen = {s: r for s, r in {**colours, **asked_for}.items() if r}
+            worn = {s: r for s, r in seen.items() if values.get(s) != "none"}
+            weights = chances(slot, tones, KIND_OF_SLOT.get(slot, "cloth"), worn, ramps)
+            start = int(random.choice(len(tones), p=weights))
             found = find_ramp(slot, (tones[start], *tones), ramps)
         colours[slot] = found if found is not None else ("eyes", next(iter(EYES)))
     follows = _sets(values, free, wish)
