@@ -157,6 +157,7 @@ WRITERS: dict[str, Callable[[Path], object]] = {
     "map_tokens": write_map_tokens,
     "character": write_character,
     "upscaling": write_upscaling,
+    "palette": lambda root: None,  # the pictures of upscaling serve it as well
     "sound": write_sound,
     "dialogue": write_dialogue,
 }
