@@ -88,6 +88,7 @@ FORMATS: dict[str, Format] = {
         "export_texture_packer",
         (".json", ".png"),
     ),
+    "apng": Format(("character",), "aigc_assets.exporters.apng", "export_apng", (".apng",)),
     "unity": Format(
         ("character",),
         "aigc_assets.exporters.unity",

@@ -48,7 +48,9 @@ def export_voxels(asset: SpriteSheet, name: str, pack: AssetPack | None = None) 
     behind = _indices(_seen_from_behind(asset), colours)[0]
     back = np.where((front >= 0) & (behind >= 0), behind, front)
     depth = half_depth(front >= 0)
-    faces = [*_plates(front, depth, 1), *_plates(back, depth, -1), *_sides(front, depth)]
+    faces: list[_Face] = []
+    for side, colour in ((1, front), (-1, back)):
+        faces += _plates(colour, depth, side) + _sides(colour, depth, side)
     scene: dict[str, Any] = {"nodes": []}
     if faces:
         strip = np.full((1, len(colours), 4), 255, dtype=np.uint8)
@@ -136,10 +138,10 @@ def _plates(colour: NDArray[np.int64], depth: NDArray[np.int64], side: int) -> l
     return faces
 
 
-def _sides(colour: NDArray[np.int64], depth: NDArray[np.int64]) -> list[_Face]:
+def _sides(colour: NDArray[np.int64], depth: NDArray[np.int64], side: int) -> list[_Face]:
     """The faces between pixels of different depth, in runs of one colour.
 
-    A step shows twice, at the front and at the back; at the silhouette the two are one.
+    A figure is as deep before its middle (side 1) as behind it (side -1); each half has its own.
     """
     faces: list[_Face] = []
     for turned in (False, True):
@@ -154,12 +156,9 @@ def _sides(colour: NDArray[np.int64], depth: NDArray[np.int64]) -> list[_Face]:
             for row in np.flatnonzero(steps.any(axis=1)).tolist():
                 for start, stop in _runs(tones[row], reach[row], beside[row], steps[row]):
                     low, high = int(beside[row, start]), int(reach[row, start])
-                    tone = int(tones[row, start])
-                    place = row + 1 if forward else row
-                    spans = [(-high, high)] if low == 0 else [(low, high), (-high, -low)]
-                    faces += [
-                        _side(turned, forward, place, (start, stop), span, tone) for span in spans
-                    ]
+                    span = (low, high) if side > 0 else (-high, -low)
+                    place, tone = row + int(forward), int(tones[row, start])
+                    faces.append(_side(turned, forward, place, (start, stop), span, tone))
     return faces
 
 

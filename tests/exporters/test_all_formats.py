@@ -37,7 +37,7 @@ TEXT = {
     ".meta",
     ".paper2dsprites",
 }
-BINARY = {".png", ".raw", ".glb", ".aseprite", ".wav", ".ogg", ".mp4"}
+BINARY = {".png", ".raw", ".glb", ".aseprite", ".apng", ".wav", ".ogg", ".mp4"}
 
 _EXPORT_ALL = """
 import hashlib, json, sys
