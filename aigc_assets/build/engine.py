@@ -25,6 +25,7 @@ from aigc_assets.build.jobs import PREVIEW_FOLDER, Plan, manifest_plan
 from aigc_assets.build.manifest import Manifest
 from aigc_assets.build.provenance import attribution_text, credit_files, provenance_table
 from aigc_assets.build.publish import ASSETS_FOLDER, FORMAT, Published, claimed, publish, read_lock
+from aigc_assets.exporters.unity import folder_meta
 from aigc_assets.errors import BudgetError, CheckError, GenerationError, PolicyError
 
 INDEX_NAME = "index.html"
@@ -335,6 +336,8 @@ def _publish(
         ATTRIBUTION_NAME: attribution_text(goal.name, records).encode(),
     }
     extra |= credit_files(records)
+    if any(path.startswith("unity/") for path in every):
+        extra["unity.meta"] = folder_meta(goal.name, "unity")
     if goal.page:
         extra[INDEX_NAME] = report.render(goal.name, goal.palette, assets, table, every, cache)
     for path, data in extra.items():

@@ -53,6 +53,7 @@ def test_a_pack_with_variants_is_coherent_and_built_once(tmp_path):
     (meta,) = out.rglob("mira_team_blue.png.meta")
     importer = yaml.safe_load(meta.read_bytes())["TextureImporter"]
     assert importer["mipmaps"]["sRGBTexture"] == 1
+    assert yaml.safe_load((out / "unity.meta").read_bytes())["folderAsset"] is True
     before = {p: p.stat().st_mtime_ns for p in out.rglob("*.tres")}
     build(pack(variants=[*WANTED, "freeze"]), out)
     after = {p: p.stat().st_mtime_ns for p in out.rglob("*.tres")}
