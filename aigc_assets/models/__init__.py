@@ -35,6 +35,15 @@ MODELS: dict[str, ModelEntry] = {
         "MixtureDensity",
         "MixtureDensityConfig",
     ),
+    "people16_mixer": ModelEntry(
+        "character", "aigc_assets.models.slot_mixer", "SlotMixer", "SlotMixerConfig"
+    ),
+    "creatures16_mixer": ModelEntry(
+        "character", "aigc_assets.models.slot_mixer", "SlotMixer", "SlotMixerConfig"
+    ),
+    "poses16_decoder": ModelEntry(
+        "character", "aigc_assets.models.pose_decoder", "PoseDecoder", "PoseDecoderConfig"
+    ),
     "map_sagan": ModelEntry("map", "aigc_assets.models.map_refiner", "MapGan", "MapGanConfig"),
     "relief_gan": ModelEntry(
         "terrain", "aigc_assets.models.relief_gan", "ReliefGenerator", "ReliefConfig"

@@ -15,6 +15,9 @@ TASKS: dict[str, tuple[str, str]] = {
     "character": ("aigc_assets.training.characters", "CharacterTask"),
     "upscaling": ("aigc_assets.training.upscaling", "UpscalingTask"),
     "palette": ("aigc_assets.training.palette_colours", "PaletteTask"),
+    "people16": ("aigc_assets.training.tiny_people", "TinyPeopleTask"),
+    "creatures16": ("aigc_assets.training.tiny_creatures", "TinyCreaturesTask"),
+    "poses16": ("aigc_assets.training.tiny_poses", "TinyPosesTask"),
     "sound": ("aigc_assets.training.sounds", "SoundTask"),
     "dialogue": ("aigc_assets.training.dialogue", "DialogueTask"),
 }

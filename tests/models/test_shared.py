@@ -73,6 +73,17 @@ def palette_inputs(config: Any, source: torch.Generator) -> tuple[Any, ...]:
     return colours, known, torch.zeros(2, dtype=torch.long), colours[:, :1] + 0.1
 
 
+def mixer_inputs(config: Any, source: torch.Generator) -> tuple[Any, ...]:
+    items = torch.stack([torch.randint(n, (2, 2), generator=source) for n in config.items], dim=1)
+    share = torch.rand(2, len(config.items), 1, generator=source)
+    return items, torch.cat([share, 1 - share], 2), torch.tensor([0, 1])
+
+
+def pose_inputs(config: Any, source: torch.Generator) -> tuple[Any, ...]:
+    frame = torch.randint(5, (2, 8, 8), generator=source)
+    return frame, torch.rand(2, 5, 3, generator=source), torch.tensor([0, config.poses - 1])
+
+
 INPUTS: dict[str, Inputs] = {
     "palette_mdn": palette_inputs,
     "sprite_upscaler": upscaler_inputs,
@@ -80,6 +91,9 @@ INPUTS: dict[str, Inputs] = {
     "relief_gan": relief_inputs,
     "map_maskgit": token_inputs,
     "character_cvae": character_inputs,
+    "people16_mixer": mixer_inputs,
+    "creatures16_mixer": mixer_inputs,
+    "poses16_decoder": pose_inputs,
     "sound_vae": sound_inputs,
     "dialogue_transformer": dialogue_inputs,
 }

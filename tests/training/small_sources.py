@@ -11,6 +11,7 @@ import numpy as np
 
 from aigc_assets.training import map_tokens, map_windows
 from aigc_assets.training.lpc_layers import ACTIONS
+from tests.training.ninja_sources import write_ninja
 from tests.training.test_character_layers import ITEMS, NO_SLASH
 from tests.training.test_dialogue import SAID
 from tests.training.test_map_task import ROUND, level
@@ -158,6 +159,9 @@ WRITERS: dict[str, Callable[[Path], object]] = {
     "character": write_character,
     "upscaling": write_upscaling,
     "palette": lambda root: None,  # the pictures of upscaling serve it as well
+    "people16": write_ninja,
+    "creatures16": write_ninja,
+    "poses16": write_ninja,
     "sound": write_sound,
     "dialogue": write_dialogue,
 }

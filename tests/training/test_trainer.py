@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import math
 import os
@@ -19,9 +20,21 @@ from aigc_assets.errors import DataError
 from aigc_assets.models import MODELS, checkpoint
 from aigc_assets.models.map_maskgit import MapMaskgitConfig
 from aigc_assets.models.map_refiner import MapGanConfig
+from aigc_assets.models.pose_decoder import PoseDecoderConfig
 from aigc_assets.models.relief_gan import ReliefConfig
 from aigc_assets.models.sagan import SaganConfig
-from aigc_assets.training import TASKS, characters, dialogue, map_tokens, maps, relief
+from aigc_assets.models.slot_mixer import SlotMixerConfig
+from aigc_assets.training import (
+    TASKS,
+    characters,
+    dialogue,
+    map_tokens,
+    maps,
+    relief,
+    tiny_creatures,
+    tiny_people,
+    tiny_poses,
+)
 from aigc_assets.training.__main__ import main
 from aigc_assets.training.packing import pack, read, task_class
 from aigc_assets.training.trainer import Ema, Run, cosine, pick_device, set_lr, train
@@ -45,6 +58,15 @@ def small(monkeypatch: pytest.MonkeyPatch):
     for name in ("LEVELS", "PLATFORMERS", "SOKOBANS"):
         monkeypatch.setattr(map_tokens, name, 1)
     monkeypatch.setattr(characters, "BATCH", 4)
+    for tiny in (tiny_people, tiny_creatures, tiny_poses):
+        monkeypatch.setattr(tiny, "BATCH", 12)
+    for tiny in (tiny_people, tiny_creatures):
+        thin = functools.partial(
+            SlotMixerConfig, widths=(32, 16, 16), item_channels=8, condition=16
+        )
+        monkeypatch.setattr(tiny, "SlotMixerConfig", thin)
+    slim = functools.partial(PoseDecoderConfig, widths=(16, 16, 32), condition=16, key=8)
+    monkeypatch.setattr(tiny_poses, "PoseDecoderConfig", slim)
     monkeypatch.setattr(dialogue, "ROWS", 2)
     monkeypatch.setattr(dialogue, "LENGTH", 32)
     yield

@@ -32,12 +32,16 @@ class Tier:
 
 
 _HERE = "aigc_assets.pipelines.characters"
+_TINY = ("idle", "walk", "attack", "jump", "hurt", "dead")
 TIERS: Mapping[tuple[int, str], Tier] = {
     (64, "person"): Tier(
         f"{_HERE}.people64",
         ("idle", "walk", "run", "jump", "sit", "slash", "attack"),
         ("idle", "walk"),
     ),
+    (16, "person"): Tier(f"{_HERE}.people16", _TINY, _TINY),
+    (16, "monster"): Tier(f"{_HERE}.creatures16", _TINY, _TINY),
+    (16, "animal"): Tier(f"{_HERE}.creatures16", _TINY, _TINY),
 }
 """By size in px and kind; the order is the order in which kinds are offered."""
 

@@ -1,0 +1,207 @@
+"""Characters of 16 px: tags, colours, feet, loops, words, bytes."""
+
+from __future__ import annotations
+
+import time
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from aigc_assets.errors import UsageError
+from aigc_assets.metrics import sprites
+from aigc_assets.pipelines.characters import (
+    TIERS,
+    CharacterRequest,
+    generate_character,
+    people16,
+    tiny_frames,
+)
+from aigc_assets.pipelines.characters.lexicon import words
+from aigc_assets.pipelines.characters.prompt import parse_prompt
+from aigc_assets.pipelines.characters.wardrobe16 import choose_figure
+from aigc_assets.pipelines.palettes import make_palette
+from aigc_assets.types import SpriteSheet
+from aigc_assets.types.oklab import to_oklab
+from aigc_assets.types.sprite import DIRECTIONS
+
+PALETTE = make_palette(32, 3)
+PROMPTS = {
+    "person": (
+        "ninja",
+        "old wizard, blue robe",
+        "princess, purple dress",
+        "skeleton",
+        "fire spirit",
+    ),
+    "monster": ("slime", "red dragon", "mushroom", "ice ghost", "angry beast"),
+    "animal": ("cat", "white chicken", "pink pig"),
+}
+CASES = [(kind, prompt) for kind, prompts in PROMPTS.items() for prompt in prompts]
+SIDES = {"person": DIRECTIONS, "monster": DIRECTIONS, "animal": ("left", "right")}
+
+
+def make(prompt: str, kind: str, seed: int = 1, **more: object) -> SpriteSheet:
+    request = CharacterRequest(prompt, size=16, kind=kind, **more)  # type: ignore[arg-type]
+    asset = generate_character(request, PALETTE, seed).asset
+    assert isinstance(asset, SpriteSheet)
+    return asset
+
+
+@pytest.mark.parametrize(("kind", "prompt"), CASES)
+def test_a_sheet_is_pixel_true(kind: str, prompt: str):
+    sheet = make(prompt, kind)
+    names = [f"{name}_{side}" for name in tiny_frames.ANIMATIONS[:-1] for side in SIDES[kind]] + [
+        "dead"
+    ]
+    assert [tag.name for tag in sheet.tags] == names
+    assert sprites.palette_leaks(sheet, PALETTE) == 0
+    assert sprites.foreign_colours(sheet) == 0
+    assert sprites.stray_pixels(sheet) == 0
+    assert {frame.pivot for frame in sheet.frames} == {tiny_frames.PIVOT}
+    assert {frame.rect[2:] for frame in sheet.frames} == {(16, 16)}
+    standing = [f"idle_{side}" for side in SIDES[kind]]
+    if kind == "person":
+        standing += [f"walk_{side}" for side in SIDES[kind]]
+    assert [sprites.feet_off_pivot(sheet, tag) for tag in standing] == [0.0] * len(standing)
+    for side in SIDES[kind]:
+        assert sprites.loop_seam(sheet, f"walk_{side}") <= 1.5
+        walk = sheet.tag(f"walk_{side}")
+        first = sheet.frame_image(walk.start)
+        assert any((sheet.frame_image(i) != first).any() for i in range(walk.start, walk.stop))
+
+
+@pytest.mark.parametrize("kind", ["person", "monster"])
+def test_the_directions_are_different_views(kind: str):
+    sheet = make(PROMPTS[kind][1], kind)
+    views = [sheet.frame_image(sheet.tag(f"idle_{side}").start) for side in DIRECTIONS]
+    for i, one in enumerate(views):
+        for other in views[i + 1 :]:
+            assert (one != other).any(-1).mean() > 0.04
+
+
+def test_same_request_same_bytes_whatever_the_threads():
+    one = make("samurai in red", "person")
+    torch.set_num_threads(2)
+    two = make("samurai in red", "person")
+    np.testing.assert_array_equal(one.image, two.image)
+    assert (make("samurai in red", "person", seed=2).image.shape != one.image.shape) or (
+        make("samurai in red", "person", seed=2).image != one.image
+    ).any()
+
+
+@pytest.mark.parametrize(
+    ("said", "part", "names"),
+    [
+        ("ninja", "head", ("DarkNinja", "YellowNinja", "EskimoNinja")),
+        ("skeleton", "head", ("Skeleton",)),
+        ("samurai", "crown", ("Samurai", "RedSamurai")),
+        ("old wizard", "crown", ("BlackNinjaMage",)),
+        ("princess", "head", ("Princess",)),
+        ("monk", "head", ("Monk2",)),
+        ("straw hat farmer", "crown", ("OldMan3", "RedSamurai")),
+        ("karate fighter", "body", ("WhiteFighter", "Boy", "OldMan", "Monk2", "Villager",
+                                    "Villager2", "Villager3", "Greenman", "Master", "Inspector")),
+    ],
+)  # fmt: skip
+def test_words_choose_the_parts(said: str, part: str, names: tuple[str, ...]):
+    known = people16.vocabulary()
+    card = people16.read_card(people16.MODEL)["vocabulary"]
+    for seed in range(12):
+        figure = choose_figure(words(said), parse_prompt(said, known), card, seed)
+        assert getattr(figure, part) in names
+        assert figure.body != figure.head, "the figure that was learnt exists already"
+
+
+@pytest.mark.parametrize(
+    ("kind", "prompt", "hue"),
+    [
+        ("person", "ninja in red", 25), ("person", "ninja in green", 140),
+        ("monster", "red slime", 25), ("monster", "green slime", 140),
+        ("monster", "blue slime", 260), ("animal", "pink pig", 10),
+    ],
+)  # fmt: skip
+def test_a_colour_word_is_what_one_sees(kind: str, prompt: str, hue: float):
+    for seed in range(4):
+        frame = make(prompt, kind, seed, animations=("idle",)).frame_image(0)
+        lab = to_oklab(frame[frame[..., 3] > 0][:, :3])
+        chroma = np.hypot(lab[:, 1], lab[:, 2])
+        angle = np.degrees(np.arctan2(lab[:, 2], lab[:, 1]))
+        off = np.abs((angle - hue + 180) % 360 - 180)
+        coloured = chroma > 0.04
+        assert (off[coloured] < 45).sum() > 0.5 * coloured.sum()
+
+
+def test_other_animations_are_refused_with_the_list():
+    with pytest.raises(UsageError, match="idle, walk, attack, jump, hurt, dead"):
+        CharacterRequest("ninja", animations=("slash",), size=16)
+
+
+@pytest.mark.parametrize("kind", list(PROMPTS))
+def test_what_is_derived_is_said(kind: str):
+    request = CharacterRequest(PROMPTS[kind][0], size=16, kind=kind)
+    notes = " ".join(generate_character(request, PALETTE, 1).provenance.notes)
+    assert "hurt" in notes
+    assert "derived by rule" in notes
+
+
+def test_every_tier_of_16_px_is_there():
+    assert {kind for size, kind in TIERS if size == 16} >= {"person", "monster", "animal"}
+
+
+def test_one_character_is_quick():
+    make("ninja", "person")
+    started = time.process_time()
+    make("villager", "person")
+    assert time.process_time() - started < 2.0  # the bar of half a second is measured, not tested
+
+
+@settings(max_examples=8, deadline=None)
+@given(st.text(min_size=1, max_size=60), st.sampled_from(sorted(PROMPTS)), st.integers(0, 2**60))
+def test_any_prompt_draws_or_is_refused(prompt: str, kind: str, seed: int):
+    try:
+        sheet = make(prompt, kind, seed, animations=("walk",))
+    except UsageError:
+        assert not prompt.strip()
+        return
+    assert sprites.foreign_colours(sheet) == 0
+    assert sheet.image[..., 3].any()
+
+
+frames = st.integers(0, 2**32).map(
+    lambda seed: (
+        np.random.default_rng(seed).integers(0, 4, (16, 16))
+        * (np.random.default_rng(seed + 1).random((16, 16)) < 0.5)
+    ).astype(np.uint8)
+)
+
+
+@given(frames, st.integers(1, 3))
+def test_rules_bring_no_colour_in_and_keep_the_feet(frame: np.ndarray, depth: int):
+    frame[15, 8] = 1
+    for out in (
+        tiny_frames.squashed(frame, depth),
+        tiny_frames.stretched(frame),
+        tiny_frames.leaning(frame, 1),
+        tiny_frames.sunk(frame, 11, depth),
+    ):
+        assert set(np.unique(out)) <= set(np.unique(frame)) | {0}
+        assert out[15].any()
+    assert set(np.unique(tiny_frames.raised(frame, depth))) <= set(np.unique(frame)) | {0}
+    lifted = np.roll(frame, -3, 0)
+    lifted[13:] = 0
+    if lifted.any():
+        assert tiny_frames.grounded(lifted)[15].any()
+
+
+def test_a_crown_closes_the_outline_and_turns_to_trim():
+    head, crown = (np.zeros((16, 16), dtype=np.uint8) for _ in range(2))
+    head[2:14, 2:14] = 6
+    crown[2:14, 5:11] = 5
+    hat = people16.crowned(crown, head, 7, hat=True)
+    assert set(np.unique(hat[3:6, 6:10])) == {8}
+    assert set(np.unique(people16.crowned(crown, head, 7, hat=False)[3:6, 6:10])) == {5}
+    assert (hat[7, 2:5] == 1).all()  # bare shoulders of the lower half get their line
+    np.testing.assert_array_equal(hat[8:], head[8:])
