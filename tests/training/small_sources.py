@@ -142,7 +142,7 @@ def write_upscaling(root: Path) -> None:
             picture = np.tile(disc(64), (4, columns, 1))
             cv2.imwrite(str(folder / f"c{number:04d}_{action}.png"), picture)
     packed = root / "sprites" / "packed"
-    packed.mkdir(parents=True)
+    packed.mkdir(parents=True, exist_ok=True)
     names = [f"mon/thing{chr(97 + i % 26)}{chr(97 + i // 26)}.png" for i in range(60)]
     np.savez_compressed(packed / "dcss_32.npz", img=np.stack([disc(32) for _ in names]))
     (packed / "dcss_32.json").write_text(json.dumps(names))
