@@ -44,6 +44,12 @@ MODELS: dict[str, ModelEntry] = {
     "poses16_decoder": ModelEntry(
         "character", "aigc_assets.models.pose_decoder", "PoseDecoder", "PoseDecoderConfig"
     ),
+    "prompt_tagger": ModelEntry(
+        "character", "aigc_assets.models.prompt_tagger", "PromptTagger", "PromptTaggerConfig"
+    ),
+    "doll_cvae": ModelEntry(
+        "character", "aigc_assets.models.slot_cvae", "SlotCvae", "SlotCvaeConfig"
+    ),
     "map_sagan": ModelEntry("map", "aigc_assets.models.map_refiner", "MapGan", "MapGanConfig"),
     "relief_gan": ModelEntry(
         "terrain", "aigc_assets.models.relief_gan", "ReliefGenerator", "ReliefConfig"

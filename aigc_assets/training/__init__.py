@@ -18,6 +18,8 @@ TASKS: dict[str, tuple[str, str]] = {
     "people16": ("aigc_assets.training.tiny_people", "TinyPeopleTask"),
     "creatures16": ("aigc_assets.training.tiny_creatures", "TinyCreaturesTask"),
     "poses16": ("aigc_assets.training.tiny_poses", "TinyPosesTask"),
+    "doll": ("aigc_assets.training.dolls", "DollTask"),
+    "prompt": ("aigc_assets.training.prompts", "PromptTask"),
     "sound": ("aigc_assets.training.sounds", "SoundTask"),
     "dialogue": ("aigc_assets.training.dialogue", "DialogueTask"),
 }

@@ -60,6 +60,12 @@ def relief_inputs(config: Any, source: torch.Generator) -> tuple[Any, ...]:
     return outline, torch.randn(2, config.channels, 4, 4, generator=source)
 
 
+def prompt_inputs(config: Any, source: torch.Generator) -> tuple[Any, ...]:
+    pieces = torch.randint(1, config.buckets + 1, (2, 5, config.pieces), generator=source)
+    pieces[1, 3:] = 0
+    return (pieces,)
+
+
 def upscaler_inputs(config: Any, source: torch.Generator) -> tuple[Any, ...]:
     lab = torch.rand(2, 3, 5, 4, generator=source)
     alpha = (torch.rand(2, 1, 5, 4, generator=source) < 0.7).float()
@@ -94,6 +100,8 @@ INPUTS: dict[str, Inputs] = {
     "people16_mixer": mixer_inputs,
     "creatures16_mixer": mixer_inputs,
     "poses16_decoder": pose_inputs,
+    "doll_cvae": character_inputs,
+    "prompt_tagger": prompt_inputs,
     "sound_vae": sound_inputs,
     "dialogue_transformer": dialogue_inputs,
 }

@@ -9,7 +9,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from aigc_assets.training import map_tokens, map_windows
+from aigc_assets.training import doll_items, map_tokens, map_windows
 from aigc_assets.training.lpc_layers import ACTIONS
 from tests.training.ninja_sources import write_ninja
 from tests.training.test_character_layers import ITEMS, NO_SLASH
@@ -152,11 +152,40 @@ def write_upscaling(root: Path) -> None:
     (packed / "ninja_walk_16.json").write_text(json.dumps({"labels": labels}))
 
 
+def write_doll(root: Path) -> None:
+    """A paper doll whose figures are discs and whose items are bars of two colours."""
+    random = np.random.Generator(np.random.Philox(6))
+    files = [f"base/{file}" for pair in doll_items.RACES.values() for file in pair]
+    for items in (*doll_items.ITEMS.values(), *doll_items.HIDDEN.values()):
+        files += items.values()
+    y, x = np.mgrid[:32, :32]
+    for file in dict.fromkeys(files):
+        picture = np.zeros((32, 32, 4), dtype=np.uint8)
+        top, height = (2, 29) if file.startswith("base/") else (int(random.integers(24)), 6)
+        shape = (np.abs(x - 16) < 6) & (y >= top) & (y < top + height)
+        picture[shape] = (*random.integers(40, 255, 3), 255)
+        picture[shape & (x % 3 == 0)] = (*random.integers(40, 255, 3), 255)
+        picture[shape & (np.abs(x - 16) == 5)] = (0, 0, 0, 255)
+        path = root / "sprites" / "dcss" / "player" / f"{file}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        cv2.imwrite(str(path), picture)
+
+
+def write_prompt(root: Path) -> None:
+    """A book of a few words."""
+    folder = root / "dialogue" / "gutenberg"
+    folder.mkdir(parents=True, exist_ok=True)
+    if not (folder / "dialogues.jsonl").exists():
+        entry = {"turns": [{"text": line} for line in SAID]}
+        (folder / "dialogues.jsonl").write_text(json.dumps(entry) + "\n")
+
+
 WRITERS: dict[str, Callable[[Path], object]] = {
     "map": write_map,
     "terrain": write_relief,
     "map_tokens": write_map_tokens,
     "character": write_character,
+    "doll": write_doll,
     "upscaling": write_upscaling,
     "palette": lambda root: None,  # the pictures of upscaling serve it as well
     "people16": write_ninja,
@@ -164,5 +193,6 @@ WRITERS: dict[str, Callable[[Path], object]] = {
     "poses16": write_ninja,
     "sound": write_sound,
     "dialogue": write_dialogue,
+    "prompt": write_prompt,
 }
 """Per kind of `TASKS`: writes its small source folder below a root."""

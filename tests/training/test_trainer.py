@@ -34,6 +34,8 @@ from aigc_assets.training import (
     tiny_creatures,
     tiny_people,
     tiny_poses,
+    dolls,
+    prompts,
 )
 from aigc_assets.training.__main__ import main
 from aigc_assets.training.packing import pack, read, task_class
@@ -67,6 +69,8 @@ def small(monkeypatch: pytest.MonkeyPatch):
         monkeypatch.setattr(tiny, "SlotMixerConfig", thin)
     slim = functools.partial(PoseDecoderConfig, widths=(16, 16, 32), condition=16, key=8)
     monkeypatch.setattr(tiny_poses, "PoseDecoderConfig", slim)
+    monkeypatch.setattr(dolls, "BATCH", 4)
+    monkeypatch.setattr(prompts, "BATCH", 8)
     monkeypatch.setattr(dialogue, "ROWS", 2)
     monkeypatch.setattr(dialogue, "LENGTH", 32)
     yield
