@@ -9,12 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aigc_assets.errors import UsageError
-from aigc_assets.models.checkpoint import read_card
-from aigc_assets.pipelines.characters import lexicon
+from aigc_assets.pipelines.characters import lexicon, people64
 from aigc_assets.pipelines.characters.prompt import MAX_PROMPT, find_ramp, parse_prompt
 from aigc_assets.pipelines.characters.wardrobe import choose_look
 
-VOCABULARY = read_card("character_cvae")["vocabulary"]
+VOCABULARY = people64.vocabulary()
 
 
 def look(prompt: str, seed: int = 0, actions: tuple[str, ...] = ("idle", "walk")):
@@ -122,8 +121,14 @@ def test_empty_and_endless_prompts_are_refused(prompt: str) -> None:
     assert caught.value.where == "prompt" and caught.value.remedy
 
 
+def test_pictographs_are_read_by_their_names() -> None:
+    wish = parse_prompt("🧙‍♂️ 👑 🫠", VOCABULARY)
+    assert wish.values["headwear"] == ("crown",) and "beard" in wish.habits
+    assert "melting" in wish.unknown
+
+
 @pytest.mark.parametrize(
-    "prompt", ["старый волшебник", "老巫师，蓝色长袍", "ساحر عجوز", "🧙‍♂️", "---", "42"]
+    "prompt", ["старый волшебник", "老巫师，蓝色长袍", "ساحر عجوز", "---", "42"]
 )
 def test_other_scripts_are_unknown_words_not_errors(prompt: str) -> None:
     wish = parse_prompt(prompt, VOCABULARY)

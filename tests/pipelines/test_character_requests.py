@@ -30,8 +30,8 @@ from aigc_assets.pipelines.characters.kinds import kind_of
         ("grey wolf", "animal"),
         ("slimes", "monster"),
         ("lightning bolt", "effect"),
-        ("", "person"),
-        ("zzz qqq", "person"),
+        ("", ""),
+        ("zzz qqq", ""),
     ],
 )
 def test_the_kind_is_read_from_the_words(prompt, kind) -> None:

@@ -13,15 +13,19 @@ from hypothesis import strategies as st
 
 from aigc_assets.errors import UsageError
 from aigc_assets.metrics import sprites
-from aigc_assets.models.checkpoint import read_card
 from aigc_assets.pipelines import characters
-from aigc_assets.pipelines.characters import CharacterRequest, colours, generate_character
+from aigc_assets.pipelines.characters import (
+    CharacterRequest,
+    colours,
+    generate_character,
+    people64,
+)
 from aigc_assets.pipelines.palettes import make_palette, to_oklab
 from aigc_assets.types import dump
 
 PALETTE = make_palette(32, 7)
 PROMPT = "young alchemist woman, green cloak, brown hair"
-VOCABULARY = read_card("character_cvae")["vocabulary"]
+VOCABULARY = people64.vocabulary()
 
 
 @pytest.fixture(scope="module")
@@ -182,5 +186,6 @@ def test_a_rich_palette_keeps_shades_apart() -> None:
 
 
 def test_sizes_and_animations_are_what_the_card_says() -> None:
-    assert characters.SIZES == (64,)
-    assert set(VOCABULARY["actions"]) == set(characters.ANIMATIONS) - {"attack"}
+    assert 64 in characters.SIZES
+    there = characters.TIERS[64, "person"].animations
+    assert set(VOCABULARY["actions"]) == set(there) - {"attack"}

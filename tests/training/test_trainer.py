@@ -28,14 +28,14 @@ from aigc_assets.training import (
     TASKS,
     characters,
     dialogue,
+    dolls,
     map_tokens,
     maps,
+    prompts,
     relief,
     tiny_creatures,
     tiny_people,
     tiny_poses,
-    dolls,
-    prompts,
 )
 from aigc_assets.training.__main__ import main
 from aigc_assets.training.packing import pack, read, task_class

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import dataclasses
 import importlib
+from collections.abc import Mapping
 from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from aigc_assets.errors import UsageError
-from aigc_assets.pipelines.characters.kinds import KINDS
+from aigc_assets.pipelines.characters.kinds import KINDS, kind_of
 from aigc_assets.pipelines.characters.neighbours import draw_original
-from aigc_assets.pipelines.characters.prompt import parse_prompt
+from aigc_assets.pipelines.characters.prompt import Wish, known_words, parse_prompt
+from aigc_assets.pipelines.characters.reading import nearly, read_unknown
 from aigc_assets.pipelines.characters.reference import Reference, read_reference
 from aigc_assets.pipelines.characters.request import (
     ANIMATIONS,
@@ -47,15 +49,52 @@ def generate_character(request: CharacterRequest, palette: NDArray[np.uint8], se
     palette = np.asarray(palette, dtype=np.uint8)
     if palette.ndim != 2 or palette.shape[1] != 3 or len(palette) < 2:
         raise UsageError("a palette needs at least two colours, [N, 3]", where="palette")
+    wish, request, operations = _understand(request)
     module: Any = importlib.import_module(request.tier.module)
-    wish = parse_prompt(request.prompt, module.vocabulary())
     made = draw_original(
         lambda s: cast("Made", module.draw_character(request, wish, palette, s)), seed
     )
-    notes = [f"unknown word: {word}" for word in wish.unknown]
-    if not (wish.values or wish.habits or wish.colours):
+    notes = [f"unknown word: {word} (read as {known})" for word, known in wish.guesses.items()]
+    notes += [f"unknown word: {word}" for word in wish.unknown]
+    notes += [f"not drawn for a {request.kind} of {request.size} px: {w}" for w in wish.idle]
+    if not (wish.values or wish.habits or wish.colours or wish.element):
         notes.append("no word of the prompt is known: the seed decided everything")
     if request.guessed:
         notes.append(f"no {request.guessed} of {request.size} px: drawn as a {request.kind}")
     notes += made.provenance.notes
-    return Made(made.asset, dataclasses.replace(made.provenance, notes=tuple(notes)))
+    source = made.provenance
+    source = dataclasses.replace(
+        source, notes=tuple(notes), operations=(*operations, *source.operations)
+    )
+    return Made(made.asset, source)
+
+
+def _understand(request: CharacterRequest) -> tuple[Wish, CharacterRequest, tuple[str, ...]]:
+    """The wish, the request and what the network did, for the provenance.
+
+    The request is of another kind where only the network could read the word that says so.
+    """
+
+    def parse(read_as: Mapping[str, str] | None = None) -> Wish:
+        module: Any = importlib.import_module(request.tier.module)
+        return parse_prompt(request.prompt, module.vocabulary(), read_as)
+
+    wish = parse()
+    if not wish.unknown:
+        return wish, request, ()
+    read, sha256 = read_unknown(wish.words, wish.unknown)
+    network = f"unknown words read by the prompt network (sha256 {sha256[:12]})"
+    operations = (network,) if read else ()
+    module: Any = importlib.import_module(request.tier.module)
+    known = known_words(module.vocabulary())
+    for word in wish.unknown:
+        if word not in read and (slip := nearly(word, known)):
+            read[word] = slip
+    if not read:
+        return wish, request, ()
+    kind = kind_of(" ".join(read.get(word, word) for word in wish.words))
+    if not request.named and kind and (request.size, kind) in TIERS:
+        usual = request.animations == request.tier.default
+        there = TIERS[request.size, kind].default if usual else request.animations
+        request = dataclasses.replace(request, kind=kind, animations=there)
+    return parse(read), request, operations

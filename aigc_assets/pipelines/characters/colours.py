@@ -133,11 +133,18 @@ def _tones(colour: tuple[str, str], vocabulary: Mapping[str, Any]) -> NDArray[np
 def _fit_skin(
     colour: tuple[str, str], palette: NDArray[np.uint8], vocabulary: Mapping[str, Any]
 ) -> NDArray[np.intp]:
-    """Palette indices of the skin, which never takes the paper white of a palette."""
+    """Palette indices of the skin; one that the prompt paints green is fitted like cloth."""
     tones = _tones(colour, vocabulary)
+    if colour[0] not in ("skin", "like"):
+        return fit_ramp(palette, tones)
+    return fit_skin(palette, tones)
+
+
+def fit_skin(palette: NDArray[np.uint8], tones: NDArray[np.uint8]) -> NDArray[np.intp]:
+    """Like `fit_ramp`, but never with the paper white of a palette: skin is warm or dark."""
     light, a, b = to_oklab(palette).T
     warm = (b > 0.015) & (a > -0.01)
-    if colour[0] != "skin" or (warm & (light > 0.5)).sum() < 2:
+    if (warm & (light > 0.5)).sum() < 2:
         return fit_ramp(palette, tones)
     usable = np.flatnonzero(warm | (light < 0.35))
     chosen: NDArray[np.intp] = usable[fit_ramp(palette[usable], tones)]

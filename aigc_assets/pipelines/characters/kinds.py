@@ -58,7 +58,7 @@ WORDS: Mapping[str, str] = {
 
 
 def kind_of(prompt: str) -> str:
-    """The kind that a prompt names: what its first noun phrase ends in, or a person.
+    """The kind that a prompt names: what its first noun phrase ends in; empty if none is named.
 
     "fire sword" is an item and "sword fighter" a person; a monster with a trade ("goblin
     archer") stays a monster, unless the trade is to fight it ("dragon slayer").
@@ -70,7 +70,7 @@ def kind_of(prompt: str) -> str:
         if nouns[-1] == "person" and "monster" in nouns and not _fights(clause):
             return "monster"
         return nouns[-1]
-    return "person"
+    return ""
 
 
 def _kind(word: str) -> str | None:

@@ -44,9 +44,14 @@ PAINTS: Mapping[str, tuple[str, ...]] = {
     "feet": ("feet",),
     "neck": ("accent",),
     "headwear": ("metal",),
+    "pointed hat": ("accent",),  # a value of its own colour goes before its attribute
+    "pointed": ("accent",),
     "eyewear": ("metal",),
+    "weapon": ("weapon",),
+    "shield": ("shield",),
+    "wings": ("wings",),
 }
-"""Slots that an attribute is painted with."""
+"""Slots that an attribute, or one of its values, is painted with."""
 
 _LONG = ("longsleeve shirt", "v-neck longsleeve shirt", "scoop longsleeve shirt",
          "buttoned longsleeve shirt")  # fmt: skip
@@ -122,6 +127,27 @@ SYNONYMS: Mapping[str, Meaning] = {
     "plume": Meaning({"headwear": ("bascinet open plumed", "morion plumed")}, ("accent",)),
     "spectacles": Meaning({"eyewear": ("glasses", "halfmoon glasses")}, ("metal",)),
     "tie": Meaning({"neck": ("bowtie",)}, ("accent",)),
+    # in the hands, at the shoulders
+    **dict.fromkeys(("blade", "swords", "longsword", "shortsword", "katana", "scimitar", "rapier",
+                     "sabre", "saber", "cutlass", "falchion", "broadsword"),
+                    Meaning({"weapon": ("sword",)}, ("weapon",))),
+    **dict.fromkeys(("greatsword", "claymore"), Meaning({"weapon": ("great sword",)}, ("weapon",))),
+    **dict.fromkeys(("knife", "daggers"), Meaning({"weapon": ("dagger",)}, ("weapon",))),
+    **dict.fromkeys(("hatchet", "battleaxe"), Meaning({"weapon": ("axe",)}, ("weapon",))),
+    **dict.fromkeys(("club", "flail", "morningstar"), Meaning({"weapon": ("mace",)}, ("weapon",))),
+    **dict.fromkeys(("warhammer",), Meaning({"weapon": ("hammer",)}, ("weapon",))),
+    **dict.fromkeys(("stave", "quarterstaff", "crook"),
+                    Meaning({"weapon": ("staff",)}, ("weapon",))),
+    **dict.fromkeys(("rod", "sceptre"), Meaning({"weapon": ("wand",)}, ("weapon",))),
+    **dict.fromkeys(("lance", "pike", "halberd", "glaive", "javelin"),
+                    Meaning({"weapon": ("spear",)}, ("weapon",))),
+    "pitchfork": Meaning({"weapon": ("trident",)}, ("weapon",)),
+    **dict.fromkeys(("longbow", "crossbow"), Meaning({"weapon": ("bow",)}, ("weapon",))),
+    "sickle": Meaning({"weapon": ("scythe",)}, ("weapon",)),
+    "buckler": Meaning({"shield": ("round shield",)}, ("shield",)),
+    "winged": Meaning({"wings": ("feathered wings",)}, ("wings",)),
+    "angel": Meaning({"wings": ("feathered wings",)}, ("wings",), {"torso": ("ivory", "white")}),
+    "unarmed": Meaning({"weapon": ("none",), "shield": ("none",)}),
     # hair
     "haired": Meaning({}, ("hair",)),
     "hair": Meaning({}, ("hair",)),
@@ -145,7 +171,7 @@ SYNONYMS: Mapping[str, Meaning] = {
         ("wizard", "mage", "sorcerer", "warlock", "magician"),
         _role({"torso": ("royal", "purple", "indigo", "midnight")}, body=("masculine",),
               beard=("medium beard",), torso=("longsleeve shirt",), legs=("long skirt",),
-              headwear=("pointed hat",))),
+              headwear=("pointed hat",), weapon=("staff",))),
     **dict.fromkeys(
         ("witch", "sorceress", "enchantress"),
         _role({"torso": ("purple", "black", "plum")}, body=("feminine",), legs=("long skirt",),
@@ -153,7 +179,8 @@ SYNONYMS: Mapping[str, Meaning] = {
     **dict.fromkeys(
         ("knight", "soldier", "guard", "warrior", "paladin", "captain", "sentinel"),
         _role({"torso": ("navy", "wine", "forest"), "metal": ("steel", "iron")}, headwear=_HELMS,
-              feet=("boots",), legs=("pants", "hose"))),
+              feet=("boots",), legs=("pants", "hose"), weapon=("sword", "sword", "spear"),
+              shield=("shield", "round shield", "none"))),
     "warden": _role({"metal": ("iron", "steel")}, feet=("boots",), legs=("pants",)),
     **dict.fromkeys(
         ("blacksmith", "smith"),
@@ -181,11 +208,11 @@ SYNONYMS: Mapping[str, Meaning] = {
     **dict.fromkeys(
         ("thief", "rogue", "assassin", "bandit"),
         _role({"torso": ("charcoal", "shadow", "soot"), "legs": ("charcoal", "soot")},
-              headwear=("hood",), over=("cloak", "none"), feet=("boots",))),
+              headwear=("hood",), over=("cloak", "none"), feet=("boots",), weapon=("dagger",))),
     **dict.fromkeys(
         ("ranger", "hunter", "scout", "archer", "elf"),
         _role({"torso": ("forest", "fern", "olivine"), "legs": ("umber", "leather")},
-              feet=("boots",))),
+              feet=("boots",), weapon=("bow",))),
     **dict.fromkeys(
         ("merchant", "trader", "innkeeper", "shopkeeper", "bartender", "baker", "cook"),
         _role({"torso": ("mustard", "linen", "ochre")}, over=("suspenders", "none"))),
@@ -197,14 +224,16 @@ SYNONYMS: Mapping[str, Meaning] = {
     **dict.fromkeys(("villager", "citizen", "traveler", "traveller", "adventurer", "hero",
                      "heroine", "child", "kid", "student", "servant", "worker"), _role()),
     **dict.fromkeys(("dwarf", "viking"), _role(body=("masculine",), head=("masculine",),
-                                               beard=("medium beard",), headwear=_HELMS)),
+                                               beard=("medium beard",), headwear=_HELMS,
+                                               weapon=("axe",), shield=("round shield", "none"))),
 }  # fmt: skip
 
 COLOUR_WORDS: Mapping[str, tuple[str, ...]] = {
     # word: names to look for, first one that the kind of ramp has
     "grey": ("gray",), "gray": ("gray",), "blond": ("blonde",), "blonde": ("blonde", "lemon"),
     "golden": ("gold", "blonde", "amber"), "gold": ("gold", "blonde", "amber"),
-    "ginger": ("orange",), "redhead": ("red",), "auburn": ("ruby", "garnet"),
+    "ginger": ("orange",), "brunette": ("brown", "chestnut"), "redhead": ("red",),
+    "auburn": ("ruby", "garnet"),
     "crimson": ("red", "garnet"), "scarlet": ("red",), "maroon": ("wine", "ruby"),
     "burgundy": ("wine", "ruby"), "violet": ("violet", "purple"), "magenta": ("cerise", "pink"),
     "turquoise": ("teal",), "lime": ("spring", "green"), "olive": ("olivine", "tawny"),
@@ -219,6 +248,9 @@ COLOUR_WORDS: Mapping[str, tuple[str, ...]] = {
     "blue": ("blue",), "green": ("green",), "red": ("red",), "yellow": ("yellow", "blonde"),
     "orange": ("orange",), "purple": ("purple",), "pink": ("pink",), "silver": ("silver",),
 }  # fmt: skip
+
+OF_HAIR = frozenset(("blonde", "blond", "ginger", "redhead", "auburn", "brunette"))
+"""Colour words that speak of hair even without the word."""
 
 SHADED: Mapping[tuple[str, str], tuple[str, ...]] = {
     ("dark", "blue"): ("navy", "midnight"), ("dark", "green"): ("forest",),
@@ -246,11 +278,53 @@ IGNORED = frozenset(
 )
 """Words that ask for nothing that can be drawn."""
 
+ELEMENTS: Mapping[str, tuple[str, tuple[str, ...]]] = {
+    # word: the element, and the colours of who commands it
+    **dict.fromkeys(("fire", "flame", "flaming", "burning", "lava", "magma", "ember", "infernal"),
+                    ("fire", ("red orange", "orange", "red"))),
+    **dict.fromkeys(("ice", "frost", "frozen", "frosty", "icy", "snow", "winter", "arctic"),
+                    ("ice", ("ice", "powder", "sky"))),
+    **dict.fromkeys(("water", "sea", "ocean", "tidal", "river"), ("water", ("azure", "blue"))),
+    **dict.fromkeys(("poison", "toxic", "acid", "venom", "plague"),
+                    ("poison", ("spring", "green"))),
+    **dict.fromkeys(("lightning", "thunder", "storm", "electric"),
+                    ("lightning", ("yellow", "lemon"))),
+    **dict.fromkeys(("shadow", "void", "night", "death", "cursed"),
+                    ("shadow", ("shadow", "plum"))),
+    **dict.fromkeys(("holy", "divine", "sun", "sacred", "celestial"),
+                    ("light", ("ivory", "white"))),
+    **dict.fromkeys(("earth", "stone", "rock", "mud", "sand"), ("earth", ("umber", "sepia"))),
+    **dict.fromkeys(("nature", "forest", "woodland", "leaf", "jungle"),
+                    ("nature", ("fern", "green"))),
+}  # fmt: skip
+"""Words for an element; it lends its colours where the prompt names none."""
+
 EYES: Mapping[str, tuple[int, int, int]] = {
     "brown": (110, 70, 40), "blue": (58, 110, 180), "green": (60, 130, 70), "gray": (110, 120, 135),
     "hazel": (140, 100, 50), "purple": (120, 70, 160), "black": (45, 40, 50),
 }  # fmt: skip
 """Colours of eyes."""
+
+_BASIC: Mapping[str, tuple[int, int, int]] = {"gold": (232, 178, 60), "silver": (190, 196, 204)}
+
+
+def colour_rgb(names: tuple[str, ...], colours: Mapping[str, Any]) -> tuple[int, int, int] | None:
+    """Plain tone of the first name that a ramp has, sRGB; None if none has.
+
+    Args:
+        names: Colour names, best first, as in `Wish.colours`.
+        colours: Ramps by kind and name, ``vocabulary["colours"]``.
+    """
+    for name in names:
+        if name in _BASIC:
+            return _BASIC[name]
+        for kind in ("cloth", "metal", "hair", "skin"):
+            ramp = colours.get(kind, {}).get(name)
+            if ramp:
+                red, green, blue = ramp[len(ramp) * 2 // 3]
+                return int(red), int(green), int(blue)
+    return None
+
 
 _WORD = re.compile(r"[^\W_]+(?:[-'’][^\W_]+)*")
 _FILLER = frozenset(("and", "helm", "none"))

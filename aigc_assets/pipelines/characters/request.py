@@ -42,6 +42,7 @@ TIERS: Mapping[tuple[int, str], Tier] = {
     (16, "person"): Tier(f"{_HERE}.people16", _TINY, _TINY),
     (16, "monster"): Tier(f"{_HERE}.creatures16", _TINY, _TINY),
     (16, "animal"): Tier(f"{_HERE}.creatures16", _TINY, _TINY),
+    (32, "person"): Tier(f"{_HERE}.people32", ("idle",), ("idle",)),
 }
 """By size in px and kind; the order is the order in which kinds are offered."""
 
@@ -75,6 +76,8 @@ class CharacterRequest:
     like: Reference | None = None
     guessed: str = field(default="", init=False)
     """The kind that the words named, where the size has none of it and another is drawn."""
+    named: bool = field(default=True, init=False)
+    """Whether the request or a word of the prompt says which kind it is."""
 
     def __post_init__(self) -> None:
         if self.size not in SIZES:
@@ -109,6 +112,8 @@ class CharacterRequest:
 
     def _kind_of_words(self) -> str:
         named = kind_of(self.prompt)
+        self._set("named", bool(named))
+        named = named or "person"
         if (self.size, named) in TIERS:
             return named
         self._set("guessed", named)

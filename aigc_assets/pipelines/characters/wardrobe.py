@@ -66,6 +66,11 @@ _TONES: Mapping[str, tuple[str, ...]] = {
     "metal": ("steel", "iron"),
     "leather": ("leather", "oak"),
     "eyes": ("brown", "brown", "blue", "green", "gray"),
+    "weapon": ("steel", "steel", "silver", "iron"),
+    "handle": ("leather", "umber", "chocolate"),
+    "shield": ("wine", "navy", "forest", "royal", "garnet"),
+    "emblem": ("ivory", "mustard", "white"),
+    "wings": ("ivory", "pearl", "white"),
 }  # fmt: skip
 
 
@@ -89,7 +94,11 @@ class Look:
 
 
 def choose_look(
-    wish: Wish, vocabulary: Mapping[str, Any], seed: int, actions: tuple[str, ...]
+    wish: Wish,
+    vocabulary: Mapping[str, Any],
+    seed: int,
+    actions: tuple[str, ...],
+    like: tuple[str, ...] = (),
 ) -> Look:
     """Decide everything about a figure; what the wish leaves open depends on the seed only.
 
@@ -98,6 +107,7 @@ def choose_look(
         vocabulary: Of the model card.
         seed: Of the request.
         actions: Actions that will be drawn; items that lack one are replaced, with a note.
+        like: Slots whose colour a reference picture gives; they are ramps of the kind ``like``.
     """
     notes: list[str] = []
     values: dict[str, str] = {}
@@ -133,6 +143,8 @@ def choose_look(
         found = find_ramp(slot, asked, ramps) if asked else None
         if asked and found is None:
             notes.append(f"no {asked[0]} {slot}: another colour instead")
+        if found is None and slot in like:
+            found = "like", slot
         if found is None:
             free.add(slot)
             tones = wish.colour_habits.get(slot, tones)
@@ -145,6 +157,8 @@ def choose_look(
             start = int(random.choice(len(tones), p=weights))
             found = find_ramp(slot, (tones[start], *tones), ramps)
         colours[slot] = found if found is not None else ("eyes", next(iter(EYES)))
+    if wish.colours.get("weapon") and values.get("weapon") in ("staff", "wand", "bow"):
+        colours["handle"] = colours["weapon"]  # they are all handle
     follows = _sets(values, free, wish)
     free -= set(follows)
     return Look(values, colours, frozenset(free), follows, tuple(notes))
@@ -164,7 +178,7 @@ def _open(attribute: str, values: Mapping[str, str], known: list[str]) -> tuple[
         return (values["body"],)
     if attribute == "beard" and values["head"] == "elderly" and values["body"] == "masculine":
         return ("none", "medium beard", "trimmed beard")
-    return _PLAIN[attribute][values["body"]]
+    return _PLAIN[attribute][values["body"]] if attribute in _PLAIN else ("none",)
 
 
 def _sets(values: Mapping[str, str], free: set[str], wish: Wish) -> dict[str, str]:
