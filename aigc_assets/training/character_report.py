@@ -22,6 +22,7 @@ class Report(NamedTuple):
 
 
 REPORTS: tuple[Report, ...] = (
+    Report(16, "people16", "aigc_assets.training.tiny_report", "tiny_rows"),
     Report(32, "sprite", "aigc_assets.training.sprite_report", "sprite_rows"),
     Report(64, "character", "aigc_assets.training.people_report", "people_rows"),
 )

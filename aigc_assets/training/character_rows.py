@@ -10,10 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aigc_assets.metrics import animations, sprites
-from aigc_assets.metrics.likeness import CopyIndex, copy_share
+from aigc_assets.metrics.likeness import CopyIndex, copy_share, tone_codes
 from aigc_assets.training.picture_judge import PictureJudge, ceiling, compare_sets
 from aigc_assets.training.pose_judge import Clip, PoseJudge
 from aigc_assets.types import Frame, SpriteSheet, Tag
+
+_ALLOWED = 0.02
+"""Share of held-out real pictures below whose distance a picture is a near copy."""
 
 
 @dataclass(frozen=True)
@@ -100,22 +103,42 @@ class Table:
 
     def copies(
         self,
-        known: CopyIndex,
+        known: NDArray[np.uint8],
         real: NDArray[np.uint8],
         sets: Mapping[str, NDArray[np.uint8]],
-        allowed: float = 0.02,
+        part: str = "",
     ) -> None:
-        """Share of near copies of training pictures, nearer than ``allowed`` of the real ones."""
-        own, _ = known.nearest(real)
-        limit = float(np.quantile(own, allowed))
-        found = {name: known.nearest(pictures)[0] for name, pictures in sets.items()}
-        shares = {name: copy_share(distance, limit + 1e-9) for name, distance in found.items()}
+        """Share of near copies of training pictures, nearer than 2 % of the real ones are.
+
+        Args:
+            known: Training pictures, [N, S, S, 4].
+            real: Held-out pictures, [M, S, S, 4].
+            sets: ``model`` and others.
+            part: Only the ``upper`` or the ``lower`` half of every picture; then there is no
+                target.
+        """
+
+        def shown(pictures: NDArray[np.uint8]) -> NDArray[np.uint8]:
+            half = pictures.copy()
+            if part:
+                middle = half.shape[1] // 2
+                half[:, slice(middle, None) if part == "upper" else slice(middle)] = 0
+            return half
+
+        index = CopyIndex(tone_codes(shown(known)), [""] * len(known))
+        own, _ = index.nearest(shown(real))
+        limit = float(np.quantile(own, _ALLOWED)) + 1e-9
+        found = {name: index.nearest(shown(pictures))[0] for name, pictures in sets.items()}
+        shares = {name: copy_share(distance, limit) for name, distance in found.items()}
         median = {name: float(np.median(distance)) for name, distance in found.items()}
+        target, reached = ("<= floor", lambda row: row["model"] <= row["floor"])
         self.add(
-            "near_copies", {**shares, "floor": copy_share(own, limit + 1e-9)}, "<= floor",
-            lambda row: row["model"] <= row["floor"],
-        )  # fmt: skip
-        self.add("nearest_training_picture", {**median, "floor": float(np.median(own))})
+            f"near_copies_{part}_half" if part else "near_copies",
+            {**shares, "floor": copy_share(own, limit)},
+            *(("", None) if part else (target, reached)),
+        )
+        if not part:
+            self.add("nearest_training_picture", {**median, "floor": float(np.median(own))})
 
     def cleanliness(self, sheets: Sequence[SpriteSheet], palette: NDArray[np.uint8]) -> None:
         """Leaks, alpha errors, colours beside those of the base frame and specks, per sheet."""

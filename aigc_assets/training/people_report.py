@@ -8,7 +8,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aigc_assets.metrics.colour_words import COLOURS, colour_of, colour_shares
-from aigc_assets.metrics.likeness import CopyIndex, tone_codes
 from aigc_assets.training.character_rows import Draw, Row, Table, Wanted, clip_of, strip
 from aigc_assets.training.people_truth import COLOURED, People, Person
 from aigc_assets.training.picture_judge import PictureJudge
@@ -51,8 +50,7 @@ def people_rows(data: dict[str, NDArray[Any]], info: dict[str, Any], draw: Draw)
     judge = PictureJudge(known, np.array([p.labels for p in train]), people.classes, steps=_STEPS)
     table.distances(judge, real, labels, known, {"model": (fronts, wanted)})
     _colours(table, people, {"model": (fronts, asked), "floor": (real, held)})
-    index = CopyIndex(tone_codes(known), [p.prompt for p in train])
-    table.copies(index, real, {"model": fronts})
+    table.copies(known, real, {"model": fronts})
     table.cleanliness(made, palette)
     _animations(table, people, train, held[:ANIMATED], made[:ANIMATED], palette)
     return table.rows

@@ -157,7 +157,8 @@ class PictureJudge:
         try:
             with torch.random.fork_rng():
                 torch.manual_seed(seed)
-                self.network = JudgeNetwork(pictures.shape[1], (*classes, len(DAMAGES)))
+                side = _tensor(pictures[:1]).shape[2]
+                self.network = JudgeNetwork(side, (*classes, len(DAMAGES)))
             spoilt, kinds = damaged(pictures, seed)
             asked = np.concatenate([labels, np.full_like(labels, -1)])
             damage = np.array([0] * len(labels) + kinds)[:, None]
@@ -290,7 +291,12 @@ def _tensor(pictures: NDArray[np.uint8]) -> Tensor:
     """[N, S, S, 4] uint8 to [N, 4, S, S] in -1..1, transparent pixels without colour."""
     x = torch.from_numpy(np.ascontiguousarray(pictures)).permute(0, 3, 1, 2).float() / 127.5 - 1
     alpha = (x[:, 3:] > 0).float()
-    return torch.cat([x[:, :3] * alpha, alpha], 1)
+    return enlarged(torch.cat([x[:, :3] * alpha, alpha], 1))
+
+
+def enlarged(x: Tensor) -> Tensor:
+    """Pictures below 32 px twice as large: the network's first step would skip pixels."""
+    return x.repeat_interleave(2, 2).repeat_interleave(2, 3) if x.shape[2] < 32 else x
 
 
 def _heads(network: JudgeNetwork) -> list[nn.Linear]:

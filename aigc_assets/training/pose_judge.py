@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from aigc_assets.training.picture_judge import JudgeNetwork, fit_network
+from aigc_assets.training.picture_judge import JudgeNetwork, enlarged, fit_network
 from aigc_assets.types.sprite import DIRECTIONS
 
 _LUMA = np.array([0.299, 0.587, 0.114], dtype=np.float32)
@@ -83,4 +83,4 @@ def _tensor(frames: NDArray[np.uint8]) -> Tensor:
     light = frames[..., :3].astype(np.float32) @ _LUMA / 255 * drawn
     pair = np.stack([drawn, light], 1)
     first = np.broadcast_to(pair[:1], pair.shape)
-    return torch.from_numpy(np.concatenate([pair, first], 1))
+    return enlarged(torch.from_numpy(np.concatenate([pair, first], 1)))

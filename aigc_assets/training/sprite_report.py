@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 
 from aigc_assets.errors import UsageError
 from aigc_assets.metrics.colour_words import colour_shares
-from aigc_assets.metrics.likeness import CopyIndex, tone_codes
 from aigc_assets.training import pixel_sprites
 from aigc_assets.training.character_rows import Draw, Row, Table, Wanted
 from aigc_assets.training.picture_judge import PictureJudge
@@ -65,8 +64,8 @@ def sprite_rows(data: dict[str, NDArray[Any]], info: dict[str, Any], draw: Draw)
     table.distances(judge, pictures[held], labels[held], pictures[train],
                     {"model": (made, labels[wanted])})  # fmt: skip
     coloured = _colours(table, draw, palette)
-    index = CopyIndex(tone_codes(pictures[train]), [sprites.names[i] for i in train])
-    table.copies(index, pictures[held], {"model": made})
+    for part in ("", "upper", "lower"):  # parts of known pictures may have been joined
+        table.copies(pictures[train], pictures[held], {"model": made}, part)
     table.cleanliness([*sheets, *coloured], palette)
     return table.rows
 
