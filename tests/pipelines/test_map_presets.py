@@ -189,6 +189,13 @@ def test_sokoban_boxes_and_solution() -> None:
         assert int(made.properties["steps"]) >= 10
 
 
+def test_crowded_sokoban_rooms_have_witnesses() -> None:
+    for seed in range(40, 100, 5):
+        made = generate_preset("sokoban", PALETTE, seed, {"crates": 5}).asset
+        assert verify_witness(made) == []
+        assert int(made.properties["steps"]) >= 10
+
+
 def drawn_way(layout: np.ndarray, start: int, boss: int) -> int:
     """Cells from start to boss on a drawing of 3x3 cells a room, as the benchmark counts."""
     drawn = np.zeros((12, 12), dtype=bool)

@@ -10,7 +10,9 @@ those are met as they stand. And the way from start to boss has to be eight cell
 of three by three cells a room, but is measured between the cells whose numbers are those of the
 rooms, all of them in the drawing's upper left corner (`drawn_ways`). Its count of differences is
 not followed: more than eight doors that differ count as none there, so that plans would have to be
-alike, and no more than 22 were found that all count as different.
+alike. Plans that differ in seven or eight doors alone are at most 26 (as vectors of signs all but
+two of them are independent, in 24 dimensions). With six doors and three rooms as well, annealing
+sets of 40, 70 and 100 plans, 12 million changes each, left 21, 25 and 26 that all differ so.
 """
 
 from __future__ import annotations

@@ -20,7 +20,8 @@ from aigc_assets.pipelines.maps.benchmark_rules.mazes import longest_path
 from aigc_assets.pipelines.maps.cast import Cast
 from aigc_assets.pipelines.maps.grid import FLOOR, WALL, shortest_path, steps
 from aigc_assets.pipelines.maps.request import TILE_SIZE
-from aigc_assets.pipelines.maps.sokoban.search import Board, fewest_moves
+from aigc_assets.pipelines.maps.sokoban.chamber import Puzzle, walk
+from aigc_assets.pipelines.maps.sokoban.search import Board, fewest_moves, solve
 from aigc_assets.pipelines.maps.tiles import indoor as indoor_tiles
 from aigc_assets.pipelines.maps.tiles import sokoban as sokoban_tiles
 from aigc_assets.pipelines.maps.tiles.dressing import dress
@@ -33,6 +34,8 @@ from aigc_assets.types import (
 from aigc_assets.types.validation import Scalar
 
 _FAR = 10**6
+_LOOKS = 10**5
+"""Positions after which fewest pushes, which are found sooner, do instead of fewest moves."""
 
 
 class _Level(NamedTuple):
@@ -140,9 +143,13 @@ def _sokoban(content: NDArray[np.int64]) -> _Level:
     wall = (~floor).astype(np.uint8).tobytes()
     boxes, goals = _cells(content, sokoban.BOX), _cells(content, sokoban.GOAL)
     start = _cells(content, sokoban.PLAYER)[0]
-    path = [start]
-    for step in fewest_moves(Board(width, wall, tuple(goals)), boxes, start, max_looks=_FAR):
+    board, path = Board(width, wall, tuple(goals)), [start]
+    for step in fewest_moves(board, boxes, start, max_looks=_LOOKS):
         path.append(path[-1] + step)
+    if len(path) == 1:
+        pushes = solve(board, boxes, start, max_nodes=_FAR)
+        assert pushes, "every room can be solved"
+        path = walk(Puzzle(board, tuple(boxes), start, pushes[-1].cell, pushes, True), start)
     if path[-1] == start:  # the exit gets a cell of its own
         beside = [start + step for step in steps(width)]
         path.append(next(cell for cell in beside if not wall[cell] and cell not in goals))
