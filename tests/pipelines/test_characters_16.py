@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aigc_assets.errors import UsageError
-from aigc_assets.metrics import sprites
+from aigc_assets.metrics import animations, sprites
 from aigc_assets.pipelines.characters import (
     TIERS,
     CharacterRequest,
@@ -95,11 +95,11 @@ def test_same_request_same_bytes_whatever_the_threads():
 @pytest.mark.parametrize(
     ("said", "part", "names"),
     [
-        ("ninja", "head", ("DarkNinja", "YellowNinja", "EskimoNinja")),
+        ("ninja", "crown", ("DarkNinja", "YellowNinja", "EskimoNinja")),
         ("skeleton", "head", ("Skeleton",)),
         ("samurai", "crown", ("Samurai", "RedSamurai")),
         ("old wizard", "crown", ("BlackNinjaMage",)),
-        ("princess", "head", ("Princess",)),
+        ("princess", "crown", ("Princess",)),
         ("monk", "head", ("Monk2",)),
         ("straw hat farmer", "crown", ("OldMan3", "RedSamurai")),
         ("karate fighter", "body", ("WhiteFighter", "Boy", "OldMan", "Monk2", "Villager",
@@ -205,3 +205,30 @@ def test_a_crown_closes_the_outline_and_turns_to_trim():
     assert set(np.unique(people16.crowned(crown, head, 7, hat=False)[3:6, 6:10])) == {5}
     assert (hat[7, 2:5] == 1).all()  # bare shoulders of the lower half get their line
     np.testing.assert_array_equal(hat[8:], head[8:])
+
+
+def test_a_head_does_not_change_while_it_walks():
+    for seed in range(3):
+        sheet = make("princess", "person", seed, animations=("walk",))
+        for side in DIRECTIONS:
+            # The figures of the source have 0.008.
+            assert animations.head_flicker(sheet, f"walk_{side}") <= 0.0096
+
+
+def test_the_steps_keep_their_own_body_under_the_head_of_the_stand():
+    stand, step = (np.zeros((16, 16), dtype=np.uint8) for _ in range(2))
+    stand[2:12, 3:13], stand[12:, 4:12] = 6, 12
+    step[3:13, 3:13], step[13:, 5:9] = 7, 13
+    out = people16.same_head(stand, step, 12, 13)
+    np.testing.assert_array_equal(out[3:13, 3:13], stand[2:12, 3:13])
+    np.testing.assert_array_equal(out[13:], step[13:])
+    assert not out[:3].any()
+
+
+@pytest.mark.parametrize("said", ["eskimo ninja, red hair", "old man, white hair", "monk bald"])
+def test_a_head_that_is_named_is_what_one_sees_first(said: str):
+    known = people16.vocabulary()
+    card = people16.read_card(people16.MODEL)["vocabulary"]
+    for seed in range(8):
+        crown = choose_figure(words(said), parse_prompt(said, known), card, seed).crown
+        assert set(words(said)[:2]) & set(card["heads"][crown].split())

@@ -33,6 +33,8 @@ QUIET = ("white", "charcoal", "linen", "umber")
 """Second colours beside one that the prompt names: they let it be seen."""
 HAIR_SLOT = 5
 """First slot of the hair; trim comes three later."""
+CLOTH_SLOT, WHITE_SLOT = 11, 17
+"""First slot of the clothes, and the first after them."""
 COLOURS_OF = "character_cvae"
 """Model whose card names the ramps."""
 
@@ -174,9 +176,49 @@ def draw_poses(
         if len(slots) > 1:
             row = max(0, int(card["neck"][number]) - FOREHEAD)
             frame = crowned(slots[1, number], frame, row, hat=figure.hat)
-        frame = tiny_frames.clean(frame)
-        found[pose] = tiny_frames.grounded(frame) if pose[0].startswith("walk") else frame
-    return found
+        found[pose] = frame
+    necks = dict(zip(poses, (int(row) for row in card["neck"]), strict=True))
+    for side in DIRECTIONS:
+        stand = found["walk 0", side]
+        for step in ("walk 1", "walk 2", "walk 3"):
+            found[step, side] = same_head(
+                stand, found[step, side], necks["walk 0", side], necks[step, side]
+            )
+    found = {pose: tiny_frames.clean(frame) for pose, frame in found.items()}
+    return {
+        pose: tiny_frames.grounded(frame) if pose[0].startswith("walk") else frame
+        for pose, frame in found.items()
+    }
+
+
+def same_head(
+    stand: NDArray[np.uint8], step: NDArray[np.uint8], neck: int, moved: int
+) -> NDArray[np.uint8]:
+    """A step of the walk with the head of the standing frame, moved as the neck moves.
+
+    A head is drawn anew in every pose; while it only moves it shall not change.
+
+    Args:
+        stand: Slots of the standing frame.
+        step: Slots of the step.
+        neck: First row of the body in the standing frame.
+        moved: The same in the step.
+    """
+    rows = np.arange(len(stand))[:, None]
+
+    def head_of(frame: NDArray[np.uint8], first: int) -> NDArray[np.bool_]:
+        worn = (frame >= HAIR_SLOT) & (frame < CLOTH_SLOT)
+        dressed = (frame >= CLOTH_SLOT) & (frame < WHITE_SLOT) & (rows >= first - 2)
+        return np.asarray((frame > 0) & (((rows < first) & ~dressed) | worn))
+
+    head = np.where(head_of(stand, neck), stand, 0)
+    top = int(np.flatnonzero(head.any(1))[0]) if head.any() else 0
+    by = max(moved - neck, -top)  # a head at the upper edge stays
+    head = np.roll(head, by, 0)
+    if by > 0:
+        head[:by] = 0  # long hair that leaves the frame below
+    body = np.where(head_of(step, moved), 0, step)
+    return np.where(head > 0, head, body).astype(np.uint8)
 
 
 def crowned(

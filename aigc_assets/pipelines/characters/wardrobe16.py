@@ -131,26 +131,30 @@ def choose_figure(said: Sequence[str], wish: Wish, card: Mapping[str, Any], seed
         return names[int(random.integers(len(names)))]
 
     spoken = {part for word in said for part in (word, word.removesuffix("s"), *word.split("-"))}
-    heads = _best(card["heads"], spoken)
+    about = spoken - {"hair"} if "hair" in wish.colours else spoken  # "red hair" names a colour
+    heads = _best(card["heads"], about)
     allowed = _allowed(wish)
     if allowed & set(heads):
         heads = [name for name in heads if name in allowed]
-    if "hair" in wish.colours and not spoken & _COVERED:
-        heads = [name for name in heads if STYLES.get(name, ("hair",))[0] == "hair"]
-    if not heads:
+    named = bool(heads)
+    if not named:
         heads = [name for name in _PLAIN if not allowed or name in allowed]
     meant = pick(heads)
     low = [name for name in _SIDES if name != "Skeleton" and (not allowed or name in allowed)]
     old = _best({name: card["heads"][name] for name in low}, spoken & {"old", "elder"})
+    # What is named is what one sees first, the crown; what is not named is mixed more freely.
     crown = head = meant
+    mixed = random.random() < (0.35 if named else 0.9)
+    hats = bool(spoken & _COVERED) or ("hair" not in wish.colours and random.random() < 0.2)
     if meant in _HATS:
         head = pick([name for name in old or low if name != meant])
-    elif meant in _SIDES and meant not in _BARE:
-        hats = spoken & _COVERED or ("hair" not in wish.colours and random.random() < 0.2)
-        crown = pick([name for name in (_CASUAL if hats else _FRINGES) if name != meant])
-    elif meant in _MASKED and random.random() < 0.9:
-        crown = pick([name for name in (*_MASKED, "WhiteFighter") if name != meant])
-    elif meant in _BEINGS and random.random() < 0.9:
+    elif meant in _FRINGES and hats and not named:
+        crown = pick(_CASUAL)
+    elif meant in _FRINGES and mixed:
+        head = pick([name for name in low if name not in (meant, *_BARE)] or [meant])
+    elif meant in _MASKED and mixed:
+        head = pick([name for name in _MASKED if name != meant])
+    elif meant in _BEINGS and mixed:
         crown = pick(_BEINGS[meant])
     bodies = _best(card["bodies"], spoken) or list(_EVERYDAY)
     others = [body for body in bodies if body != head]
