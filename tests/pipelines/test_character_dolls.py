@@ -120,3 +120,17 @@ def test_the_network_reads_what_the_rules_do_not_know() -> None:
     assert "unknown word: swashbuckler (read as pirate)" in made.provenance.notes
     assert "unknown word: zorgblat" in made.provenance.notes
     assert "prompt network" in made.provenance.operations[0]
+
+
+def test_a_portrait_shows_the_same_person_larger() -> None:
+    request = CharacterRequest("portrait of an old wizard, blue robe")
+    assert (request.kind, request.animations) == ("portrait", ("portrait",))
+    sheet = generate_character(request, PALETTE, 5).asset
+    picture = sheet.frame_image(0)
+    assert picture.shape == (64, 64, 4) and [t.name for t in sheet.tags] == ["portrait"]
+    assert (picture[..., 3] > 0).mean() > 0.3 and picture[63, :, 3].any()
+    assert sprites.palette_leaks(sheet, PALETTE) == 0 and sprites.alpha_errors(sheet) == 0
+    person = CharacterRequest("old wizard, blue robe", ("idle",), kind="person")
+    whole = generate_character(person, PALETTE, 5).asset
+    small = {tuple(c) for c in whole.palette.tolist()}
+    assert {tuple(c) for c in sheet.palette.tolist()} <= small

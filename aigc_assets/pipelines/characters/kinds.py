@@ -53,6 +53,7 @@ WORDS: Mapping[str, str] = {
     **dict.fromkeys(_ANIMALS, "animal"),
     **dict.fromkeys(_MONSTERS, "monster"),
     **dict.fromkeys(_PEOPLE, "person"),
+    **dict.fromkeys(("portrait", "bust", "headshot"), "portrait"),
 }
 """Kind that a noun names by itself."""
 

@@ -274,7 +274,7 @@ ADJECTIVES = frozenset(
 IGNORED = frozenset(
     "a an the and or with in of wearing wears wear has have having who is are his her their its on "
     "very some big small tall short's from for at to as by pair person character sprite pixel art "
-    "one that this simple plain nice style".split()
+    "one that this simple plain nice style portrait bust headshot".split()
 )
 """Words that ask for nothing that can be drawn."""
 

@@ -43,6 +43,7 @@ TIERS: Mapping[tuple[int, str], Tier] = {
     (16, "monster"): Tier(f"{_HERE}.creatures16", _TINY, _TINY),
     (16, "animal"): Tier(f"{_HERE}.creatures16", _TINY, _TINY),
     (32, "person"): Tier(f"{_HERE}.people32", ("idle",), ("idle",)),
+    (64, "portrait"): Tier(f"{_HERE}.portraits64", ("portrait",), ("portrait",)),
 }
 """By size in px and kind; the order is the order in which kinds are offered."""
 
