@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -232,3 +233,30 @@ def test_a_head_that_is_named_is_what_one_sees_first(said: str):
     for seed in range(8):
         crown = choose_figure(words(said), parse_prompt(said, known), card, seed).crown
         assert set(words(said)[:2]) & set(card["heads"][crown].split())
+
+
+def png(picture: np.ndarray) -> bytes:
+    done, data = cv2.imencode(".png", cv2.cvtColor(picture, cv2.COLOR_RGBA2BGRA))
+    assert done
+    return data.tobytes()
+
+
+@pytest.mark.parametrize("kind", list(PROMPTS))
+def test_a_small_figure_is_animated_in_its_own_colours(kind: str):
+    front = make("samurai in red", "person", animations=("idle",)).frame_image(0)
+    sheet = make("anybody", kind, like=png(front))
+    np.testing.assert_array_equal(sheet.frame_image(0), front)
+    drawn = {tuple(c) for c in sheet.image[sheet.image[..., 3] > 0].tolist()}
+    assert drawn <= {tuple(c) for c in front[front[..., 3] > 0].tolist()}
+    assert sprites.stray_pixels(sheet) == 0
+    walk = sheet.tag(f"walk_{SIDES[kind][-1]}")
+    assert (sheet.frame_image(walk.start + 1)[..., 3] > 0).sum() > 0.6 * (front[..., 3] > 0).sum()
+
+
+def test_a_large_picture_gives_its_colours_only():
+    picture = np.zeros((60, 40, 4), dtype=np.uint8)
+    picture[4:56, 8:32] = (40, 140, 60, 255)
+    with_colours = make("hero", "person", like=png(picture), animations=("idle",)).frame_image(0)
+    without = make("hero", "person", animations=("idle",)).frame_image(0)
+    np.testing.assert_array_equal(with_colours[..., 3], without[..., 3])
+    assert (with_colours != without).any()

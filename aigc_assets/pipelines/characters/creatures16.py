@@ -10,9 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aigc_assets.models.cards import read_card
-from aigc_assets.pipelines.characters import tiny_colours, tiny_frames
+from aigc_assets.pipelines.characters import animated16, tiny_colours, tiny_frames
 from aigc_assets.pipelines.characters.lexicon import words
 from aigc_assets.pipelines.characters.prompt import Wish
+from aigc_assets.pipelines.characters.reference import region_ramps, taken_from
 from aigc_assets.pipelines.characters.request import CharacterRequest
 from aigc_assets.pipelines.made import Made, derive_seed, generator, load_model, provenance
 from aigc_assets.types.sprite import DIRECTIONS
@@ -104,11 +105,14 @@ def draw_character(
     request: CharacterRequest, wish: Wish, palette: NDArray[np.uint8], seed: int
 ) -> Made:
     """A monster or an animal on 16 px frames, one row per tag; see `generate_character`."""
+    if request.like is not None and animated16.fits(request.like):
+        return animated16.draw_animated(request, request.like, palette, seed)
     checkpoint = load_model(MODEL)
     card = checkpoint.card["vocabulary"]
     said = words(request.prompt)
     creature = choose_creature(said, card, seed, animal=request.kind == "animal")
-    table, tints = paint_table(creature, said, wish, card, palette, seed)
+    like = region_ramps(request.like.picture) if request.like is not None else {}
+    table, tints = paint_table(creature, said, wish, card, palette, seed, like)
     walks = draw_walks(checkpoint, creature, card)
     animal = creature.body.islower()
     runs = tiny_frames.beast_runs(walks, request.animations, time=170 if animal else 160)
@@ -122,7 +126,8 @@ def draw_character(
         "animations": ",".join(request.animations),
         "size": request.size,
     }
-    operations = ("ramps fitted to the pack palette", f"drawn: {drawn}; {painted}")
+    operations = ("ramps fitted to the pack palette", f"drawn: {drawn}; {painted}",
+                  *taken_from(request.like))  # fmt: skip
     notes = [_derived(request.animations)] if set(request.animations) - {"walk"} else []
     if animal:
         notes.append("animals are drawn from the side: left and right")
@@ -179,9 +184,10 @@ def paint_table(
     card: Mapping[str, Any],
     palette: NDArray[np.uint8],
     seed: int,
+    like: Mapping[str, Any],
 ) -> tuple[NDArray[np.intp], dict[str, str]]:
     """Palette index of every slot class, and the names of the ramps."""
-    ramps = read_card(COLOURS_OF)["vocabulary"]["colours"]
+    ramps = {**read_card(COLOURS_OF)["vocabulary"]["colours"], "like": like}
     outline = tiny_colours.fixed("outline", palette)
     named = list(dict.fromkeys(wish.colours.values()))
     element = next((_ELEMENTS[word] for word in said if word in _ELEMENTS), None)
@@ -190,7 +196,10 @@ def paint_table(
         asked = [element]
     usual = _FUR if creature.body.islower() else _OPEN
     wanted = asked[:1] or tiny_colours.shuffled(usual, seed, "colour16", "body")
-    body, body_name = tiny_colours.choose("body", wanted, "cloth", ramps, palette, (), outline)
+    kind = "cloth"
+    if not asked and "main" in like:
+        kind, wanted = "like", [("main",)]
+    body, body_name = tiny_colours.choose("body", wanted, kind, ramps, palette, (), outline)
     second = _BEAKS if creature.body.islower() else _MARKS
     wanted = asked[1:2] or tiny_colours.shuffled(second, seed, "colour16", "mark")
     mark, mark_name = tiny_colours.choose("mark", wanted, "cloth", ramps, palette, (body,), outline)

@@ -9,9 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aigc_assets.models.cards import read_card
-from aigc_assets.pipelines.characters import tiny_colours, tiny_frames
+from aigc_assets.pipelines.characters import animated16, tiny_colours, tiny_frames
 from aigc_assets.pipelines.characters.lexicon import words
 from aigc_assets.pipelines.characters.prompt import Wish
+from aigc_assets.pipelines.characters.reference import region_ramps, taken_from
 from aigc_assets.pipelines.characters.request import CharacterRequest
 from aigc_assets.pipelines.characters.wardrobe16 import (
     CLOTH,
@@ -29,6 +30,8 @@ from aigc_assets.types.validation import Scalar
 MODEL = "people16_mixer"
 FOREHEAD = 6
 """Rows of a head, from the neck up, that stay when another gives the crown."""
+_LIKE = {"skin": "skin", "hair": "hair", "cloth": "torso", "band": "legs"}
+"""Slots, and the part of a reference picture that gives their colours."""
 QUIET = ("white", "charcoal", "linen", "umber")
 """Second colours beside one that the prompt names: they let it be seen."""
 HAIR_SLOT = 5
@@ -54,10 +57,13 @@ def draw_character(
     request: CharacterRequest, wish: Wish, palette: NDArray[np.uint8], seed: int
 ) -> Made:
     """A person on 16 px frames, one row per tag; see `generate_character`."""
+    if request.like is not None and animated16.fits(request.like):
+        return animated16.draw_animated(request, request.like, palette, seed)
     checkpoint = load_model(MODEL)
     card = checkpoint.card["vocabulary"]
     figure = choose_figure(words(request.prompt), wish, card, seed)
-    table, tints = paint_table(figure, wish, card, palette, seed)
+    like = region_ramps(request.like.picture) if request.like is not None else {}
+    table, tints = paint_table(figure, wish, card, palette, seed, like)
     poses = draw_poses(checkpoint, figure, card)
     runs = tiny_frames.person_runs(poses, request.animations, DIRECTIONS)
     asset = tiny_frames.sheet(runs, table, palette)
@@ -69,7 +75,8 @@ def draw_character(
         "animations": ",".join(request.animations),
         "size": request.size,
     }
-    operations = ("ramps fitted to the pack palette", f"drawn: {drawn}; {painted}")
+    operations = ("ramps fitted to the pack palette", f"drawn: {drawn}; {painted}",
+                  *taken_from(request.like))  # fmt: skip
     return Made(
         asset, provenance(checkpoint, seed, made_for, operations, _notes(request.animations))
     )
@@ -90,9 +97,19 @@ def paint_table(
     card: Mapping[str, Any],
     palette: NDArray[np.uint8],
     seed: int,
+    like: Mapping[str, Any],
 ) -> tuple[NDArray[np.intp], dict[str, str]]:
-    """Palette index of every slot class, and the names of the ramps."""
-    ramps = read_card(COLOURS_OF)["vocabulary"]["colours"]
+    """Palette index of every slot class, and the names of the ramps.
+
+    Args:
+        figure: What is painted.
+        wish: What the prompt asks for.
+        card: Vocabulary of the model card.
+        palette: Of the pack, [N, 3].
+        seed: Of the request.
+        like: Ramps of a reference picture, for what the prompt leaves open.
+    """
+    ramps = {**read_card(COLOURS_OF)["vocabulary"]["colours"], "like": like}
     covering, usual = STYLES.get(figure.head, ("hair", HAIR))
     outline = tiny_colours.fixed("outline", palette)
     warm, bare = tiny_colours.warm(palette), tiny_colours.bare(palette)
@@ -101,6 +118,8 @@ def paint_table(
 
     def take(slot: str, kind: str, asked: tuple[str, ...] | None, usual: Sequence[str],
              apart: Sequence[str], usable: NDArray[np.intp] | None = None) -> None:  # fmt: skip
+        if not asked and _LIKE.get(slot) in like:
+            kind, asked = "like", (_LIKE[slot],)
         wanted = [asked] if asked else tiny_colours.shuffled(usual, seed, "colour16", slot)
         if asked and tiny_colours.tones(asked, kind, ramps) is None:
             wanted = tiny_colours.shuffled(usual, seed, "colour16", slot)
