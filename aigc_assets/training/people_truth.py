@@ -138,7 +138,9 @@ class People:
             return kind, choices[int(random.integers(len(choices)))]
 
         chosen = {slot: pick("cloth") for slot in ("torso", "over", "legs", "feet", "accent")}
-        chosen |= {"skin": pick("skin"), "hair": pick("hair")} | _FREE_RAMPS
+        chosen |= {"skin": pick("skin"), "hair": pick("hair")}
+        for slot, (kind, name) in _FREE_RAMPS.items():
+            chosen[slot] = (kind, name if name in ramps[kind] else min(ramps[kind]))
         if worn["headwear"] in ("hood", "pointed hat"):
             chosen["accent"] = chosen["over" if worn["over"] == "cloak" else "torso"]
         labels = tuple(int(character[names.index(name)]) for name in ASKED)
