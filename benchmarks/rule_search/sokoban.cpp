@@ -42,7 +42,7 @@ struct Entry {
   Text text;
 };
 
-/// Turns of the walks (l, r, u, d) and pushes (k, e, y, s).
+/// Turns of the walks (l, r, u, d) and pushes (k, e, y, s), each left, right, up, down.
 std::string letters_of(const Room& room, const std::string& moves) {
   std::string out;
   Cells box = room.box;
@@ -54,7 +54,6 @@ std::string letters_of(const Room& room, const std::string& moves) {
     const char letter = (pushed ? "keys" : "lrud")[int(move)];
     if (out.empty() || out.back() != letter) out += letter;
   }
-  // "keys" reads left, right, up, down as k, e, y, s.
   return out;
 }
 
