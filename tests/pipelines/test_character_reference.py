@@ -163,6 +163,10 @@ def test_the_picture_colours_what_the_words_leave_open() -> None:
     assert colour_share(front, "torso", "green") >= SEEN
     assert colour_share(front, "legs", "blue") >= SEEN
     assert any("taken from like" in text for text in made.provenance.operations)
+    small = CharacterRequest("man, shirt, pants", size=32, like=like)
+    doll = generate_character(small, palette, 4)
+    assert colour_share(doll.asset.frame_image(0), "torso", "green", SMALL) >= SEEN
+    assert not any("takes no colours" in note for note in doll.provenance.notes)
     asked = CharacterRequest("man, red shirt, trousers", ("idle",), like=like)
     front = generate_character(asked, palette, 4).asset.frame_image(0)
     assert colour_share(front, "torso", "red") >= SEEN

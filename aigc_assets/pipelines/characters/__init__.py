@@ -61,8 +61,10 @@ def generate_character(request: CharacterRequest, palette: NDArray[np.uint8], se
         notes.append("no word of the prompt is known: the seed decided everything")
     if request.guessed:
         notes.append(f"no {request.guessed} of {request.size} px: drawn as a {request.kind}")
-    notes += made.provenance.notes
     source = made.provenance
+    if request.like is not None and request.like.sha256[:12] not in " ".join(source.operations):
+        notes.append(f"a {request.kind} of {request.size} px takes no colours from a picture yet")
+    notes += source.notes
     source = dataclasses.replace(
         source, notes=tuple(notes), operations=(*operations, *source.operations)
     )

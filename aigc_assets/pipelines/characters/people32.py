@@ -55,6 +55,8 @@ _USED = [1, 3, 4, 5]
 """Tones of a ramp of six that make the four shades of a doll."""
 _CLOSED = ("leggings", "plate leggings", "armored leggings", "hose")
 """Legwear that covers the feet."""
+_LONG = ("dress", "pinafore dress", "tunic", "coat")
+"""Garments that hang over the legs."""
 _KEPT = ("armor", "plate", "mail", "metal", "breastplate", "hide", "skin", "armored")
 """Words of garments that have their own colours, as steel has, rather than those of cloth."""
 
@@ -146,7 +148,7 @@ def _open(
     if attribute == "legs" and "feet" in asked:
         return tuple(v for v in options if v not in _CLOSED)
     if attribute == "torso" and asked & {"legs", "feet"}:
-        return tuple(v for v in options if "dress" not in v and "coat" not in v)
+        return tuple(v for v in options if v not in _LONG)
     return options
 
 
