@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 import aigc_assets
-from aigc_assets.cli import building, generating, inspecting, learning
+from aigc_assets.cli import building, generating, inspecting, learning, sheets
 
 app = typer.Typer(
     help="One manifest in, a coherent engine-ready asset pack out. Offline, on the CPU.",
@@ -36,6 +36,7 @@ def _root(
 app.command()(building.build)
 app.add_typer(generating.app, name="generate")
 app.command()(building.export)
+app.add_typer(sheets.app, name="sheet")
 app.command()(inspecting.check)
 app.command()(inspecting.explain)
 app.command()(inspecting.doctor)

@@ -57,6 +57,15 @@ MODELS: dict[str, ModelEntry] = {
     "map_maskgit": ModelEntry(
         "map", "aigc_assets.models.map_maskgit", "MapMaskgit", "MapMaskgitConfig"
     ),
+    "sprite_fsq_vae": ModelEntry(
+        "character", "aigc_assets.models.fsq_vae", "FsqVae", "FsqVaeConfig"
+    ),
+    "sprite_maskgit": ModelEntry(
+        "character",
+        "aigc_assets.models.sprite_maskgit",
+        "SpriteMaskgit",
+        "SpriteMaskgitConfig",
+    ),
     "sound_vae": ModelEntry(
         "sound", "aigc_assets.models.spectral_vae", "SpectralVae", "SpectralVaeConfig"
     ),

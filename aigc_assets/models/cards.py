@@ -20,13 +20,13 @@ def weights_folder() -> Path:
     return Path(os.environ.get("AIGC_ASSETS_WEIGHTS", SHIPPED))
 
 
-def read_card(name: str) -> dict[str, Any]:
-    """The card of a model, without loading its weights.
+def read_card(name: str, folder: Path | None = None) -> dict[str, Any]:
+    """The card of a model in ``folder`` or else the `weights_folder`, without its weights.
 
     Raises:
         WeightsError: If it is missing or unreadable.
     """
-    path = weights_folder() / f"{name}.json"
+    path = (folder or weights_folder()) / f"{name}.json"
     try:
         card = json.loads(path.read_bytes())
         if not isinstance(card, dict) or "sha256" not in card or "config" not in card:

@@ -72,14 +72,20 @@ def save(
     return sha256
 
 
-def load(name: str, *, device: str = "cpu", dtype: torch.dtype = torch.float32) -> Checkpoint:
-    """Load a model of `MODELS` in eval mode.
+def load(
+    name: str,
+    *,
+    device: str = "cpu",
+    dtype: torch.dtype = torch.float32,
+    folder: Path | None = None,
+) -> Checkpoint:
+    """Load a model of `MODELS` in eval mode, from ``folder`` or else the `weights_folder`.
 
     Raises:
         WeightsError: If the weights are missing, truncated, altered, or do not fit the card.
     """
-    card = read_card(name)
-    path = weights_folder() / f"{name}.safetensors"
+    card = read_card(name, folder)
+    path = (folder or weights_folder()) / f"{name}.safetensors"
     try:
         data = path.read_bytes()
     except OSError as error:

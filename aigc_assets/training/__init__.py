@@ -20,6 +20,8 @@ TASKS: dict[str, tuple[str, str]] = {
     "poses16": ("aigc_assets.training.tiny_poses", "TinyPosesTask"),
     "doll": ("aigc_assets.training.dolls", "DollTask"),
     "prompt": ("aigc_assets.training.prompts", "PromptTask"),
+    "sprite": ("aigc_assets.training.sprite_tokens", "SpriteTokensTask"),
+    "sprite_prior": ("aigc_assets.training.sprite_prior", "SpritePriorTask"),
     "sound": ("aigc_assets.training.sounds", "SoundTask"),
     "dialogue": ("aigc_assets.training.dialogue", "DialogueTask"),
 }

@@ -40,8 +40,8 @@ _FEWEST = {"monster": 90, "animal": 70, "item": 40, "effect": 36}
 """Opaque pixels below which a picture is dropped as near-empty."""
 _MOST = 0.93
 """Share of opaque pixels above which a picture is a floor tile and no thing."""
-_SAME_FORM, _SAME_SHADE = 0.9, 0.72
-"""Overlap of silhouettes and correlation of lightness from which two pictures are one thing."""
+_SAME = 0.66
+"""`likeness` from which two pictures are of one thing."""
 TURNS = (0, 60, 120, 180, 240, 300)
 """Degrees by which augmentation turns the hues of saturated colours."""
 _NEUTRAL = 0.045
@@ -366,31 +366,7 @@ def identities(
     colour, a mirror and a shift of one pixel.
     """
     count = len(images)
-    light = np.where(images > 0, to_oklab(colours)[images, 0].astype(np.float32), 0)
-    solid = (images > 0).astype(np.float32)
-    area = solid.reshape(count, -1).sum(1)
-
-    def shading(mask: NDArray[np.float32], value: NDArray[np.float32]) -> NDArray[np.float32]:
-        mean = value.reshape(count, -1).sum(1) / area
-        centred = ((value - mean[:, None, None]) * mask).reshape(count, -1)
-        norm = np.maximum(np.linalg.norm(centred, axis=1, keepdims=True), 1e-6)
-        result: NDArray[np.float32] = centred / norm
-        return result
-
-    shade, form = shading(solid, light), solid.reshape(count, -1)
-    alike = np.zeros((count, count), bool)
-    for flip in (False, True):
-        for down in (-1, 0, 1):
-            for right in (-1, 0, 1):
-                mask, value = (
-                    np.roll(solid, (down, right), (1, 2)),
-                    np.roll(light, (down, right), (1, 2)),
-                )
-                if flip:
-                    mask, value = mask[:, :, ::-1], value[:, :, ::-1]
-                both = form @ mask.reshape(count, -1).T
-                overlap = both / (area[:, None] + area[None] - both)
-                alike |= (overlap > _SAME_FORM) & (shade @ shading(mask, value).T > _SAME_SHADE)
+    alike = likeness(images, images, colours) > _SAME
     alike &= kinds[:, None] == kinds[None]
     parent = list(range(count))
 
@@ -407,6 +383,38 @@ def identities(
         parent[root(int(j))] = root(int(i))
     roots = [root(i) for i in range(count)]
     return np.unique(roots, return_inverse=True)[1].astype(np.int64)
+
+
+def likeness(images: Indices, others: Indices, colours: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """How alike pictures are in form and shading, whatever their colours, [N, M] up to 1.
+
+    Overlap of the silhouettes times the correlation of lightness within them, at the best of a
+    mirror and shifts of up to a pixel.
+
+    Args:
+        images: [N, H, W].
+        others: [M, H, W].
+        colours: The global colours.
+    """
+    lightness = to_oklab(colours)[:, 0].astype(np.float32)
+
+    def flat(picture: Indices) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        solid = (picture > 0).astype(np.float32).reshape(len(picture), -1)
+        light = lightness[picture].reshape(len(picture), -1) * solid
+        mean = light.sum(1, keepdims=True) / np.maximum(solid.sum(1, keepdims=True), 1)
+        light = (light - mean) * solid
+        return solid, light / np.maximum(np.linalg.norm(light, axis=1, keepdims=True), 1e-6)
+
+    form, shade = flat(images)
+    best = np.full((len(images), len(others)), -1, np.float32)
+    for mirrored in (others, others[:, :, ::-1]):
+        for down in (-1, 0, 1):
+            for right in (-1, 0, 1):
+                other, light = flat(np.roll(mirrored, (down, right), (1, 2)))
+                both = form @ other.T
+                overlap = both / np.maximum(form.sum(1)[:, None] + other.sum(1) - both, 1)
+                np.maximum(best, overlap * (shade @ light.T), out=best)
+    return best
 
 
 def _without_copies(images: Indices, identity: NDArray[np.int64]) -> NDArray[np.intp]:

@@ -50,3 +50,25 @@ def nearest(palette: NDArray[np.uint8], rgb: NDArray[np.uint8]) -> NDArray[np.in
     distance: NDArray[Any] = ((flat[:, None] - ours[None]) ** 2).sum(-1)
     index: NDArray[np.intp] = distance.argmin(1).reshape(rgb.shape[:-1])
     return index
+
+
+FAMILIES = ("black", "grey", "white", "red", "orange", "brown", "yellow", "green", "cyan", "blue",
+            "purple", "pink")  # fmt: skip
+"""Names for colours that people agree on, in the order that `families` counts in."""
+
+
+def families(rgb: NDArray[np.uint8]) -> NDArray[np.intp]:
+    """Index into `FAMILIES` of each colour, [..., 3] -> [...]."""
+    lab = to_oklab(rgb)
+    light, chroma = lab[..., 0], np.hypot(lab[..., 1], lab[..., 2])
+    hue = np.degrees(np.arctan2(lab[..., 2], lab[..., 1])) % 360
+    bounds = np.array([18, 42, 78, 118, 168, 222, 284, 336])
+    step = np.searchsorted(bounds, hue)
+    named = np.array([11, 3, 4, 6, 7, 8, 9, 10, 11])[step]  # pink red orange yellow green ...
+    named = np.where((named == 11) & (light < 0.62), np.where(hue < 180, 3, 10), named)
+    named = np.where((named == 3) & (light > 0.74), 11, named)
+    named = np.where((named == 4) & ((light < 0.6) | (chroma < 0.09)), 5, named)
+    named = np.where((named == 6) & (light < 0.62), 5, named)
+    plain = np.where(light < 0.27, 0, np.where(light < 0.82, 1, 2))
+    result: NDArray[np.intp] = np.where(chroma < 0.04, plain, named)
+    return np.where((light < 0.16), 0, result)

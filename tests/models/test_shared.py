@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from aigc_assets.errors import WeightsError
 from aigc_assets.models import MODELS, checkpoint
 from aigc_assets.models.spectral_frames import BANDS, Frames
+from aigc_assets.models.sprite_maskgit import Condition
 
 Inputs = Callable[[Any, torch.Generator], tuple[Any, ...]]
 
@@ -90,9 +91,29 @@ def pose_inputs(config: Any, source: torch.Generator) -> tuple[Any, ...]:
     return frame, torch.rand(2, 5, 3, generator=source), torch.tensor([0, config.poses - 1])
 
 
+def pixel_inputs(config: Any, source: torch.Generator) -> tuple[Any, ...]:
+    return (torch.randint(config.classes, (2, config.side, config.side), generator=source),)
+
+
+def code_inputs(config: Any, source: torch.Generator) -> tuple[Any, ...]:
+    side = config.side
+    codes = torch.stack([torch.randint(n + 1, (2, side, side), generator=source)
+                         for n in config.codes], 1)  # fmt: skip
+
+    def some(count: int, *shape: int) -> Tensor:
+        return torch.randint(count + 1, (2, *shape), generator=source)
+
+    return codes, Condition(
+        some(len(config.kinds)), some(len(config.subclasses)), some(len(config.words), 3),
+        some(len(config.colours), 2), some(6, 3), some(4, side, side),
+    )  # fmt: skip
+
+
 INPUTS: dict[str, Inputs] = {
     "palette_mdn": palette_inputs,
     "sprite_upscaler": upscaler_inputs,
+    "sprite_fsq_vae": pixel_inputs,
+    "sprite_maskgit": code_inputs,
     "map_sagan": map_inputs,
     "relief_gan": relief_inputs,
     "map_maskgit": token_inputs,

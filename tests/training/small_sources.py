@@ -15,6 +15,7 @@ from tests.training.ninja_sources import write_ninja
 from tests.training.test_character_layers import ITEMS, NO_SLASH
 from tests.training.test_dialogue import SAID
 from tests.training.test_map_task import ROUND, level
+from tests.training.test_pixel_sprites import figure
 from tests.training.test_sounds import write_sources as write_sound
 
 
@@ -180,6 +181,16 @@ def write_prompt(root: Path) -> None:
         (folder / "dialogues.jsonl").write_text(json.dumps(entry) + "\n")
 
 
+def write_sprites(root: Path) -> None:
+    """Twenty-six blobs of each kind."""
+    folder = root / "sprites" / "packed"
+    folder.mkdir(parents=True, exist_ok=True)
+    places = ("mon/demons", "mon/animals", "item/weapon", "effect")
+    names = [f"{place}/{chr(97 + i)}thing_blade.png" for place in places for i in range(26)]
+    np.savez_compressed(folder / "dcss_32.npz", img=np.array([figure(i) for i in range(104)]))
+    (folder / "dcss_32.json").write_text(json.dumps(names))
+
+
 WRITERS: dict[str, Callable[[Path], object]] = {
     "map": write_map,
     "terrain": write_relief,
@@ -191,6 +202,8 @@ WRITERS: dict[str, Callable[[Path], object]] = {
     "people16": write_ninja,
     "creatures16": write_ninja,
     "poses16": write_ninja,
+    "sprite": write_sprites,
+    "sprite_prior": write_sprites,
     "sound": write_sound,
     "dialogue": write_dialogue,
     "prompt": write_prompt,

@@ -85,7 +85,7 @@ def test_quantised_pictures_use_the_nearest_global_colour() -> None:
     drawn = rgba[sprites.names.index("mon/demons/fax.png")]
     error = to_oklab(drawn[rows + down, columns + right, :3]) - to_oklab(truth[rows, columns])
     black = truth[rows, columns].max(1) == 0
-    assert np.abs(error[~black]).max() < 0.03
+    assert np.abs(error[~black]).max() < 0.05
     assert (drawn[rows + down, columns + right, :3][black] == (4, 4, 6)).all()
 
 

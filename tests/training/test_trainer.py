@@ -8,6 +8,7 @@ import math
 import os
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,12 +19,14 @@ from torch import nn
 
 from aigc_assets.errors import DataError
 from aigc_assets.models import MODELS, checkpoint
+from aigc_assets.models.fsq_vae import FsqVaeConfig
 from aigc_assets.models.map_maskgit import MapMaskgitConfig
 from aigc_assets.models.map_refiner import MapGanConfig
 from aigc_assets.models.pose_decoder import PoseDecoderConfig
 from aigc_assets.models.relief_gan import ReliefConfig
 from aigc_assets.models.sagan import SaganConfig
 from aigc_assets.models.slot_mixer import SlotMixerConfig
+from aigc_assets.models.sprite_maskgit import SpriteMaskgitConfig
 from aigc_assets.training import (
     TASKS,
     characters,
@@ -33,6 +36,8 @@ from aigc_assets.training import (
     maps,
     prompts,
     relief,
+    sprite_prior,
+    sprite_tokens,
     tiny_creatures,
     tiny_people,
     tiny_poses,
@@ -71,6 +76,12 @@ def small(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(tiny_poses, "PoseDecoderConfig", slim)
     monkeypatch.setattr(dolls, "BATCH", 4)
     monkeypatch.setattr(prompts, "BATCH", 8)
+    small_codes = partial(FsqVaeConfig, widths=(32, 32, 32), blocks=1)
+    monkeypatch.setattr(sprite_tokens, "FsqVaeConfig", small_codes)
+    small_prior = partial(SpriteMaskgitConfig, dim=32, num_layers=1, num_heads=2, hidden=32)
+    monkeypatch.setattr(sprite_prior, "SpriteMaskgitConfig", small_prior)
+    monkeypatch.setattr(sprite_tokens, "BATCH", 4)
+    monkeypatch.setattr(sprite_prior, "BATCH", 4)
     monkeypatch.setattr(dialogue, "ROWS", 2)
     monkeypatch.setattr(dialogue, "LENGTH", 32)
     yield

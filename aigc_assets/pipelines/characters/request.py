@@ -44,6 +44,10 @@ TIERS: Mapping[tuple[int, str], Tier] = {
     (16, "animal"): Tier(f"{_HERE}.creatures16", _TINY, _TINY),
     (32, "person"): Tier(f"{_HERE}.people32", ("idle",), ("idle",)),
     (64, "portrait"): Tier(f"{_HERE}.portraits64", ("portrait",), ("portrait",)),
+    **{
+        (32, kind): Tier(f"{_HERE}.creatures32", ("idle",), ("idle",))
+        for kind in ("monster", "animal", "item", "effect")
+    },
 }
 """By size in px and kind; the order is the order in which kinds are offered."""
 
