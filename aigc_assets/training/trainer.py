@@ -86,11 +86,13 @@ class Run:
 
     Args:
         device: ``cpu`` or ``cuda``.
-        minutes: Time budget of wall clock.
+        minutes: Time budget.
         seed: Seed of weights and batches.
         out: Folder for the log, checkpoints, previews and finished weights.
         precision: ``bf16`` runs convolutions and products under autocast, ``fp32`` does not.
         steps: Stop after this many steps even when time is left; None for no limit.
+        clock: What ``minutes`` are minutes of: ``wall``, or ``cpu`` for the processor time of the
+            process, all its threads together, so that a busy machine costs a run nothing.
     """
 
     device: str
@@ -99,10 +101,15 @@ class Run:
     out: Path
     precision: str = "bf16"
     steps: int | None = None
+    clock: str = "wall"
 
     def __post_init__(self) -> None:
         self.generator = torch.Generator().manual_seed(self.seed)
         """Draws batches and noise on the CPU, so that every device sees the same data."""
+
+    def now(self) -> float:
+        """Seconds of the clock that ``minutes`` are counted by."""
+        return time.process_time() if self.clock == "cpu" else time.monotonic()
 
     def autocast(self) -> contextlib.AbstractContextManager[Any]:
         """Mixed precision as asked for; losses and softmax stay fp32 by autocast's own rules."""
@@ -168,9 +175,9 @@ def train(task: Task, info: dict[str, Any], run: Run, *, log_every: float = 15.0
         The held-out metrics, as they stand in the cards.
     """
     run.out.mkdir(parents=True, exist_ok=True)
-    step, spent = _resume(task, run)
-    started = time.monotonic() - spent
-    logged = saved = time.monotonic()
+    step, spent = resume(task, run)
+    started = run.now() - spent
+    logged = saved = run.now()
     budget = run.minutes * 60
     losses: dict[str, float] = {}
     with (run.out / f"{task.kind}.log").open("a") as log:
@@ -179,10 +186,10 @@ def train(task: Task, info: dict[str, Any], run: Run, *, log_every: float = 15.0
             print(text, flush=True)
             print(text, file=log, flush=True)
 
-        say(f"{task.kind}: {run.minutes:g} min on {run.device}, {run.precision}, "
+        say(f"{task.kind}: {run.minutes:g} {run.clock} min on {run.device}, {run.precision}, "
             f"{torch.get_num_threads()} threads, from step {step}")  # fmt: skip
         while True:
-            now = time.monotonic()
+            now = run.now()
             progress = _progress(task, run, step, (now - started) / budget)
             if progress >= 1 or now - started >= budget:
                 break
@@ -200,9 +207,9 @@ def train(task: Task, info: dict[str, Any], run: Run, *, log_every: float = 15.0
                 task.preview(run.out / f"{task.kind}_{step:06d}")
                 seen = _judge(task, run, task.watch)
                 say(json.dumps({"kind": task.kind, "steps": step, "metrics": seen}))
-                saved = time.monotonic()
+                saved = run.now()
                 started += saved - now  # looking at samples is not training
-        minutes = (time.monotonic() - started) / 60
+        minutes = (run.now() - started) / 60
         _checkpoint(task, run, step, minutes * 60)
         task.preview(run.out / f"{task.kind}_final")
         metrics = _judge(task, run, task.evaluate)
@@ -248,10 +255,12 @@ def _card(
         "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
         "command": f"python -m aigc_assets.training --only {task.kind} --data DIR "
         f"--minutes-each {run.minutes:g} --seed {run.seed}"
-        + (f" --steps {run.steps}" if run.steps is not None else ""),
+        + (f" --steps {run.steps}" if run.steps is not None else "")
+        + (f" --clock {run.clock}" if run.clock != "wall" else ""),
         "training": {
             "steps": step,
             "minutes": round(minutes, 1),
+            **({"clock": run.clock} if run.clock != "wall" else {}),
             "device": run.device,
             "precision": run.precision,
             "threads": torch.get_num_threads(),
@@ -287,7 +296,12 @@ def _checkpoint(task: Task, run: Run, step: int, spent: float) -> None:
     part.replace(run.out / f"{task.kind}.checkpoint.safetensors")
 
 
-def _resume(task: Task, run: Run) -> tuple[int, float]:
+def resume(task: Task, run: Run) -> tuple[int, float]:
+    """Put ``task`` where its checkpoint in ``run.out`` left it, if there is one.
+
+    Returns:
+        Steps and seconds that were trained.
+    """
     path = run.out / f"{task.kind}.checkpoint.safetensors"
     if not path.exists():
         return 0, 0.0
