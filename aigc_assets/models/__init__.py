@@ -50,6 +50,9 @@ MODELS: dict[str, ModelEntry] = {
     "doll_cvae": ModelEntry(
         "character", "aigc_assets.models.slot_cvae", "SlotCvae", "SlotCvaeConfig"
     ),
+    "crowd_gan": ModelEntry(
+        "character", "aigc_assets.models.slot_gan", "SlotGenerator", "SlotGanConfig"
+    ),
     "map_sagan": ModelEntry("map", "aigc_assets.models.map_refiner", "MapGan", "MapGanConfig"),
     "relief_gan": ModelEntry(
         "terrain", "aigc_assets.models.relief_gan", "ReliefGenerator", "ReliefConfig"

@@ -22,6 +22,12 @@ TASKS: dict[str, tuple[str, str]] = {
     "prompt": ("aigc_assets.training.prompts", "PromptTask"),
     "sprite": ("aigc_assets.training.sprite_tokens", "SpriteTokensTask"),
     "sprite_prior": ("aigc_assets.training.sprite_prior", "SpritePriorTask"),
+    "crowd": ("aigc_assets.training.crowds", "CrowdTask"),
     "sound": ("aigc_assets.training.sounds", "SoundTask"),
     "dialogue": ("aigc_assets.training.dialogue", "DialogueTask"),
 }
+
+YARDSTICKS: dict[str, tuple[str, str]] = {
+    "dcgan": ("aigc_assets.training.dcgan", "DcganTask"),
+}
+"""What newer models are measured against: trained by ``--only``, shipped by nobody."""

@@ -16,14 +16,14 @@ from typing import Any
 import numpy as np
 
 from aigc_assets.errors import DataError
-from aigc_assets.training import TASKS
+from aigc_assets.training import TASKS, YARDSTICKS
 
 LIMIT_BYTES = 40 * 1024 * 1024
 
 
 def task_class(kind: str) -> Any:
     """The `Task` of a kind."""
-    module, name = TASKS[kind]
+    module, name = (TASKS | YARDSTICKS)[kind]
     return getattr(importlib.import_module(module), name)
 
 

@@ -109,6 +109,16 @@ def code_inputs(config: Any, source: torch.Generator) -> tuple[Any, ...]:
     )  # fmt: skip
 
 
+def crowd_inputs(config: Any, source: torch.Generator) -> tuple[Any, ...]:
+    outline = torch.rand(2, 32, 32, generator=source) < 0.6
+    return (
+        torch.randn(2, config.latent, generator=source),
+        torch.tensor([0, 1]),
+        outline,
+        (torch.rand(2, config.slots, generator=source)),
+    )
+
+
 INPUTS: dict[str, Inputs] = {
     "palette_mdn": palette_inputs,
     "sprite_upscaler": upscaler_inputs,
@@ -123,6 +133,7 @@ INPUTS: dict[str, Inputs] = {
     "poses16_decoder": pose_inputs,
     "doll_cvae": character_inputs,
     "prompt_tagger": prompt_inputs,
+    "crowd_gan": crowd_inputs,
     "sound_vae": sound_inputs,
     "dialogue_transformer": dialogue_inputs,
 }

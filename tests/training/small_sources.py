@@ -191,6 +191,31 @@ def write_sprites(root: Path) -> None:
     (folder / "dcss_32.json").write_text(json.dumps(names))
 
 
+def write_crowd(root: Path) -> None:
+    """Twenty-six blobs of each kind, and layers of people, added to what is there."""
+    folder = root / "sprites" / "packed"
+    folder.mkdir(parents=True, exist_ok=True)
+    places = ("mon/demons", "mon/animals", "item/weapon", "effect")
+    names = [f"{place}/{chr(97 + i)}thing_blade.png" for place in places for i in range(26)]
+    pictures = np.array([figure(i) for i in range(len(names))])
+    if (folder / "dcss_32.npz").exists():
+        names = json.loads((folder / "dcss_32.json").read_text()) + names
+        pictures = np.concatenate([np.load(folder / "dcss_32.npz")["img"], pictures])
+    layers = [f"{part}/{kind}_{number}" for part, kind in (
+        ("base", "human"), ("body", "robe"), ("legs", "pants"), ("head", "hat"), ("hand1", "club"),
+    ) for number in range(5)]  # fmt: skip
+    worn = np.zeros((len(layers), 32, 32, 4), dtype=np.uint8)
+    for number, picture in enumerate(worn):
+        part, shade = divmod(number, 5)
+        top, left = (2, 8, 18, 1, 10)[part], (10, 11, 11, 13, 4)[part]
+        picture[top : top + (28, 11, 10, 4, 8)[part], left + shade % 2 : left + 10] = (
+            40 * part + 30, 200 - 30 * shade, 60 + 35 * shade, 255,
+        )  # fmt: skip
+    np.savez_compressed(folder / "dcss_32.npz", img=np.concatenate([pictures, worn]))
+    names += [f"player/{name}.png" for name in layers]
+    (folder / "dcss_32.json").write_text(json.dumps(names))
+
+
 WRITERS: dict[str, Callable[[Path], object]] = {
     "map": write_map,
     "terrain": write_relief,
@@ -204,6 +229,7 @@ WRITERS: dict[str, Callable[[Path], object]] = {
     "poses16": write_ninja,
     "sprite": write_sprites,
     "sprite_prior": write_sprites,
+    "crowd": write_crowd,
     "sound": write_sound,
     "dialogue": write_dialogue,
     "prompt": write_prompt,

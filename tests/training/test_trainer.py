@@ -30,6 +30,8 @@ from aigc_assets.models.sprite_maskgit import SpriteMaskgitConfig
 from aigc_assets.training import (
     TASKS,
     characters,
+    crowd_pictures,
+    crowds,
     dialogue,
     dolls,
     map_tokens,
@@ -82,6 +84,8 @@ def small(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(sprite_prior, "SpriteMaskgitConfig", small_prior)
     monkeypatch.setattr(sprite_tokens, "BATCH", 4)
     monkeypatch.setattr(sprite_prior, "BATCH", 4)
+    monkeypatch.setattr(crowds, "BATCH", 8)
+    monkeypatch.setattr(crowd_pictures, "PEOPLE", 64)
     monkeypatch.setattr(dialogue, "ROWS", 2)
     monkeypatch.setattr(dialogue, "LENGTH", 32)
     yield
