@@ -243,6 +243,11 @@ class CharacterTable(Table):
         WithJsonSchema({"type": "string"}),
         Field(description="Picture file whose colours are taken where the prompt names none."),
     ] = None
+    crowd: Annotated[
+        int | None,
+        BeforeValidator(_whole(1, 1024)),
+        Field(ge=1, le=1024, description="Figures in one sheet, by the fast path, of 32 px."),
+    ] = None
     variations: Variations = 1
     variants: Annotated[
         list[Annotated[str, BeforeValidator(_one_of(vocabulary.variants))]],

@@ -42,6 +42,7 @@ def character_request(request: Mapping[str, Any]) -> CharacterRequest:
         request["size"],
         request.get("kind") or "",
         None if like is None else Reference.from_json(like),
+        request.get("crowd") or 0,
     )
 
 

@@ -75,6 +75,9 @@ def make_character(
     like: Annotated[
         Path | None, typer.Option("--like", help="Picture whose colours to take.")
     ] = None,
+    crowd: Annotated[
+        int | None, typer.Option("--crowd", help="Figures in one sheet, of --size 32.")
+    ] = None,
     variations: Annotated[int, typer.Option("--variations", help="How many per seed.")] = 1,
     variants: Annotated[
         str, typer.Option("--variants", help="Made of each sheet, as team_blue,2x,normal.")
@@ -100,6 +103,8 @@ def make_character(
         values["kind"] = kind
     if like is not None:
         values["like"] = str(like)
+    if crowd is not None:
+        values["crowd"] = crowd
     _run("character", values, seeds, out, format, (palette, palette_seed), name,
          (jobs, force, max_seconds, quiet, as_json))  # fmt: skip
 

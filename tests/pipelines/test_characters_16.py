@@ -16,7 +16,6 @@ from aigc_assets.metrics import animations, sprites
 from aigc_assets.pipelines.characters import (
     TIERS,
     CharacterRequest,
-    creatures16,
     generate_character,
     people16,
     tiny_frames,
@@ -261,12 +260,3 @@ def test_a_large_picture_gives_its_colours_only():
     without = make("hero", "person", animations=("idle",)).frame_image(0)
     np.testing.assert_array_equal(with_colours[..., 3], without[..., 3])
     assert (with_colours != without).any()
-
-
-def test_a_front_view_without_eyes_is_noticed():
-    blind = np.zeros((16, 16), dtype=np.uint8)
-    blind[4:16, 3:13], blind[5:15, 4:12] = 1, 3
-    assert not creatures16.sees(blind)
-    seeing = blind.copy()
-    seeing[8, 6:9] = (1, 8, 9)
-    assert creatures16.sees(seeing)

@@ -49,6 +49,10 @@ def generate_character(request: CharacterRequest, palette: NDArray[np.uint8], se
     palette = np.asarray(palette, dtype=np.uint8)
     if palette.ndim != 2 or palette.shape[1] != 3 or len(palette) < 2:
         raise UsageError("a palette needs at least two colours, [N, 3]", where="palette")
+    if request.crowd:
+        from aigc_assets.pipelines.characters.crowds import draw_crowd
+
+        return draw_crowd(request, palette, seed)
     wish, request, operations = _understand(request)
     module: Any = importlib.import_module(request.tier.module)
     made = draw_original(

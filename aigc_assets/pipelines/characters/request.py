@@ -51,6 +51,10 @@ TIERS: Mapping[tuple[int, str], Tier] = {
 }
 """By size in px and kind; the order is the order in which kinds are offered."""
 
+CROWD_SIZE, LARGEST_CROWD = 32, 1024
+CROWD_KINDS = ("person", "monster", "animal")
+"""Crowds are drawn by a fast network of their own: `aigc_assets.pipelines.characters.crowds`."""
+
 SIZES: tuple[int, ...] = tuple(sorted({size for size, _ in TIERS}))
 """Sides of a frame in px that something can be drawn at."""
 ANIMATIONS: tuple[str, ...] = tuple(dict.fromkeys(a for t in TIERS.values() for a in t.animations))
@@ -69,6 +73,8 @@ class CharacterRequest:
         kind: One of `KINDS`; empty reads it from the prompt, and is never empty afterwards.
         like: A picture whose colours are taken where the prompt names none: the bytes of a PNG,
             JPEG, GIF or WebP file, or what `read_reference` made of it.
+        crowd: Figures of a crowd, 1..`LARGEST_CROWD`, all in one sheet with the tags ``idle_1``,
+            ``idle_2``, ...; 0 for a single character.
 
     Raises:
         UsageError: If the size, the kind, an animation or the picture is not available.
@@ -79,12 +85,16 @@ class CharacterRequest:
     size: int = 64
     kind: str = ""
     like: Reference | None = None
+    crowd: int = 0
     guessed: str = field(default="", init=False)
     """The kind that the words named, where the size has none of it and another is drawn."""
     named: bool = field(default=True, init=False)
     """Whether the request or a word of the prompt says which kind it is."""
 
     def __post_init__(self) -> None:
+        if self.crowd:
+            self._check_crowd()
+            return
         if self.size not in SIZES:
             raise UsageError(
                 f"no characters of {self.size} px",
@@ -114,6 +124,32 @@ class CharacterRequest:
     def tier(self) -> Tier:
         """What draws it."""
         return TIERS[self.size, self.kind]
+
+    def _check_crowd(self) -> None:
+        """A crowd has one size, breathes, and is of people or creatures."""
+        if not 1 <= self.crowd <= LARGEST_CROWD:
+            raise UsageError(
+                f"a crowd has 1..{LARGEST_CROWD} figures, not {self.crowd}", where="crowd"
+            )
+        if self.size != CROWD_SIZE:
+            raise UsageError(
+                f"no crowds of {self.size} px", where="size", remedy=f"say size = {CROWD_SIZE}"
+            )
+        named = self.kind or kind_of(self.prompt) or "person"
+        if named not in CROWD_KINDS:
+            if self.kind:
+                offer = f"one of: {', '.join(CROWD_KINDS)}"
+                raise UsageError(f"no crowds of kind {self.kind!r}", where="kind", remedy=offer)
+            self._set("guessed", named)
+            named = "person"
+        self._set("kind", named)
+        if self.animations is not None and tuple(self.animations) != ("idle",):
+            raise UsageError("a crowd has: idle", where="animations")
+        self._set("animations", ("idle",))
+        if self.like is not None:
+            raise UsageError(
+                "a crowd takes its colours from no picture", where="like", remedy="leave it out"
+            )
 
     def _kind_of_words(self) -> str:
         named = kind_of(self.prompt)
