@@ -1,0 +1,208 @@
+"""Generators of 32 px pictures after equal minutes of training, against held-out real ones.
+
+``python -m benchmarks.sprites --data DIR --runs DIR [--json PATH] [--save]``: DIR of ``aigc-assets
+data pack`` with the kind ``crowd``; DIR where ``python -m aigc_assets.training --only dcgan`` (and
+``crowd``) left their checkpoints. The slot GAN is read from there or, without a checkpoint, from
+the shipped weights; the token model is the shipped one.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from aigc_assets.metrics.likeness import CopyIndex, copy_share, tone_codes
+from aigc_assets.training.crowd_pictures import SHARES, CrowdPictures
+from aigc_assets.training.packing import read, task_class
+from aigc_assets.training.picture_judge import PictureJudge, ceiling, compare_sets
+from aigc_assets.training.trainer import Run, resume
+from benchmarks import timing
+
+SAVED = "sprites--cpu.json"
+KINDS = tuple(SHARES)
+GROUPS = {
+    "all": KINDS,
+    "people": ("person",),
+    "monsters and animals": ("monster", "animal"),
+    "monsters, animals, items, effects": ("monster", "animal", "item", "effect"),
+}
+"""Kinds whose pictures are judged together."""
+PEOPLE = 160
+"""Held-out people."""
+NEAR = 0.02
+"""Share of real held-out pictures that lies below the distance which counts as a near copy."""
+QUERIES = 100
+"""Pictures of a set that are looked up among the training pictures, a tenth of a second each."""
+COLUMNS = ("pictures", "of", "minutes", "N", "Fréchet, network", "Fréchet, features",
+           "kernel x1000", "density", "coverage", "class accuracy of real", "near copies %",
+           "exact copies", "pictures/s")  # fmt: skip
+REMARK = """32x32 px in 47 global colours, the same training pictures for all; minutes are processor
+minutes of one thread. Floor: training pictures; ceiling: held-out ones with a tenth of their pixels
+exchanged. Two embeddings: of a network and of hand-made features, neither used in any training.
+Density, coverage and kernel distance are those of the network. Values compare within one group
+only. Class accuracy: kinds as an independent classifier sees them, as a share of its accuracy on
+real held-out pictures. Near copies: nearer to a training picture (up to flip, shift, recolour)
+than 98 % of the held-out ones are. The DCGAN has no labels: its pictures are judged in the group of
+all alone."""
+
+
+class Source(NamedTuple):
+    """A generator: name, minutes it was trained, draws index maps of labels and a seed."""
+
+    name: str
+    minutes: float
+    sample: Callable[[Tensor, int], Tensor]
+    kinds: tuple[str, ...]
+
+
+def judged(pictures: CrowdPictures, sources: list[Source], group: str, steps: int) -> list[Any]:
+    """Rows of the table for one group."""
+    kinds = GROUPS[group]
+    of_label = np.array([KINDS.index(name.split("/")[0]) for name in pictures.classes])
+    wanted = torch.tensor([KINDS[k] in kinds for k in of_label])
+
+    def chosen(split: str, seed: int, people: int) -> tuple[Tensor, Tensor]:
+        maps, label = pictures.real(split, seed, people)
+        keep = torch.nonzero(wanted[label]).flatten()
+        keep = keep[torch.randperm(len(keep), generator=torch.Generator().manual_seed(seed))]
+        return maps[keep], label[keep]
+
+    train, train_label = chosen("train", 1, 600)
+    held, label = chosen("held-out", 2, PEOPLE if len(kinds) == 1 else PEOPLE // 2)
+    if len(kinds) == len(KINDS):
+        held, label = balanced(held, label, of_label)
+    rgba = pictures.sprites.rgba
+    real, known = rgba(array(held)), rgba(array(train))
+    judge = PictureJudge(known, of_label[train_label.numpy()], [len(KINDS)], steps=steps)
+    truth = of_label[label.numpy()]
+    floor, floor_label = chosen("train", 3, 600)
+    if len(kinds) == len(KINDS):
+        floor, _ = balanced(floor, floor_label, of_label)
+    sets: dict[str, Any] = {"floor": (rgba(array(floor))[: len(real)], None)}
+    sets["ceiling"] = (ceiling(real), truth)
+    drawn: dict[str, tuple[NDArray[np.uint8], float]] = {}
+    for source in sources:
+        if not set(kinds) <= set(source.kinds):
+            continue
+        labelled = source.name != "DCGAN"
+        if not labelled and len(kinds) < len(KINDS):
+            continue
+        started = time.process_time()
+        maps = array(source.sample(label, 17))
+        drawn[source.name] = maps, len(maps) / (time.process_time() - started)
+        sets[source.name] = (rgba(maps), truth if labelled else None)
+    rows = compare_sets(judge, real, truth, sets)
+    index = CopyIndex(tone_codes(known), [str(i) for i in range(len(known))])
+    limit = float(np.quantile(index.nearest(real[:QUERIES])[0], NEAR))
+    stored = {picture.tobytes() for maps in (train, train.flip(2)) for picture in array(maps)}
+    minutes = {source.name: source.minutes for source in sources}
+    table = []
+    for name, (shown, _) in sets.items():
+        distance = index.nearest(shown[:QUERIES])[0] if name in drawn else None
+        copies = sum(p.tobytes() in stored for p in drawn[name][0]) if name in drawn else None
+        table.append([
+            group, name, minutes.get(name), len(real),
+            rows["frechet_distance_network"][name], rows["frechet_distance_features"][name],
+            1000 * rows["kernel_distance_network"][name], rows["density_network"][name],
+            rows["coverage_network"][name],
+            rows.get("class_accuracy_of_real_network", {}).get(name),
+            None if distance is None else 100 * copy_share(distance, limit), copies,
+            drawn[name][1] if name in drawn else None,
+        ])  # fmt: skip
+    return table
+
+
+def balanced(
+    maps: Tensor, label: Tensor, of_label: NDArray[np.intp]
+) -> tuple[Tensor, Tensor]:  # fmt: skip
+    """As many pictures of each kind as there should be beside all the monsters."""
+    kind = of_label[label.numpy()]
+    monsters = int((kind == KINDS.index("monster")).sum())
+    keep: list[int] = []
+    for number, share in enumerate(SHARES.values()):
+        members = np.flatnonzero(kind == number)
+        keep += members[: round(monsters * share / SHARES["monster"])].tolist()
+    order = torch.tensor(sorted(keep))
+    return maps[order], label[order]
+
+
+def array(maps: Tensor) -> NDArray[np.uint8]:
+    """Index maps for numpy."""
+    return maps.numpy().astype(np.uint8)
+
+
+def trained(kind: str, data: Path, runs: Path) -> tuple[Any, float] | None:
+    """The task of a run and the minutes it has trained, None if there is no checkpoint."""
+    if not (runs / f"{kind}.checkpoint.safetensors").exists():
+        return None
+    arrays, info = read(data, "crowd")
+    run = Run("cpu", 1, 0, runs)
+    task = task_class(kind)(arrays, info, run)
+    _, spent = resume(task, run)
+    return task, spent / 60
+
+
+def sources_of(data: Path, runs: Path) -> list[Source]:
+    """All generators that there are."""
+    found = []
+    for kind, name in (("dcgan", "DCGAN"), ("crowd", "slot GAN")):
+        run = trained(kind, data, runs)
+        if run is not None:
+            found.append(Source(name, round(run[1], 1), run[0].sample, KINDS))
+    return found
+
+
+def result(rows: list[Any], arguments: list[str]) -> dict[str, Any]:
+    """The table as `benchmarks.readme` reads it."""
+    rows = [[round(c, 3) if isinstance(c, float) else c for c in row] for row in rows]
+    kept = " ".join(text for text in arguments if text != "--save")
+    found = timing.result(
+        "Sprites of 32 px after equal minutes", f"python -m benchmarks.sprites {kept}",
+        timing.Options(), COLUMNS, rows,
+    )  # fmt: skip
+    found["remarks"] = [REMARK.replace("\n", " ")]
+    return found
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Judge all groups, print and keep the table."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.sprites", description=__doc__)
+    parser.add_argument("--data", type=Path, required=True, help="packed data")
+    parser.add_argument("--runs", type=Path, required=True, help="where the checkpoints are")
+    parser.add_argument("--group", action="append", choices=list(GROUPS), help="only this one")
+    parser.add_argument("--steps", type=int, default=400, help="of the judge's network")
+    parser.add_argument("--json", type=Path, help="write the table there")
+    parser.add_argument(
+        "--save", action="store_true", help=f"write to {timing.RESULTS.name}/{SAVED}"
+    )
+    arguments = sys.argv[1:] if arguments is None else arguments
+    chosen = parser.parse_args(arguments)
+    torch.set_num_threads(1)
+    pictures = CrowdPictures(*read(chosen.data, "crowd"))
+    sources = sources_of(chosen.data, chosen.runs)
+    rows: list[Any] = []
+    print(" | ".join(COLUMNS))
+    for group in chosen.group or GROUPS:
+        for row in judged(pictures, sources, group, chosen.steps):
+            print(" | ".join(timing.text_of(cell) for cell in row), flush=True)
+            rows.append(row)
+    text = json.dumps(result(rows, arguments), indent=1) + "\n"
+    if chosen.json:
+        chosen.json.write_text(text)
+    if chosen.save:
+        (timing.RESULTS / SAVED).write_text(text)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
