@@ -114,14 +114,15 @@ def _best_cross(
     """The picture ``first`` joined with the one of ``others`` that fits it best, and a third."""
     turned: NDArray[np.uint8] = prior.turned.cpu().numpy()
     known: NDArray[np.uint8] = prior.seed_images.cpu().numpy()
-    base = known[first] if random.random() < 0.5 else known[first][:, ::-1]
+    step = 1 if random.random() < 0.5 else -1  # mirrored alike, so that heads are on one side
+    base = known[first][:, ::step]
     base = _turn_to(base, turned, named, wish, random)
     kind = prior.config.kinds[int(prior.seed_labels[first, 0])]
     best = Cross(base, np.zeros(base.shape, bool), 9.0, (first,))
     share = _families(base, named)
     partners = []
     for other in others:
-        picture = known[other] if random.random() < 0.5 or kind == "item" else known[other][:, ::-1]
+        picture = known[other][:, ::step]
         hues = turned[:, picture]
         gaps = [float(np.abs(_families(hue, named) - share).sum()) for hue in hues]
         partners.append((other, hues[int(np.argmin(gaps))], 0.35 * min(gaps)))
