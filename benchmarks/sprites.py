@@ -22,6 +22,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from aigc_assets.metrics.likeness import CopyIndex, copy_share, tone_codes
+from aigc_assets.models import checkpoint
+from aigc_assets.models.sprite_sampling import Wish, draw
 from aigc_assets.training.crowd_pictures import SHARES, CrowdPictures
 from aigc_assets.training.packing import read, task_class
 from aigc_assets.training.picture_judge import PictureJudge, ceiling, compare_sets
@@ -52,7 +54,8 @@ exchanged. Two embeddings: of a network and of hand-made features, neither used 
 Density, coverage and kernel distance are those of the network. Values compare within one group
 only. Class accuracy: kinds as an independent classifier sees them, as a share of its accuracy on
 real held-out pictures. Near copies: nearer to a training picture (up to flip, shift, recolour)
-than 98 % of the held-out ones are. The DCGAN has no labels: its pictures are judged in the group of
+than 98 % of the held-out ones are. The minutes of the token model are those of the clock on a busy
+machine, for both of its networks. The DCGAN has no labels: its pictures are judged in the group of
 all alone."""
 
 
@@ -159,7 +162,32 @@ def sources_of(data: Path, runs: Path) -> list[Source]:
         run = trained(kind, data, runs)
         if run is not None:
             found.append(Source(name, round(run[1], 1), run[0].sample, KINDS))
-    return found
+    classes = CrowdPictures(*read(data, "crowd")).classes
+    return [*found, tokens(classes)]
+
+
+def tokens(classes: list[str]) -> Source:
+    """The shipped token model; a label that lumps sub-classes asks for any of its kind."""
+    loaded = [checkpoint.load(name) for name in ("sprite_fsq_vae", "sprite_maskgit")]
+    tokeniser, prior = (one.network for one in loaded)
+    config: Any = prior.config
+    wishes = []
+    for name in classes:
+        kind, part = name.split("/")
+        known = part in config.subclasses
+        number = config.subclasses.index(part) if known else len(config.subclasses)
+        place = config.kinds.index(kind) if kind in config.kinds else 0
+        wishes.append(Wish(place, number, (len(config.words),) * 3))
+
+    def sample(labels: Tensor, seed: int) -> Tensor:
+        source = torch.Generator().manual_seed(seed)
+        wanted = [wishes[label] for label in labels.tolist()]
+        parts = [draw(tokeniser, prior, wanted[i : i + 32], source)  # type: ignore[arg-type]
+                 for i in range(0, len(wanted), 32)]  # fmt: skip
+        return torch.from_numpy(np.concatenate(parts).astype(np.int64))
+
+    minutes = sum(float(one.card["training"]["minutes"]) for one in loaded)
+    return Source("tokens", minutes, sample, tuple(config.kinds))
 
 
 def result(rows: list[Any], arguments: list[str]) -> dict[str, Any]:
