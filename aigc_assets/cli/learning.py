@@ -36,10 +36,13 @@ def train(
     folder: Annotated[
         Path,
         typer.Option(
-            "--data", help="Packed data, the folder of the sources, or (map) of your own levels."
+            "--data", help="Packed data, the folder of the sources, or your own levels or drawings."
         ),
     ],
-    minutes: Annotated[float, typer.Option("--minutes", min=0.01, help="Time budget.")] = 20.0,
+    minutes: Annotated[
+        float | None,
+        typer.Option("--minutes", min=0.01, help="Time budget: 20, of your own drawings 6."),
+    ] = None,
     seed: Annotated[int, typer.Option("--seed", min=0, help="Of weights and batches.")] = 0,
     out: Annotated[Path, typer.Option("--out", "-o", help="Log, checkpoints, weights.")] = Path(
         "runs/latest"
@@ -51,17 +54,24 @@ def train(
         str | None,
         typer.Option("--theme", help="What your own levels are: dungeon (default), cave, ..."),
     ] = None,
+    grid: Annotated[
+        str | None,
+        typer.Option("--grid", help="Cells of your sheets of drawings, such as 16x16."),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Train the model of a kind; goes on where a stopped run ended.
 
     A map model also learns from a folder of your own levels (.tmx, .tmj, .ldtk, .json, .txt, .png),
-    from one level up: it goes on from the shipped weights.
+    from one level up, and the 32 px character models from 30 of your own drawings up (.png or
+    .aseprite, single ones or sheets): both go on from the shipped weights.
     """
     from aigc_assets.errors import UsageError
 
     _known(kind)
     _check_theme(kind, folder, theme)
+    drawings = _holds_drawings(kind, folder)
+    cell = _cell(grid, drawings=drawings)
     for name, value, words in (
         ("--device", device, ("auto", "cpu", "cuda")),
         ("--precision", precision, ("bf16", "fp32")),
@@ -79,16 +89,22 @@ def train(
         if _holds_levels(kind, folder):
             _pack_user_levels(kind, folder, theme or "dungeon", out / "data")
             folder = out / "data"
-        elif not (folder / f"{kind}.npz").is_file():
+        elif not drawings and not (folder / f"{kind}.npz").is_file():
             packed = out / "data"
             if not (packed / f"{kind}.npz").is_file():
                 print(f"packing the sources of {kind} from {folder}")
                 pack(folder, packed, [kind])
             folder = packed
         torch.manual_seed(seed)
-        arrays, info = read(folder, kind)
-        run = Run(pick_device(device), minutes, seed, out, precision, steps)
-        metrics = run_training(task_class(kind)(arrays, info, run), info, run)
+        run = Run(pick_device(device), minutes or (6.0 if drawings else 20.0), seed, out,
+                  precision, steps)  # fmt: skip
+        if drawings:
+            from aigc_assets.training.own_sprites import train_on_drawings
+
+            metrics = train_on_drawings(folder, cell, run)
+        else:
+            arrays, info = read(folder, kind)
+            metrics = run_training(task_class(kind)(arrays, info, run), info, run)
     weights = out / "weights"
     _complete(weights)
     if as_json:
@@ -103,6 +119,29 @@ def _holds_levels(kind: str, folder: Path) -> bool:
     """Whether the folder is neither packed data nor the sources, but levels of the user's own."""
     ours = (folder / f"{kind}.npz").is_file() or (folder / "maps" / "freedoom_grid").is_dir()
     return kind in ("map", "map_tokens") and not ours
+
+
+def _holds_drawings(kind: str, folder: Path) -> bool:
+    """The same of drawings of the user's own."""
+    ours = (folder / f"{kind}.npz").is_file() or (folder / "sprites" / "lpc_layers").is_dir()
+    return kind == "character" and not ours
+
+
+def _cell(grid: str | None, *, drawings: bool) -> tuple[int, int] | None:
+    """Width and height that ``--grid`` names."""
+    from aigc_assets.errors import UsageError
+
+    if grid is None:
+        return None
+    if not drawings:
+        raise UsageError("only sheets of your own drawings have a grid", where="--grid")
+    sides = grid.lower().split("x")
+    if len(sides) != 2 or not all(s.isascii() and s.isdigit() and len(s) < 5 for s in sides):
+        raise UsageError(f"expected WIDTHxHEIGHT such as 16x16, got {grid!r}", where="--grid")
+    width, height = int(sides[0]), int(sides[1])
+    if not 4 <= width <= 512 or not 4 <= height <= 512:
+        raise UsageError(f"sides are 4..512 px, got {grid!r}", where="--grid")
+    return width, height
 
 
 def _check_theme(kind: str, folder: Path, theme: str | None) -> None:

@@ -272,7 +272,7 @@ def _card(
         "attributions": sorted({str(s["attribution"]) for s in sources if s.get("attribution")}),
         "metrics": metrics,
         "metrics_note": METRICS_NOTE,
-        **{key: info[key] for key in ("vocabulary", "limits", "notes") if key in info},
+        **{key: info[key] for key in ("vocabulary", "limits", "notes", "command") if key in info},
     }
 
 
