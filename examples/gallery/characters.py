@@ -94,13 +94,13 @@ SHEETS: dict[str, Cast] = {
         ("young alchemist woman, green cloak, brown hair", "old wizard, blue robe, pointed hat",
          "knight with a sword and shield", "red-haired pirate", "merchant in yellow",
          "ranger, green hood, brown boots"),
-        _FIGURE, 1, 2,
+        _FIGURE, 2, 1,
     ),
     "portraits_64": Cast(
         64, "portrait",
         ("young alchemist", "old wizard", "knight", "pirate", "princess", "ranger", "witch",
          "merchant"),
-        _STILL, 2, 4,
+        (("portrait", 0),), 2, 4,
     ),
 }  # fmt: skip
 
