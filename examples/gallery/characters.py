@@ -38,6 +38,10 @@ _ACTOR = (
     ("idle_down", 0), ("walk_down", 1), ("walk_left", 1), ("walk_up", 1), ("walk_right", 3),
     ("attack_down", 0), ("attack_left", 0), ("jump_down", 0), ("dead", 0),
 )  # fmt: skip
+_ANIMAL = (
+    ("idle_left", 0), ("walk_left", 0), ("walk_left", 1), ("walk_right", 1), ("attack_left", 1),
+    ("jump_left", 1), ("hurt_left", 1), ("dead", 1),
+)  # fmt: skip
 _FIGURE = (
     ("idle_down", 0), ("walk_down", 2), ("walk_left", 2), ("walk_up", 2), ("run_right", 3),
     ("slash_down", 3),
@@ -55,6 +59,12 @@ SHEETS: dict[str, Cast] = {
         ("green slime", "red dragon", "blue spirit", "purple octopus", "mushroom", "cyclops",
          "fire skull", "yellow snake", "ice beast", "grey mouse"),
         _ACTOR, 3, 2,
+    ),
+    "animals_16": Cast(
+        16, "animal",
+        ("grey cat", "brown dog", "white chicken", "pink pig", "green frog", "monkey",
+         "orange racoon", "black dog"),
+        _ANIMAL, 3, 2,
     ),
     "people_32": Cast(
         32, "person",
