@@ -86,7 +86,7 @@ def test_quantised_pictures_use_the_nearest_global_colour() -> None:
     error = to_oklab(drawn[rows + down, columns + right, :3]) - to_oklab(truth[rows, columns])
     black = truth[rows, columns].max(1) == 0
     assert np.abs(error[~black]).max() < 0.05
-    assert (drawn[rows + down, columns + right, :3][black] == (4, 4, 6)).all()
+    assert black.any() and drawn[rows + down, columns + right, :3][black].max() <= 6
 
 
 def test_hue_turns_are_permutations_that_keep_greys_and_shading() -> None:

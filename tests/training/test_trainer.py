@@ -234,7 +234,7 @@ def test_the_command_trains_and_ends_with_one_line_of_metrics(packed: Path, tmp_
     assert (tmp_path / "weights" / "sound_vae.safetensors").exists()
     assert list(tmp_path.glob("sound_final.*"))
     log = (tmp_path / "sound.log").read_text().splitlines()
-    assert log[0].startswith("sound: 20 min on cpu, bf16, 1 threads")
+    assert log[0].startswith("sound: 20 wall min on cpu, bf16, 1 threads")
     assert json.loads(log[-1])["metrics"] == result["sound"]
 
 
