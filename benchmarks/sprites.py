@@ -190,13 +190,12 @@ def tokens(classes: list[str]) -> Source:
     return Source("tokens", minutes, sample, tuple(config.kinds))
 
 
-def result(rows: list[Any], arguments: list[str]) -> dict[str, Any]:
+def result(rows: list[Any]) -> dict[str, Any]:
     """The table as `benchmarks.readme` reads it."""
     rows = [[round(c, 3) if isinstance(c, float) else c for c in row] for row in rows]
-    found = timing.result(
-        "Sprites of 32 px after equal minutes", "python -m benchmarks.sprites --data DIR --runs DIR --save",
-        timing.Options(), COLUMNS, rows,
-    )  # fmt: skip
+    command = "python -m benchmarks.sprites --data DIR --runs DIR --save"
+    title = "Sprites of 32 px after equal minutes"
+    found = timing.result(title, command, timing.Options(), COLUMNS, rows)
     found["remarks"] = [REMARK.replace("\n", " ")]
     return found
 
@@ -223,7 +222,7 @@ def main(arguments: list[str] | None = None) -> int:
         for row in judged(pictures, sources, group, chosen.steps):
             print(" | ".join(timing.text_of(cell) for cell in row), flush=True)
             rows.append(row)
-    text = json.dumps(result(rows, arguments), indent=1) + "\n"
+    text = json.dumps(result(rows), indent=1) + "\n"
     if chosen.json:
         chosen.json.write_text(text)
     if chosen.save:
