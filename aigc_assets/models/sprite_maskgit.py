@@ -107,7 +107,8 @@ class SpriteMaskgit(nn.Module):
     """Codes with hidden ones -> logits of every coarse and, given the coarse, every fine code.
 
     Buffers:
-        seed_images: Stored training pictures, [seeds, 4 * side, 4 * side] uint8.
+        seed_images: Training pictures as the tokeniser draws them,
+            [seeds, 4 * side, 4 * side] uint8.
         seed_labels: Their kind, sub-class, three words and number of the thing, [seeds, 6]
             int16.
         turned: Permutations of pixel values that turn hues, [turns, classes] uint8.

@@ -17,6 +17,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -55,13 +56,25 @@ NOTES = [
     "cross_entropy_coarse, cross_entropy_fine: nats per hidden code of pictures of which half of "
     "the cells are hidden and of which the kind, sub-class, words, colours and outline are told; "
     "model: held-out pictures, floor: training pictures, baseline: all codes alike.",
-    "What is shipped joins parts of up to three of the training pictures that the weights hold, "
-    "redraws the seams with the prior and keeps none that is a near copy of one picture.",
+    "What is shipped joins parts of up to three training pictures, which the weights hold as the "
+    "tokeniser draws them, redraws the seams with the prior and keeps none that is a near copy.",
     "near_copies, before any is refused: share of drawn pictures that agree with a training "
     "picture (mirrored, shifted by up to a pixel; lightness within the figure) more than 95 % of "
     "the held-out pictures do; "
     "floor: held-out pictures themselves, baseline: training pictures.",
 ]
+
+
+@torch.no_grad()
+def as_drawn(tokeniser: FsqVae, images: NDArray[np.uint8]) -> Tensor:
+    """Pictures [N, H, W] as the tokeniser draws them from their codes, uint8.
+
+    The weights hold these, not the pictures themselves: what was learnt, no data.
+    """
+    device = tokeniser.colours.device
+    parts = torch.from_numpy(images).long().split(64)
+    drawn = [tokeniser.decode(tokeniser.encode(part.to(device))).argmax(1) for part in parts]
+    return torch.cat(drawn).to(torch.uint8)
 
 
 class SpritePriorTask:
@@ -104,7 +117,7 @@ class SpritePriorTask:
         )
         self.network = SpriteMaskgit(self.config).to(run.device)
         self.labels = torch.from_numpy(self._labels()).to(run.device)
-        self.network.seed_images.copy_(torch.from_numpy(sprites.images[train]))
+        self.network.seed_images.copy_(as_drawn(tokeniser, sprites.images[train]))
         self.network.turned.copy_(torch.from_numpy(sprites.turned))
         thing = torch.from_numpy(sprites.identity).to(run.device)[train, None]
         labels = torch.cat([self.labels[train], thing], 1)
