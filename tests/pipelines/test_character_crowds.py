@@ -99,6 +99,12 @@ def test_words_choose_the_classes(prompt, kind, found):
     assert [classes[label] for label in labels] == found
 
 
+def test_words_that_choose_nothing_are_named_in_the_notes():
+    made = generate_crowd(request("red wizards with a zorgle, guards and villagers"), 1, PALETTE, 3)
+    notes = made[0].provenance.notes
+    assert notes == ("not drawn for a crowd: red", "not drawn for a crowd: zorgle")
+
+
 def test_specks_go_holes_close_and_feet_stand():
     slots = np.zeros((1, SIDE, SIDE), np.uint8)
     slots[0, 4:26, 3:15] = 5

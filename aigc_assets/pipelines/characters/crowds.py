@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 
 from aigc_assets.errors import UsageError
 from aigc_assets.models.cards import read_card
-from aigc_assets.pipelines.characters.lexicon import words
+from aigc_assets.pipelines.characters.kinds import kind_of
+from aigc_assets.pipelines.characters.lexicon import IGNORED, words
 from aigc_assets.pipelines.characters.prompt import MAX_PROMPT
 from aigc_assets.pipelines.characters.request import (
     CROWD_SIZE,
@@ -109,6 +110,7 @@ def generate_crowd(
                 seed,
                 {"prompt": request.prompt, "kind": request.kind, "size": SIDE},
                 ("global colours put onto the pack palette", f"specks removed; one of: {drawn_as}"),
+                not_drawn(request, known["classes"]),
             ),
         )
         for sheet in sheets
@@ -129,6 +131,20 @@ def choose_classes(request: CharacterRequest, classes: Sequence[str]) -> list[in
     of_kind = [i for i, name in enumerate(classes) if name.split("/")[0] == request.kind]
     named = [i for i in of_kind if said & {classes[i].split("/")[1], *_WORDS.get(classes[i], ())}]
     return named or of_kind or list(range(len(classes)))
+
+
+def not_drawn(request: CharacterRequest, classes: Sequence[str]) -> tuple[str, ...]:
+    """Notes on the words of a prompt that choose nothing in a crowd, in their order, each once."""
+    names = {part for name in classes for part in name.split("/")}
+    names.update(*_WORDS.values())
+    silent = [
+        word
+        for word in dict.fromkeys(words(request.prompt))
+        if not {word, word.removesuffix("s")} & names
+        and kind_of(word) != request.kind
+        and word not in IGNORED
+    ]
+    return tuple(f"not drawn for a crowd: {word}" for word in silent)
 
 
 def draw(checkpoint: Any, labels: Sequence[int], count: int, seed: int) -> NDArray[np.uint8]:
