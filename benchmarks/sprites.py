@@ -24,9 +24,9 @@ from torch import Tensor
 from aigc_assets.metrics.likeness import CopyIndex, copy_share, tone_codes
 from aigc_assets.models import checkpoint
 from aigc_assets.models.sprite_sampling import Wish, draw
-from aigc_assets.training.crowd_pictures import SHARES, CrowdPictures
+from aigc_assets.training.characters.judges.picture_judge import PictureJudge, ceiling, compare_sets
+from aigc_assets.training.characters.size32.crowd_pictures import SHARES, CrowdPictures
 from aigc_assets.training.packing import read, task_class
-from aigc_assets.training.picture_judge import PictureJudge, ceiling, compare_sets
 from aigc_assets.training.trainer import Run, resume
 from benchmarks import timing
 

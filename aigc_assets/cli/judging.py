@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:
-    from aigc_assets.training.character_rows import Row, Wanted
+    from aigc_assets.training.characters.judges.rows import Row, Wanted
     from aigc_assets.types import SpriteSheet
 
 
@@ -25,7 +25,7 @@ def evaluate_characters(folder: Path, size: int | None, *, as_json: bool) -> Non
         UsageError: If nothing is drawn at ``size``.
     """
     from aigc_assets.errors import UsageError
-    from aigc_assets.training.character_report import REPORTS, report
+    from aigc_assets.training.characters.judges.report import REPORTS, report
 
     sizes = sorted({row.size for row in REPORTS})
     if size is not None and size not in sizes:

@@ -99,7 +99,7 @@ def train(
         run = Run(pick_device(device), minutes or (6.0 if drawings else 20.0), seed, out,
                   precision, steps)  # fmt: skip
         if drawings:
-            from aigc_assets.training.own_sprites import train_on_drawings
+            from aigc_assets.training.characters.drawings.own_sprites import train_on_drawings
 
             metrics = train_on_drawings(folder, cell, run)
         else:
@@ -147,7 +147,7 @@ def _cell(grid: str | None, *, drawings: bool) -> tuple[int, int] | None:
 def _check_theme(kind: str, folder: Path, theme: str | None) -> None:
     from aigc_assets.build.vocabulary import suggest
     from aigc_assets.errors import UsageError
-    from aigc_assets.training.user_levels import THEMES
+    from aigc_assets.training.maps.user_levels import THEMES
 
     if theme is None:
         return
@@ -164,8 +164,8 @@ def _check_theme(kind: str, folder: Path, theme: str | None) -> None:
 def _pack_user_levels(kind: str, folder: Path, theme: str, out: Path) -> None:
     from aigc_assets.build.cache import writing
     from aigc_assets.models.cards import read_card
+    from aigc_assets.training.maps.user_levels import pack_levels
     from aigc_assets.training.packing import task_class, write
-    from aigc_assets.training.user_levels import pack_levels
 
     arrays, info, report = pack_levels(folder, theme)
     print("\n".join(report.lines()))

@@ -31,7 +31,7 @@ def compress(
 ) -> None:
     """Write a sheet as a latent file and say whether it beats PNG."""
     from aigc_assets.build.exporting import write_files
-    from aigc_assets.pipelines.characters.latent_file import compress_sheet
+    from aigc_assets.pipelines.characters.sheets.latent_file import compress_sheet
 
     made = compress_sheet(_read(sheet, frame), exact=exact)
     (path,) = write_files({f"{sheet.stem}.aglat": made.data}, out, force)
@@ -55,8 +55,8 @@ def expand(
     """Write the sheet of a latent file as PNG."""
     from aigc_assets.build.exporting import write_files
     from aigc_assets.exporters.png import encode_png
-    from aigc_assets.pipelines.characters.latent_file import expand_sheet
-    from aigc_assets.pipelines.characters.sheet_files import read_file
+    from aigc_assets.pipelines.characters.sheets.latent_file import expand_sheet
+    from aigc_assets.pipelines.characters.sheets.sheet_files import read_file
 
     sheet = expand_sheet(read_file(file))
     (path,) = write_files({f"{file.stem}.png": encode_png(sheet.image)}, out, force)
@@ -79,8 +79,8 @@ def inpaint(
     """Redraw the masked parts of a sheet in its own colours; all else stays as it is."""
     from aigc_assets.build.exporting import write_files
     from aigc_assets.exporters.png import encode_png
-    from aigc_assets.pipelines.characters.inpainting import inpaint as redraw
-    from aigc_assets.pipelines.characters.sheet_files import read_file, read_picture
+    from aigc_assets.pipelines.characters.sheets.inpainting import inpaint as redraw
+    from aigc_assets.pipelines.characters.sheets.sheet_files import read_file, read_picture
 
     given = _read(sheet, frame)
     marks = read_picture(read_file(mask), str(mask))
@@ -94,7 +94,7 @@ def inpaint(
 
 def _read(path: Path, frame: str) -> Any:
     from aigc_assets.build.batch import parse_size
-    from aigc_assets.pipelines.characters.sheet_files import read_file, read_sheet
+    from aigc_assets.pipelines.characters.sheets.sheet_files import read_file, read_sheet
 
     return read_sheet(read_file(path), parse_size(frame), str(path))
 

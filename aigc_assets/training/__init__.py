@@ -9,25 +9,25 @@ from __future__ import annotations
 
 TASKS: dict[str, tuple[str, str]] = {
     # kind: (module, class); the order is the order of --all
-    "map": ("aigc_assets.training.maps", "MapTask"),
-    "terrain": ("aigc_assets.training.relief", "ReliefTask"),
-    "map_tokens": ("aigc_assets.training.map_tokens", "MapTokensTask"),
-    "character": ("aigc_assets.training.characters", "CharacterTask"),
-    "upscaling": ("aigc_assets.training.upscaling", "UpscalingTask"),
-    "palette": ("aigc_assets.training.palette_colours", "PaletteTask"),
-    "people16": ("aigc_assets.training.tiny_people", "TinyPeopleTask"),
-    "creatures16": ("aigc_assets.training.tiny_creatures", "TinyCreaturesTask"),
-    "poses16": ("aigc_assets.training.tiny_poses", "TinyPosesTask"),
-    "doll": ("aigc_assets.training.dolls", "DollTask"),
-    "prompt": ("aigc_assets.training.prompts", "PromptTask"),
-    "sprite": ("aigc_assets.training.sprite_tokens", "SpriteTokensTask"),
-    "sprite_prior": ("aigc_assets.training.sprite_prior", "SpritePriorTask"),
-    "crowd": ("aigc_assets.training.crowds", "CrowdTask"),
-    "sound": ("aigc_assets.training.sounds", "SoundTask"),
-    "dialogue": ("aigc_assets.training.dialogue", "DialogueTask"),
+    "map": ("aigc_assets.training.maps.grids", "MapTask"),
+    "terrain": ("aigc_assets.training.maps.relief", "ReliefTask"),
+    "map_tokens": ("aigc_assets.training.maps.tokens", "MapTokensTask"),
+    "character": ("aigc_assets.training.characters.size64.people", "CharacterTask"),
+    "upscaling": ("aigc_assets.training.characters.upscaling", "UpscalingTask"),
+    "palette": ("aigc_assets.training.characters.palette_colours", "PaletteTask"),
+    "people16": ("aigc_assets.training.characters.size16.tiny_people", "TinyPeopleTask"),
+    "creatures16": ("aigc_assets.training.characters.size16.tiny_creatures", "TinyCreaturesTask"),
+    "poses16": ("aigc_assets.training.characters.size16.tiny_poses", "TinyPosesTask"),
+    "doll": ("aigc_assets.training.characters.size32.dolls", "DollTask"),
+    "prompt": ("aigc_assets.training.characters.words.prompts", "PromptTask"),
+    "sprite": ("aigc_assets.training.characters.size32.sprite_tokens", "SpriteTokensTask"),
+    "sprite_prior": ("aigc_assets.training.characters.size32.sprite_prior", "SpritePriorTask"),
+    "crowd": ("aigc_assets.training.characters.size32.crowds", "CrowdTask"),
+    "sound": ("aigc_assets.training.sounds.effects", "SoundTask"),
+    "dialogue": ("aigc_assets.training.dialogue.writing", "DialogueTask"),
 }
 
 YARDSTICKS: dict[str, tuple[str, str]] = {
-    "dcgan": ("aigc_assets.training.dcgan", "DcganTask"),
+    "dcgan": ("aigc_assets.training.characters.size32.dcgan", "DcganTask"),
 }
 """What newer models are measured against: trained by ``--only``, shipped by nobody."""

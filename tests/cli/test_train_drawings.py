@@ -13,7 +13,7 @@ import pytest
 
 from aigc_assets import cli
 from aigc_assets.models.cards import SHIPPED
-from aigc_assets.training import sprite_prior, sprite_tokens
+from aigc_assets.training.characters.size32 import sprite_prior, sprite_tokens
 from tests.training.drawings import figure, png, sheet
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -12,7 +12,8 @@ import pytest
 
 from aigc_assets import cli
 from aigc_assets.models.cards import SHIPPED
-from aigc_assets.training import maps, user_levels
+from aigc_assets.training.maps import grids as maps
+from aigc_assets.training.maps import user_levels
 from tests.training import level_writers as writers
 
 ROOT = Path(__file__).resolve().parents[2]

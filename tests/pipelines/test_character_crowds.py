@@ -9,7 +9,8 @@ import torch
 from aigc_assets.errors import UsageError
 from aigc_assets.metrics import sprites
 from aigc_assets.pipelines.characters import CharacterRequest, generate_character
-from aigc_assets.pipelines.characters.crowds import (
+from aigc_assets.pipelines.characters.request import LARGEST_CROWD
+from aigc_assets.pipelines.characters.size32.crowds import (
     MIN_SPECK,
     SIDE,
     choose_classes,
@@ -18,7 +19,6 @@ from aigc_assets.pipelines.characters.crowds import (
     sunk,
     tidy,
 )
-from aigc_assets.pipelines.characters.request import LARGEST_CROWD
 from aigc_assets.pipelines.palettes import make_palette
 from aigc_assets.types import dump
 

@@ -7,11 +7,13 @@ import pytest
 
 from aigc_assets.metrics import sprites
 from aigc_assets.metrics.prompt_words import SEEN, SMALL, colour_share
-from aigc_assets.pipelines.characters import CharacterRequest, gear, generate_character, people32
-from aigc_assets.pipelines.characters import lexicon_doll as lexicon
-from aigc_assets.pipelines.characters.prompt import find_ramp, parse_prompt
-from aigc_assets.pipelines.characters.reading import nearly, read_unknown
-from aigc_assets.pipelines.characters.still import breathe
+from aigc_assets.pipelines.characters import CharacterRequest, generate_character
+from aigc_assets.pipelines.characters.size32 import people32
+from aigc_assets.pipelines.characters.size32.still import breathe
+from aigc_assets.pipelines.characters.size64 import gear
+from aigc_assets.pipelines.characters.words import lexicon_doll as lexicon
+from aigc_assets.pipelines.characters.words.prompt import find_ramp, parse_prompt
+from aigc_assets.pipelines.characters.words.reading import nearly, read_unknown
 from aigc_assets.pipelines.palettes import make_palette
 from aigc_assets.types import dump
 

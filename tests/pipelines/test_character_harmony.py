@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from aigc_assets.models.cards import read_card
-from aigc_assets.pipelines.characters.harmony import FAITH, chances
+from aigc_assets.pipelines.characters.colours.harmony import FAITH, chances
 from aigc_assets.types.oklab import to_oklab
 
 RAMPS = read_card("character_cvae")["vocabulary"]["colours"]

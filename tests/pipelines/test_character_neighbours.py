@@ -12,7 +12,7 @@ import pytest
 from aigc_assets.errors import GenerationError, WeightsError
 from aigc_assets.pipelines.characters.neighbours import TRIES, draw_original
 from aigc_assets.pipelines.made import Made
-from aigc_assets.training.neighbours import neighbours
+from aigc_assets.training.characters.neighbours import neighbours
 from aigc_assets.types import Frame, Provenance, SpriteSheet, Tag
 from tests.metrics.test_likeness import drawing
 

@@ -9,9 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aigc_assets.errors import UsageError
-from aigc_assets.pipelines.characters import lexicon, people64
-from aigc_assets.pipelines.characters.prompt import MAX_PROMPT, find_ramp, parse_prompt
-from aigc_assets.pipelines.characters.wardrobe import choose_look
+from aigc_assets.pipelines.characters.size64 import people64
+from aigc_assets.pipelines.characters.size64.wardrobe import choose_look
+from aigc_assets.pipelines.characters.words import lexicon
+from aigc_assets.pipelines.characters.words.prompt import MAX_PROMPT, find_ramp, parse_prompt
 
 VOCABULARY = people64.vocabulary()
 

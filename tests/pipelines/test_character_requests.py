@@ -12,7 +12,7 @@ from aigc_assets.build.world import World
 from aigc_assets.errors import ManifestError, UsageError
 from aigc_assets.pipelines import characters
 from aigc_assets.pipelines.characters import KINDS, TIERS, CharacterRequest
-from aigc_assets.pipelines.characters.kinds import kind_of
+from aigc_assets.pipelines.characters.words.kinds import kind_of
 
 
 @pytest.mark.parametrize(

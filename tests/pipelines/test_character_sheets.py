@@ -14,12 +14,9 @@ from hypothesis import strategies as st
 from aigc_assets.errors import UsageError
 from aigc_assets.metrics import sprites
 from aigc_assets.pipelines import characters
-from aigc_assets.pipelines.characters import (
-    CharacterRequest,
-    colours,
-    generate_character,
-    people64,
-)
+from aigc_assets.pipelines.characters import CharacterRequest, generate_character
+from aigc_assets.pipelines.characters.colours import ramps as colours
+from aigc_assets.pipelines.characters.size64 import people64
 from aigc_assets.pipelines.palettes import make_palette, to_oklab
 from aigc_assets.types import dump
 

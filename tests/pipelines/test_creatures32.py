@@ -9,9 +9,13 @@ import pytest
 
 from aigc_assets.metrics.sprites import feet_off_pivot, foreign_colours
 from aigc_assets.pipelines.characters import CharacterRequest, generate_character
-from aigc_assets.pipelines.characters.creatures32 import read_words
-from aigc_assets.pipelines.characters.idle import breathe, second_frame
-from aigc_assets.pipelines.characters.index_colours import onto_palette, wear, without_specks
+from aigc_assets.pipelines.characters.colours.index_colours import (
+    onto_palette,
+    wear,
+    without_specks,
+)
+from aigc_assets.pipelines.characters.size32.creatures32 import read_words
+from aigc_assets.pipelines.characters.size32.idle import breathe, second_frame
 from aigc_assets.pipelines.palettes import make_palette
 from aigc_assets.types import SpriteSheet
 from aigc_assets.types.oklab import FAMILIES, families, to_oklab

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 
 from aigc_assets.errors import AigcError, DataError, UsageError
 from aigc_assets.exporters.png import encode_png
-from aigc_assets.pipelines.characters.inpainting import inpaint
-from aigc_assets.pipelines.characters.latent_file import compress_sheet, expand_sheet
-from aigc_assets.pipelines.characters.sheet_files import read_sheet
+from aigc_assets.pipelines.characters.sheets.inpainting import inpaint
+from aigc_assets.pipelines.characters.sheets.latent_file import compress_sheet, expand_sheet
+from aigc_assets.pipelines.characters.sheets.sheet_files import read_sheet
 from aigc_assets.types import Frame, SpriteSheet, Tag
 
 

@@ -11,7 +11,7 @@ from xml.sax.saxutils import quoteattr
 import cv2
 import numpy as np
 
-from aigc_assets.training.level_files.level import DOOR, FLOOR, LIQUID, OUTDOOR, WALL
+from aigc_assets.training.maps.level_files.level import DOOR, FLOOR, LIQUID, OUTDOOR, WALL
 
 WORDS = (WALL, FLOOR, OUTDOOR, LIQUID, DOOR)
 PROPERTIES = {

@@ -7,10 +7,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from aigc_assets.training.ninja_creatures import ANIMALS, MONSTERS
-from aigc_assets.training.ninja_labels import ROLES
-from aigc_assets.training.ninja_people import hexadecimal
-from aigc_assets.training.tiny_people import SOURCE
+from aigc_assets.training.characters.size16.ninja_creatures import ANIMALS, MONSTERS
+from aigc_assets.training.characters.size16.ninja_labels import ROLES
+from aigc_assets.training.characters.size16.ninja_people import hexadecimal
+from aigc_assets.training.characters.size16.tiny_people import SOURCE
 
 OUTLINE = (20, 27, 27, 255)
 

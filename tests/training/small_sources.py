@@ -9,8 +9,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from aigc_assets.training import doll_items, map_tokens, map_windows
-from aigc_assets.training.lpc_layers import ACTIONS
+from aigc_assets.training.characters.size32 import doll_items
+from aigc_assets.training.characters.size64.lpc_layers import ACTIONS
+from aigc_assets.training.maps import tokens as map_tokens
+from aigc_assets.training.maps import windows as map_windows
 from tests.training.ninja_sources import write_ninja
 from tests.training.test_character_layers import ITEMS, NO_SLASH
 from tests.training.test_dialogue import SAID

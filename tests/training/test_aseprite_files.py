@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from aigc_assets.errors import DataError
 from aigc_assets.exporters.aseprite_file import export_aseprite_file
-from aigc_assets.training import aseprite_files
-from aigc_assets.training.aseprite_files import read_aseprite
+from aigc_assets.training.characters.drawings import aseprite_files
+from aigc_assets.training.characters.drawings.aseprite_files import read_aseprite
 from tests import samples
 from tests.exporters.test_sprite_formats import mixed
 

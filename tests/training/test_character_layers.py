@@ -10,9 +10,14 @@ import pytest
 import torch
 
 from aigc_assets.errors import DataError
-from aigc_assets.training import lpc_layers
-from aigc_assets.training.characters import CharacterTask, Composer
-from aigc_assets.training.lpc_layers import ACTIONS, CLASSES, pose_names, read_layers
+from aigc_assets.training.characters.size64 import lpc_layers
+from aigc_assets.training.characters.size64.lpc_layers import (
+    ACTIONS,
+    CLASSES,
+    pose_names,
+    read_layers,
+)
+from aigc_assets.training.characters.size64.people import CharacterTask, Composer
 from aigc_assets.training.packing import pack, read
 from aigc_assets.training.trainer import Run
 
@@ -200,7 +205,7 @@ def test_training_never_sees_held_out_pairs(packed: Path, tmp_path: Path, monkey
     monkeypatch.setattr(
         task.composer, "paint", lambda who, pose: (seen.append(who), paint(who, pose))[1]
     )
-    monkeypatch.setattr("aigc_assets.training.characters.BATCH", 8)
+    monkeypatch.setattr("aigc_assets.training.characters.size64.people.BATCH", 8)
     losses = [task.step(0.1)["ce"] for _ in range(4)]
     assert all(np.isfinite(losses))
     drawn = torch.cat(seen[1::2])  # each step paints twins for the latent, then what it learns

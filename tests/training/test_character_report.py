@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from aigc_assets.errors import UsageError
-from aigc_assets.training import sprite_report
-from aigc_assets.training.character_rows import Row, Table, Wanted, strip
-from aigc_assets.training.pixel_sprites import COLOURS, KINDS, TURNS
-from aigc_assets.training.pose_judge import Clip, PoseJudge
+from aigc_assets.training.characters.judges import sprite_report
+from aigc_assets.training.characters.judges.pose_judge import Clip, PoseJudge
+from aigc_assets.training.characters.judges.rows import Row, Table, Wanted, strip
+from aigc_assets.training.characters.size32.pixel_sprites import COLOURS, KINDS, TURNS
 from aigc_assets.types import SpriteSheet
 from aigc_assets.types.sprite import DIRECTIONS
 

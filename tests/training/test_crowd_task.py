@@ -11,10 +11,10 @@ import torch
 
 from aigc_assets.errors import DataError
 from aigc_assets.models.slot_gan import SlotGanConfig
-from aigc_assets.training import crowd_pictures, crowds
-from aigc_assets.training.crowd_pictures import CrowdPictures, People
-from aigc_assets.training.crowds import CrowdTask, augment, distances, looks
-from aigc_assets.training.dcgan import DcganTask
+from aigc_assets.training.characters.size32 import crowd_pictures, crowds
+from aigc_assets.training.characters.size32.crowd_pictures import CrowdPictures, People
+from aigc_assets.training.characters.size32.crowds import CrowdTask, augment, distances, looks
+from aigc_assets.training.characters.size32.dcgan import DcganTask
 from aigc_assets.training.packing import pack, read
 from aigc_assets.training.trainer import Run
 from tests.training.small_sources import write_crowd

@@ -15,7 +15,9 @@ from aigc_assets.errors import DataError
 from aigc_assets.metrics.texts import fingerprint
 from aigc_assets.models import checkpoint
 from aigc_assets.models.dialogue_tags import ACTS, MOODS, ROLES, TOPICS, Vocabulary
-from aigc_assets.training import dialogue, dialogue_grammar, dialogue_works
+from aigc_assets.training.dialogue import grammar as dialogue_grammar
+from aigc_assets.training.dialogue import works as dialogue_works
+from aigc_assets.training.dialogue import writing as dialogue
 from aigc_assets.training.packing import pack, read
 from aigc_assets.training.trainer import Run, train
 

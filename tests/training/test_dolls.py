@@ -7,11 +7,16 @@ import pytest
 import torch
 
 from aigc_assets.errors import DataError
-from aigc_assets.training.doll_layers import CLASSES, ORDER, cut, read_dolls
-from aigc_assets.training.dolls import DollComposer
+from aigc_assets.training.characters.size32.doll_layers import CLASSES, ORDER, cut, read_dolls
+from aigc_assets.training.characters.size32.dolls import DollComposer
+from aigc_assets.training.characters.words.prompt_words import (
+    GROUPS,
+    HELD_TEMPLATES,
+    KINDS,
+    TEMPLATES,
+)
+from aigc_assets.training.characters.words.prompts import Sentences, misspell
 from aigc_assets.training.packing import pack, read
-from aigc_assets.training.prompt_words import GROUPS, HELD_TEMPLATES, KINDS, TEMPLATES
-from aigc_assets.training.prompts import Sentences, misspell
 from tests.training.small_sources import write_doll, write_prompt
 
 

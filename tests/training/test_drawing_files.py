@@ -18,8 +18,8 @@ from hypothesis import strategies as st
 
 from aigc_assets.errors import DataError
 from aigc_assets.exporters.aseprite_file import export_aseprite_file
-from aigc_assets.training.drawing_files import read_drawings
-from aigc_assets.training.drawing_files.picture import pixel_size, read_png
+from aigc_assets.training.characters.drawings.files import read_drawings
+from aigc_assets.training.characters.drawings.files.picture import pixel_size, read_png
 from tests.exporters.test_sprite_formats import mixed
 from tests.training.drawings import figure, png, sheet
 
@@ -238,7 +238,7 @@ def test_bombs_cost_no_memory(tmp_path):
         (tmp_path / f"l{index}.png").write_bytes(HOSTILE["large.png"][0])
     code = (
         "import resource, sys; from pathlib import Path\n"
-        "from aigc_assets.training.drawing_files import read_drawings\n"
+        "from aigc_assets.training.characters.drawings.files import read_drawings\n"
         "before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
         "print(len(read_drawings(Path(sys.argv[1]))[1].dropped))\n"
         "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)"

@@ -19,10 +19,10 @@ from hypothesis.extra import numpy as hnp
 
 from aigc_assets.errors import DataError
 from aigc_assets.exporters import export_asset
-from aigc_assets.training.level_files import READERS, read_levels
-from aigc_assets.training.level_files.files import Folder
-from aigc_assets.training.level_files.level import DOOR, FLOOR, LIQUID, VOID, WALL
-from aigc_assets.training.level_files.meaning import Legend, of_name, parse_legend
+from aigc_assets.training.maps.level_files import READERS, read_levels
+from aigc_assets.training.maps.level_files.files import Folder
+from aigc_assets.training.maps.level_files.level import DOOR, FLOOR, LIQUID, VOID, WALL
+from aigc_assets.training.maps.level_files.meaning import Legend, of_name, parse_legend
 from tests import samples
 from tests.exporters import maps
 from tests.training import level_writers as writers
@@ -320,7 +320,7 @@ def test_a_bomb_costs_no_memory(tmp_path):
     (tmp_path / "good.txt").write_bytes(writers.txt(writers.example()))
     code = (
         "import resource, sys; from pathlib import Path\n"
-        "from aigc_assets.training.level_files import read_levels\n"
+        "from aigc_assets.training.maps.level_files import read_levels\n"
         "before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
         "print(len(read_levels(Path(sys.argv[1]))[1].skipped))\n"
         "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before, 'torch' in sys.modules)"

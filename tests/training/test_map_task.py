@@ -12,9 +12,12 @@ from aigc_assets.errors import DataError
 from aigc_assets.metrics import tilemaps
 from aigc_assets.models.map_refiner import MapGanConfig
 from aigc_assets.models.sagan import SaganConfig
-from aigc_assets.training import map_baselines, map_refine, map_windows, maps
-from aigc_assets.training.map_windows import WALKABLE, Outline, enclose
-from aigc_assets.training.maps import MapTask
+from aigc_assets.training.maps import baselines as map_baselines
+from aigc_assets.training.maps import grids as maps
+from aigc_assets.training.maps import refine as map_refine
+from aigc_assets.training.maps import windows as map_windows
+from aigc_assets.training.maps.grids import MapTask
+from aigc_assets.training.maps.windows import WALKABLE, Outline, enclose
 from aigc_assets.training.packing import pack, read
 from aigc_assets.training.trainer import Run
 

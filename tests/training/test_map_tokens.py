@@ -9,8 +9,8 @@ import torch
 
 from aigc_assets.models import checkpoint
 from aigc_assets.models.map_maskgit import MapMaskgit, MapMaskgitConfig
-from aigc_assets.training import map_tokens
-from aigc_assets.training.map_tokens import MapTokensTask, hide, open_share_step
+from aigc_assets.training.maps import tokens as map_tokens
+from aigc_assets.training.maps.tokens import MapTokensTask, hide, open_share_step
 from aigc_assets.training.packing import pack, read
 from aigc_assets.training.trainer import Run
 from tests.training.small_sources import WRITERS

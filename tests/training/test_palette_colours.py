@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from aigc_assets.errors import DataError
-from aigc_assets.training.palette_colours import PARTS, PaletteTask, band_colours
+from aigc_assets.training.characters.palette_colours import PARTS, PaletteTask, band_colours
 from aigc_assets.training.trainer import Run
 from aigc_assets.types.oklab import to_oklab
 

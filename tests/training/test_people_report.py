@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from aigc_assets.training import people_report
-from aigc_assets.training.character_rows import Row, Wanted, strip
+from aigc_assets.training.characters.judges import people_report
+from aigc_assets.training.characters.judges.people_truth import ASKED, People
+from aigc_assets.training.characters.judges.rows import Row, Wanted, strip
 from aigc_assets.training.packing import read
-from aigc_assets.training.people_truth import ASKED, People
 from aigc_assets.types import SpriteSheet
 from tests.training.test_character_layers import packed, sources  # noqa: F401  # fixtures
 

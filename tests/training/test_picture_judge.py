@@ -5,7 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from aigc_assets.training.picture_judge import PictureJudge, ceiling, compare_sets, damaged
+from aigc_assets.training.characters.judges.picture_judge import (
+    PictureJudge,
+    ceiling,
+    compare_sets,
+    damaged,
+)
 
 SIDE = 16
 

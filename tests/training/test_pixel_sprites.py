@@ -6,9 +6,14 @@ import numpy as np
 import pytest
 
 from aigc_assets.errors import DataError
-from aigc_assets.training import pixel_sprites
-from aigc_assets.training.pixel_sprites import curate, hue_turns, stand_free, unpack
-from aigc_assets.training.sprite_names import describe
+from aigc_assets.training.characters.size32 import pixel_sprites
+from aigc_assets.training.characters.size32.pixel_sprites import (
+    curate,
+    hue_turns,
+    stand_free,
+    unpack,
+)
+from aigc_assets.training.characters.size32.sprite_names import describe
 from aigc_assets.types.oklab import to_oklab
 
 

@@ -21,9 +21,9 @@ from aigc_assets.models.relief_gan import (
     squash,
     stretch,
 )
-from aigc_assets.training import relief
+from aigc_assets.training.maps import relief
+from aigc_assets.training.maps.relief import ReliefTask, cut_windows, fit_copula, fit_detail
 from aigc_assets.training.packing import pack, read
-from aigc_assets.training.relief import ReliefTask, cut_windows, fit_copula, fit_detail
 from aigc_assets.training.trainer import Run
 from tests.training.small_sources import write_relief
 

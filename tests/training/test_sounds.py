@@ -14,9 +14,9 @@ import torch
 from aigc_assets.errors import DataError
 from aigc_assets.models.spectral_frames import SAMPLE_RATE
 from aigc_assets.training.packing import pack, read
-from aigc_assets.training.sfxr import RECIPES, make_effect
-from aigc_assets.training.sound_clips import MAX_SAMPLES, resample, unpack_clips
-from aigc_assets.training.sounds import SoundTask
+from aigc_assets.training.sounds.clips import MAX_SAMPLES, resample, unpack_clips
+from aigc_assets.training.sounds.effects import SoundTask
+from aigc_assets.training.sounds.sfxr import RECIPES, make_effect
 from aigc_assets.training.trainer import Run
 
 NAMES = ("coin", "footstep", "ui_click")

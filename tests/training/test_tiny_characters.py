@@ -12,14 +12,14 @@ import torch
 from aigc_assets.errors import DataError
 from aigc_assets.models import checkpoint
 from aigc_assets.models.slot_mixer import SlotMixerConfig
-from aigc_assets.training import (
+from aigc_assets.training.characters.size16 import (
     ninja_creatures,
     ninja_people,
     tiny_creatures,
     tiny_people,
     tiny_poses,
 )
-from aigc_assets.training.ninja_labels import BODIES, FACES, HEADS, ROLES, Roles
+from aigc_assets.training.characters.size16.ninja_labels import BODIES, FACES, HEADS, ROLES, Roles
 from aigc_assets.training.trainer import Run
 from tests.training.ninja_sources import figure, write_ninja
 

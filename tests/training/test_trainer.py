@@ -27,24 +27,26 @@ from aigc_assets.models.relief_gan import ReliefConfig
 from aigc_assets.models.sagan import SaganConfig
 from aigc_assets.models.slot_mixer import SlotMixerConfig
 from aigc_assets.models.sprite_maskgit import SpriteMaskgitConfig
-from aigc_assets.training import (
-    TASKS,
-    characters,
-    crowd_pictures,
-    crowds,
-    dialogue,
-    dolls,
-    map_tokens,
-    maps,
-    prompts,
-    relief,
-    sprite_prior,
-    sprite_tokens,
+from aigc_assets.training import TASKS
+from aigc_assets.training.__main__ import main
+from aigc_assets.training.characters.size16 import (
     tiny_creatures,
     tiny_people,
     tiny_poses,
 )
-from aigc_assets.training.__main__ import main
+from aigc_assets.training.characters.size32 import (
+    crowd_pictures,
+    crowds,
+    dolls,
+    sprite_prior,
+    sprite_tokens,
+)
+from aigc_assets.training.characters.size64 import people as characters
+from aigc_assets.training.characters.words import prompts
+from aigc_assets.training.dialogue import writing as dialogue
+from aigc_assets.training.maps import grids as maps
+from aigc_assets.training.maps import relief
+from aigc_assets.training.maps import tokens as map_tokens
 from aigc_assets.training.packing import pack, read, task_class
 from aigc_assets.training.trainer import Ema, Run, cosine, pick_device, set_lr, train
 from tests.training.small_sources import WRITERS

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aigc_assets.errors import DataError
-from aigc_assets.training.user_levels import SIDE, held_out_from, pack_levels, quilt
+from aigc_assets.training.maps.user_levels import SIDE, held_out_from, pack_levels, quilt
 from tests.training import level_writers as writers
 
 WALKABLE = (1, 2, 4)

@@ -11,14 +11,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aigc_assets.errors import UsageError
-from aigc_assets.training import pixel_sprites
-from aigc_assets.training.user_sprites import (
+from aigc_assets.training.characters.drawings.user_sprites import (
     FEWEST,
     Vocabulary,
     colour_error,
     pack_drawings,
     palette,
 )
+from aigc_assets.training.characters.size32 import pixel_sprites
 from aigc_assets.types.oklab import to_oklab
 from tests.training.drawings import figure, png, sheet
 

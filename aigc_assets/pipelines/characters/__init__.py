@@ -11,10 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aigc_assets.errors import UsageError
-from aigc_assets.pipelines.characters.kinds import KINDS, kind_of
 from aigc_assets.pipelines.characters.neighbours import draw_original
-from aigc_assets.pipelines.characters.prompt import Wish, known_words, parse_prompt
-from aigc_assets.pipelines.characters.reading import nearly, read_unknown
 from aigc_assets.pipelines.characters.reference import Reference, read_reference
 from aigc_assets.pipelines.characters.request import (
     ANIMATIONS,
@@ -23,6 +20,9 @@ from aigc_assets.pipelines.characters.request import (
     CharacterRequest,
     Tier,
 )
+from aigc_assets.pipelines.characters.words.kinds import KINDS, kind_of
+from aigc_assets.pipelines.characters.words.prompt import Wish, known_words, parse_prompt
+from aigc_assets.pipelines.characters.words.reading import nearly, read_unknown
 from aigc_assets.pipelines.made import Made
 
 __all__ = ["ANIMATIONS", "KINDS", "SIZES", "TIERS", "CharacterRequest", "Reference", "Tier",
@@ -50,7 +50,7 @@ def generate_character(request: CharacterRequest, palette: NDArray[np.uint8], se
     if palette.ndim != 2 or palette.shape[1] != 3 or len(palette) < 2:
         raise UsageError("a palette needs at least two colours, [N, 3]", where="palette")
     if request.crowd:
-        from aigc_assets.pipelines.characters.crowds import draw_crowd
+        from aigc_assets.pipelines.characters.size32.crowds import draw_crowd
 
         return draw_crowd(request, palette, seed)
     wish, request, operations = _understand(request)

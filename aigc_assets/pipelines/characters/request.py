@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from aigc_assets.errors import UsageError
-from aigc_assets.pipelines.characters.kinds import KINDS, kind_of
 from aigc_assets.pipelines.characters.reference import Reference, read_reference
+from aigc_assets.pipelines.characters.words.kinds import KINDS, kind_of
 
 
 @dataclass(frozen=True)
@@ -35,17 +35,17 @@ _HERE = "aigc_assets.pipelines.characters"
 _TINY = ("idle", "walk", "attack", "jump", "hurt", "dead")
 TIERS: Mapping[tuple[int, str], Tier] = {
     (64, "person"): Tier(
-        f"{_HERE}.people64",
+        f"{_HERE}.size64.people64",
         ("idle", "walk", "run", "jump", "sit", "slash", "attack"),
         ("idle", "walk"),
     ),
-    (16, "person"): Tier(f"{_HERE}.people16", _TINY, _TINY),
-    (16, "monster"): Tier(f"{_HERE}.creatures16", _TINY, _TINY),
-    (16, "animal"): Tier(f"{_HERE}.creatures16", _TINY, _TINY),
-    (32, "person"): Tier(f"{_HERE}.people32", ("idle",), ("idle",)),
-    (64, "portrait"): Tier(f"{_HERE}.portraits64", ("portrait",), ("portrait",)),
+    (16, "person"): Tier(f"{_HERE}.size16.people16", _TINY, _TINY),
+    (16, "monster"): Tier(f"{_HERE}.size16.creatures16", _TINY, _TINY),
+    (16, "animal"): Tier(f"{_HERE}.size16.creatures16", _TINY, _TINY),
+    (32, "person"): Tier(f"{_HERE}.size32.people32", ("idle",), ("idle",)),
+    (64, "portrait"): Tier(f"{_HERE}.size64.portraits64", ("portrait",), ("portrait",)),
     **{
-        (32, kind): Tier(f"{_HERE}.creatures32", ("idle",), ("idle",))
+        (32, kind): Tier(f"{_HERE}.size32.creatures32", ("idle",), ("idle",))
         for kind in ("monster", "animal", "item", "effect")
     },
 }
@@ -53,7 +53,7 @@ TIERS: Mapping[tuple[int, str], Tier] = {
 
 CROWD_SIZE, LARGEST_CROWD = 32, 1024
 CROWD_KINDS = ("person", "monster", "animal")
-"""Crowds are drawn by a fast network of their own: `aigc_assets.pipelines.characters.crowds`."""
+"""Crowds are drawn by a fast network of their own, in ``size32/crowds.py``."""
 
 SIZES: tuple[int, ...] = tuple(sorted({size for size, _ in TIERS}))
 """Sides of a frame in px that something can be drawn at."""

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aigc_assets.errors import UsageError
-from aigc_assets.pipelines.characters.colours import fit_ramp
+from aigc_assets.pipelines.characters.colours.ramps import fit_ramp
 from aigc_assets.pipelines.characters.variants.frames import palette_index, repainted
 from aigc_assets.pipelines.palettes import from_oklab, to_oklab
 from aigc_assets.types import SpriteSheet

@@ -1,0 +1,1 @@
+"""Colours of slots and index maps on the palette of the pack."""

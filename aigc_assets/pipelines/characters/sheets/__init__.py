@@ -1,0 +1,1 @@
+"""Sheets: put together, taken apart, compressed and mended."""

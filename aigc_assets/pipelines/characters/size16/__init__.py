@@ -1,0 +1,1 @@
+"""Characters of 16 px: four directions, six actions."""

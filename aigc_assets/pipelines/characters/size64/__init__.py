@@ -1,0 +1,1 @@
+"""People of 64 px with all animations, and portraits."""

@@ -1,0 +1,1 @@
+"""Fine-tuning on drawings of users, and the files they come in."""

@@ -1,0 +1,1 @@
+"""Measures of characters by judges that no model is trained with."""

@@ -1,0 +1,121 @@
+"""Rows of `evaluate character` for people at 64 px."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from aigc_assets.metrics.colour_words import COLOURS, colour_of, colour_shares
+from aigc_assets.training.characters.judges.people_truth import COLOURED, People, Person
+from aigc_assets.training.characters.judges.picture_judge import PictureJudge
+from aigc_assets.training.characters.judges.pose_judge import Clip, PoseJudge
+from aigc_assets.training.characters.judges.rows import Draw, Row, Table, Wanted, clip_of, strip
+from aigc_assets.types.sprite import DIRECTIONS
+
+SIZE, PIVOT = 64, (32, 61)
+TRAINING, PEOPLE, ANIMATED = 800, 120, 10
+"""Figures that judges learn from, that are drawn from the front, and in all animations."""
+_STEPS, _POSE_STEPS = 400, 260
+"""Of the judges, 64 pictures each."""
+_SEEN = 0.04
+"""Share of a figure that a colour must have to be seen."""
+
+
+def people_rows(data: dict[str, NDArray[Any]], info: dict[str, Any], draw: Draw) -> list[Row]:
+    """All measures of people at 64 px.
+
+    Args:
+        data: Packed arrays of the task ``character``.
+        info: Its description.
+        draw: The public pipeline.
+    """
+    table = Table("64 px person")
+    people = People(data, info)
+    palette = people.palette()
+    train = people.sample(TRAINING, 1, held_out=False)
+    asked = people.sample(PEOPLE, 2, held_out=True)
+    held = people.sample(
+        PEOPLE, 3, held_out=True
+    )  # others, or one set would be a trace of the other
+    known, real = people.fronts(train, palette), people.fronts(held, palette)
+    actions = tuple(people.vocabulary["actions"])
+    made = [
+        draw(Wanted(p.prompt, SIZE, "person", actions if i < ANIMATED else ("idle",)), palette, i)
+        for i, p in enumerate(asked)
+    ]
+    fronts = np.stack([sheet.frame_image(0) for sheet in made])
+    labels, wanted = (np.array([p.labels for p in some]) for some in (held, asked))
+    judge = PictureJudge(known, np.array([p.labels for p in train]), people.classes, steps=_STEPS)
+    table.distances(judge, real, labels, known, {"model": (fronts, wanted)})
+    _colours(table, people, {"model": (fronts, asked), "floor": (real, held)})
+    table.copies(known, real, {"model": fronts})
+    table.cleanliness(made, palette)
+    _animations(table, people, train, held[:ANIMATED], made[:ANIMATED], palette)
+    return table.rows
+
+
+def _colours(
+    table: Table, people: People, sets: dict[str, tuple[NDArray[np.uint8], list[Person]]]
+) -> None:
+    """Whether the colour that a prompt names for a garment is seen on the figure.
+
+    ``shuffled`` looks for the words of another prompt: what chance finds.
+    """
+
+    def found(pictures: NDArray[np.uint8], words: list[set[str]]) -> float:
+        hits = [
+            colour_shares(picture)[word] >= _SEEN
+            for picture, mine in zip(pictures, words, strict=True)
+            for word in sorted(mine)
+        ]
+        return float(np.mean(hits))
+
+    words = {name: [_colour_words(people, p) for p in some] for name, (_, some) in sets.items()}
+    columns = {name: found(pictures, words[name]) for name, (pictures, _) in sets.items()}
+    columns["shuffled"] = found(sets["model"][0], words["model"][1:] + words["model"][:1])
+    table.add("colour_words_found", columns, ">= 0.9", lambda row: row["model"] >= 0.9)
+
+
+def _colour_words(people: People, person: Person) -> set[str]:
+    """Basic terms for the colours of what a person visibly wears, by the tones of the source."""
+    names, values = people.composer.names, people.composer.values
+    worn = {n: values[n][int(person.character[i])] for i, n in enumerate(names)}
+    found = set()
+    for slot in COLOURED:
+        hidden = slot == "hair" and worn["headwear"] not in ("none", "crown")
+        if worn[slot] != "none" and slot != "feet" and not hidden:
+            kind, name = person.ramps[slot]
+            tones = np.array(people.vocabulary["colours"][kind][name], dtype=np.uint8)[2:5]
+            number = np.bincount(colour_of(tones), minlength=len(COLOURS)).argmax()
+            found.add(COLOURS[int(number)])
+    return found
+
+
+def _animations(
+    table: Table, people: People, train: list[Person], held: list[Person], made: list[Any],
+    palette: NDArray[np.uint8],
+) -> None:  # fmt: skip
+    names = people.clip_names()
+    random = np.random.Generator(np.random.Philox(4))
+    lessons = [
+        Clip(people.clip(person, action, direction, palette), action, direction)
+        for person in train[:160]
+        for action, direction in (names[k] for k in random.permutation(len(names))[:8])
+    ]
+    judge = PoseJudge(lessons, tuple(people.vocabulary["actions"]), steps=_POSE_STEPS)
+    truth = [{f"{a}_{d}": people.clip(p, a, d, palette) for a, d in names} for p in held]
+    sheets = [strip(clips, PIVOT) for clips in truth]
+
+    def clips(some: list[Any]) -> list[Clip]:
+        # A figure that sits is shown in its first frame.
+        return [
+            Clip(clip_of(s, f"{a}_{d}")[: 1 if a == "sit" else None], a, d)
+            for s in some
+            for a, d in names
+        ]
+
+    table.poses(judge, clips(made), clips(sheets))
+    walks = [f"walk_{d}" for d in DIRECTIONS]
+    table.motion(made, sheets, walks, [f"idle_{d}" for d in DIRECTIONS])

@@ -1,0 +1,228 @@
+"""The table of `evaluate character`: a model, its yardsticks and what is to be reached."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from aigc_assets.metrics import animations, sprites
+from aigc_assets.metrics.likeness import CopyIndex, copy_share, tone_codes
+from aigc_assets.training.characters.judges.picture_judge import PictureJudge, ceiling, compare_sets
+from aigc_assets.training.characters.judges.pose_judge import Clip, PoseJudge
+from aigc_assets.types import Frame, SpriteSheet, Tag
+
+_ALLOWED = 0.02
+"""Share of held-out real pictures below whose distance a picture is a near copy."""
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """A request to the public pipeline; empty animations are those of the tier."""
+
+    prompt: str
+    size: int
+    kind: str
+    animations: tuple[str, ...] = ()
+
+
+Draw = Callable[[Wanted, NDArray[np.uint8], int], SpriteSheet]
+"""The public pipeline: what is wanted, palette [N, 3] and seed to a sheet."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """One measure of one tier.
+
+    Args:
+        tier: Such as ``64 px person``.
+        measure: Name of the measure.
+        columns: ``model``, shipped models through the public pipeline; ``floor``, real pictures:
+            training ones against held-out ones, or the held-out ones themselves; ``baseline``,
+            the classic DCGAN; ``ceiling``, held-out ones with a tenth of their pixels at random.
+        target: What is to be reached, in words.
+        met: Whether it is; None where there is no target, or nothing to compare with.
+    """
+
+    tier: str
+    measure: str
+    columns: Mapping[str, float]
+    target: str = ""
+    met: bool | None = None
+
+
+class Table:
+    """Collects the rows of one tier and judges them.
+
+    Args:
+        tier: Such as ``64 px person``.
+    """
+
+    def __init__(self, tier: str):
+        self.tier = tier
+        self.rows: list[Row] = []
+
+    def add(
+        self,
+        measure: str,
+        columns: Mapping[str, float],
+        target: str = "",
+        reached: Callable[[Mapping[str, float]], bool | None] | None = None,
+    ) -> None:
+        """Append a row; ``reached`` looks at its columns."""
+        rounded = {name: round(float(value), 4) for name, value in columns.items()}
+        met = reached(rounded) if reached is not None and "model" in rounded else None
+        self.rows.append(Row(self.tier, measure, rounded, target, met))
+
+    def distances(
+        self,
+        judge: PictureJudge,
+        real: NDArray[np.uint8],
+        labels: NDArray[np.int64],
+        train: NDArray[np.uint8],
+        sets: Mapping[str, tuple[NDArray[np.uint8], NDArray[np.int64] | None]],
+    ) -> None:
+        """Distances, density, coverage and class accuracy of sets against held-out pictures.
+
+        Args:
+            judge: Fitted to ``train``.
+            real: Held-out pictures, [N, S, S, 4].
+            labels: Their classes.
+            train: Training pictures, of which as many are the floor.
+            sets: ``model`` and others: pictures and what they were meant to be.
+        """
+        random = np.random.Generator(np.random.Philox(11))
+        floor = train[random.permutation(len(train))[: len(real)]]
+        columns = {**sets, "floor": (floor, None), "ceiling": (ceiling(real), labels)}
+        for name, row in compare_sets(judge, real, labels, columns).items():
+            target, reached = _TARGETS.get(name.rsplit("_", 1)[0], ("", None))
+            if "baseline" in row and reached is _near:
+                target += ", <= baseline / 5"
+            self.add(name, row, target, reached)
+
+    def copies(
+        self,
+        known: NDArray[np.uint8],
+        real: NDArray[np.uint8],
+        sets: Mapping[str, NDArray[np.uint8]],
+        part: str = "",
+    ) -> None:
+        """Share of near copies of training pictures, nearer than 2 % of the real ones are.
+
+        Args:
+            known: Training pictures, [N, S, S, 4].
+            real: Held-out pictures, [M, S, S, 4].
+            sets: ``model`` and others.
+            part: Only the ``upper`` or the ``lower`` half of every picture; then there is no
+                target.
+        """
+
+        def shown(pictures: NDArray[np.uint8]) -> NDArray[np.uint8]:
+            half = pictures.copy()
+            if part:
+                middle = half.shape[1] // 2
+                half[:, slice(middle, None) if part == "upper" else slice(middle)] = 0
+            return half
+
+        index = CopyIndex(tone_codes(shown(known)), [""] * len(known))
+        own, _ = index.nearest(shown(real))
+        limit = float(np.quantile(own, _ALLOWED)) + 1e-9
+        found = {name: index.nearest(shown(pictures))[0] for name, pictures in sets.items()}
+        shares = {name: copy_share(distance, limit) for name, distance in found.items()}
+        median = {name: float(np.median(distance)) for name, distance in found.items()}
+        target, reached = ("<= floor", lambda row: row["model"] <= row["floor"])
+        self.add(
+            f"near_copies_{part}_half" if part else "near_copies",
+            {**shares, "floor": copy_share(own, limit)},
+            *(("", None) if part else (target, reached)),
+        )
+        if not part:
+            self.add("nearest_training_picture", {**median, "floor": float(np.median(own))})
+
+    def cleanliness(self, sheets: Sequence[SpriteSheet], palette: NDArray[np.uint8]) -> None:
+        """Leaks, alpha errors, colours beside those of the base frame and specks, per sheet."""
+        zero = ("0", lambda row: row["model"] == 0)
+        self.add(
+            "palette_leaks",
+            {"model": sum(sprites.palette_leaks(s, palette) for s in sheets)},
+            *zero,
+        )
+        self.add("alpha_errors", {"model": sum(map(sprites.alpha_errors, sheets))}, *zero)
+        self.add("foreign_colours", {"model": sum(map(sprites.foreign_colours, sheets))}, *zero)
+        self.add("stray_pixels", {"model": float(np.mean([*map(sprites.stray_pixels, sheets)]))})
+
+    def poses(self, judge: PoseJudge, made: Sequence[Clip], real: Sequence[Clip]) -> None:
+        """Action and direction recognised, against real animations and against a still figure."""
+        still = [Clip(c.frames[:1].repeat(len(c.frames), 0), c.action, c.direction) for c in made]
+        columns = {"model": made, "floor": real, "still": still}
+        found = {name: judge.recognised(clips) for name, clips in columns.items()}
+        for question in ("action", "direction"):
+            self.add(
+                f"{question}_recognised", {name: row[question] for name, row in found.items()},
+                ">= 0.95", lambda row: row["model"] >= 0.95,
+            )  # fmt: skip
+
+    def motion(
+        self, made: Sequence[SpriteSheet], real: Sequence[SpriteSheet], walks: Sequence[str],
+        standing: Sequence[str],
+    ) -> None:  # fmt: skip
+        """Loop seam, flicker and motion of walks (tags), and feet of standing animations (tags)."""
+        sheets = {"model": made, "floor": real}
+
+        def mean(
+            measure: Callable[[SpriteSheet, str], float], tags: Sequence[str]
+        ) -> dict[str, float]:
+            return {
+                name: float(np.mean([measure(s, t) for s in some for t in _has(s, tags)]))
+                for name, some in sheets.items()
+                if any(_has(s, tags) for s in some)
+            }
+
+        self.add("walk_loop_seam", mean(sprites.loop_seam, walks), "<= 1",
+                 lambda row: row["model"] <= 1)  # fmt: skip
+        self.add("head_flicker", mean(animations.head_flicker, walks), "<= 1.2 x floor",
+                 lambda row: row["model"] <= 1.2 * row["floor"])  # fmt: skip
+        self.add("motion", mean(animations.motion, walks))
+        self.add("feet_off_pivot_px", mean(sprites.feet_off_pivot, standing), "0",
+                 lambda row: row["model"] == 0)  # fmt: skip
+
+
+def strip(clips: Mapping[str, NDArray[np.uint8]], pivot: tuple[int, int]) -> SpriteSheet:
+    """A sheet of real animations, to be measured like a generated one: tag to [F, S, S, 4]."""
+    frames = np.concatenate(list(clips.values()))
+    side = frames.shape[1]
+    places = tuple(Frame((i * side, 0, side, side), 100, pivot) for i in range(len(frames)))
+    tags, start = [], 0
+    for name, clip in clips.items():
+        tags.append(Tag(name, start, start + len(clip)))
+        start += len(clip)
+    image = np.ascontiguousarray(np.concatenate(list(frames), 1))
+    palette = np.unique(image[image[..., 3] > 0][:, :3], axis=0)
+    return SpriteSheet(image, places, tuple(tags), palette)
+
+
+def clip_of(sheet: SpriteSheet, tag: str) -> NDArray[np.uint8]:
+    """Frames of a tag, [F, S, S, 4]."""
+    found = sheet.tag(tag)
+    return np.stack([sheet.frame_image(i) for i in range(found.start, found.stop)])
+
+
+def _has(sheet: SpriteSheet, tags: Sequence[str]) -> list[str]:
+    known = {tag.name for tag in sheet.tags}
+    return [tag for tag in tags if tag in known]
+
+
+def _near(row: Mapping[str, float]) -> bool | None:
+    near = row["model"] <= 3 * row["floor"]
+    return near and row["model"] <= row["baseline"] / 5 if "baseline" in row else near
+
+
+_TARGETS: Mapping[str, tuple[str, Any]] = {
+    "frechet_distance": ("<= 3 x floor", _near),
+    "density": (">= 0.8", lambda row: row["model"] >= 0.8),
+    "coverage": (">= 0.6", lambda row: row["model"] >= 0.6),
+    "class_accuracy_of_real": (">= 0.95", lambda row: row["model"] >= 0.95),
+}

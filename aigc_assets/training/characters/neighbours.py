@@ -1,0 +1,81 @@
+"""Writes the lists of training pictures beside the weights; run it as a module.
+
+A list says which pictures a model has seen, as tone codes, and from which distance on a drawing is
+its own: see `aigc_assets.pipelines.characters.neighbours`, which reads it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import base64
+import json
+import sys
+import zlib
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from aigc_assets.errors import AigcError
+from aigc_assets.metrics.likeness import CopyIndex, tone_codes
+from aigc_assets.training.characters.size32 import pixel_sprites
+from aigc_assets.training.packing import read
+
+ALLOWED = 0.01
+"""Share of held-out real pictures that may count as copies."""
+
+
+def neighbours(
+    known: NDArray[np.uint8], names: Sequence[str], held_out: NDArray[np.uint8]
+) -> bytes:
+    """The list as JSON.
+
+    Args:
+        known: Training pictures, [N, S, S, 4].
+        names: One per picture.
+        held_out: Real pictures that training never saw, [M, S, S, 4]: they set the limit.
+    """
+    codes = tone_codes(known)
+    distances, _ = CopyIndex(codes, names).nearest(held_out)
+    entry = {
+        "side": int(codes.shape[1]),
+        "limit": round(float(np.quantile(distances, ALLOWED)), 4),
+        "share_of_held_out_below": ALLOWED,
+        "held_out": len(held_out),
+        "names": list(names),
+        "codes": base64.b64encode(zlib.compress(codes.tobytes(), 9)).decode("ascii"),
+    }
+    return (json.dumps(entry, ensure_ascii=False) + "\n").encode()
+
+
+def sprite_neighbours(folder: Path) -> bytes:
+    """The list of the 32 px monsters, animals, items and effects, from packed data."""
+    sprites = pixel_sprites.unpack(*read(folder, "sprite"))
+    train, held = sprites.rows("train"), sprites.rows("held-out")
+    pictures = sprites.rgba()
+    names = [sprites.names[i].removesuffix(".png") for i in train]
+    return neighbours(pictures[train], names, pictures[held])
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Write ``<model>.neighbours.json`` for the models that learn from whole pictures."""
+    parser = argparse.ArgumentParser("python -m aigc_assets.training.characters.neighbours")
+    parser.add_argument("--data", type=Path, required=True, help="folder that `data pack` made")
+    parser.add_argument("--out", type=Path, required=True, help="folder of the weights")
+    args = parser.parse_args(argv)
+    try:
+        data = sprite_neighbours(args.data)
+    except AigcError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return error.exit_code
+    path = args.out / "sprite_maskgit.neighbours.json"
+    part = path.with_suffix(".part")
+    part.write_bytes(data)
+    part.replace(path)
+    print(f"{path}: {len(data)} bytes")
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,1 @@
+"""Training of people, creatures and poses of 16 px."""

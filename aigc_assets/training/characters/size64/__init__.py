@@ -1,0 +1,1 @@
+"""Training of people of 64 px from layers of clothes."""

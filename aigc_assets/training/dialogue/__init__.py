@@ -1,0 +1,1 @@
+"""Training of the model of dialogue: its works, its grammar, its corpus."""
