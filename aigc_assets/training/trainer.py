@@ -150,6 +150,47 @@ class Ema:
             copied.copy_(buffer)
 
 
+class AveragedTask:
+    """What most tasks share: one network, its moving average, which is shipped, and one optimiser.
+
+    The first of ``models`` is the network. A task of this shape sets the attributes and brings the
+    rest of `Task`.
+
+    Attributes:
+        config: Dataclass of the sizes of the network.
+        network: The one that learns.
+        ema: Its average.
+        optimizer: Of all its parameters.
+    """
+
+    models: ClassVar[tuple[str, ...]]
+    step_limit: ClassVar[int | None] = None
+    config: Any
+    network: nn.Module
+    ema: Ema
+    optimizer: torch.optim.Optimizer
+
+    def modules(self) -> dict[str, nn.Module]:
+        """Network and its average."""
+        return {"network": self.network, "ema": self.ema.network}
+
+    def optimizers(self) -> dict[str, torch.optim.Optimizer]:
+        """The optimiser."""
+        return {"adam": self.optimizer}
+
+    def shipped(self) -> dict[str, tuple[nn.Module, dict[str, Any]]]:
+        """The averaged network."""
+        return {self.models[0]: (self.ema.network, dataclasses.asdict(self.config))}
+
+    def evaluate(self) -> Metrics:
+        """Held-out metrics."""
+        raise NotImplementedError
+
+    def watch(self) -> Metrics:
+        """`evaluate`: for tasks without validation data, by whose numbers nothing is chosen."""
+        return self.evaluate()
+
+
 def cosine(progress: float, high: float, low: float, warmup: float = 0.02) -> float:
     """Learning rate at ``progress``: linear warm-up, then half a cosine down to ``low``."""
     if progress < warmup:

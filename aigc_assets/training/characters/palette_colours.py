@@ -6,7 +6,6 @@ aside. One band is hidden at a time, and the others as well at random.
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import re
 import zipfile
@@ -19,11 +18,11 @@ import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 
 from aigc_assets.errors import DataError
 from aigc_assets.models.mixture_density import MixtureDensity, MixtureDensityConfig
-from aigc_assets.training.trainer import Ema, Run, cosine, set_lr
+from aigc_assets.training.trainer import AveragedTask, Ema, Run, cosine, set_lr
 from aigc_assets.types.oklab import from_oklab, to_oklab
 
 PARTS = ("head", "trunk", "legs")
@@ -41,7 +40,7 @@ _KERNEL = 0.06
 """Deviation of the baseline around the colours of the other parts, the best of 0.03..0.12."""
 
 
-class PaletteTask:
+class PaletteTask(AveragedTask):
     """See `aigc_assets.training.trainer.Task`."""
 
     kind: ClassVar[str] = "palette"
@@ -119,22 +118,6 @@ class PaletteTask:
         self.optimizer.step()
         self.ema.update(self.network)
         return {"nats": float(loss.detach())}
-
-    def modules(self) -> dict[str, nn.Module]:
-        """Network and its average."""
-        return {"network": self.network, "ema": self.ema.network}
-
-    def optimizers(self) -> dict[str, torch.optim.Optimizer]:
-        """The optimiser."""
-        return {"adam": self.optimizer}
-
-    def shipped(self) -> dict[str, tuple[nn.Module, dict[str, Any]]]:
-        """The averaged network."""
-        return {"palette_mdn": (self.ema.network, dataclasses.asdict(self.config))}
-
-    def watch(self) -> dict[str, dict[str, float]]:
-        """`evaluate`: nothing is chosen by it."""
-        return self.evaluate()
 
     def evaluate(self) -> dict[str, dict[str, float]]:
         """Held-out log density, given the other parts and without them."""

@@ -7,7 +7,6 @@ drawing again. Drawings of one thing or person are all of training, of validatio
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import re
 import zlib
@@ -28,7 +27,7 @@ from aigc_assets.models.dynamic_upsampling import (
     choose,
     neighbours,
 )
-from aigc_assets.training.trainer import Ema, Metrics, Run, cosine, set_lr
+from aigc_assets.training.trainer import AveragedTask, Ema, Metrics, Run, cosine, set_lr
 
 BATCH = 48
 CROP = 36
@@ -49,12 +48,11 @@ NOTES = [
 """What the card says about the metrics."""
 
 
-class UpscalingTask:
+class UpscalingTask(AveragedTask):
     """See `aigc_assets.training.trainer.Task`."""
 
     kind: ClassVar[str] = "upscaling"
     models: ClassVar[tuple[str, ...]] = ("sprite_upscaler",)
-    step_limit: ClassVar[int | None] = None
 
     @staticmethod
     def pack(sources: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
@@ -149,18 +147,6 @@ class UpscalingTask:
                 crop = crop.flip(1) if turn % 2 else crop
                 crops.append(crop.rot90(turn // 4) if turn in (4, 5) else crop)
         return torch.stack(crops)
-
-    def modules(self) -> dict[str, nn.Module]:
-        """Network and its average."""
-        return {"network": self.network, "ema": self.ema.network}
-
-    def optimizers(self) -> dict[str, torch.optim.Optimizer]:
-        """The optimiser."""
-        return {"adam": self.optimizer}
-
-    def shipped(self) -> dict[str, tuple[nn.Module, dict[str, Any]]]:
-        """The averaged network."""
-        return {"sprite_upscaler": (self.ema.network, dataclasses.asdict(self.config))}
 
     def watch(self) -> Metrics:
         """Accuracy on validation drawings."""

@@ -11,7 +11,6 @@ References:
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import math
 from collections.abc import Sequence
@@ -38,7 +37,7 @@ from aigc_assets.training.maps.windows import (
     pack_levels,
     read_windows,
 )
-from aigc_assets.training.trainer import Ema, Run, cosine, set_lr
+from aigc_assets.training.trainer import AveragedTask, Ema, Run, cosine, set_lr
 
 SOKOBAN, PLATFORMER = 3, 4
 """Labels after those of the levels."""
@@ -68,12 +67,12 @@ ANY_SHARE = 0.3
 """Share of samples that are not told how open they are."""
 
 
-class MapTokensTask:
+class MapTokensTask(AveragedTask):
     """The masked-token Transformer of maps: see `aigc_assets.training.trainer.Task`."""
 
     kind: ClassVar[str] = "map_tokens"
     models: ClassVar[tuple[str, ...]] = ("map_maskgit",)
-    step_limit: ClassVar[int | None] = None
+    network: MapMaskgit
 
     @staticmethod
     def pack(sources: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
@@ -245,17 +244,9 @@ class MapTokensTask:
         share = open_share_step(cells, theme, self.config)
         return np.where(random.random(len(share)) < ANY_SHARE, self.config.shares, share)
 
-    def modules(self) -> dict[str, nn.Module]:
-        """The network and its average."""
-        return {"network": self.network, "ema": self.ema.network}
-
     def optimizers(self) -> dict[str, torch.optim.Optimizer]:
         """That of the matrices of the blocks and that of everything else."""
         return {"network": self.optimizer, "inner": self.inner}
-
-    def shipped(self) -> dict[str, tuple[nn.Module, dict[str, Any]]]:
-        """The averaged network."""
-        return {"map_maskgit": (self.ema.network, dataclasses.asdict(self.config))}
 
     def evaluate(self) -> dict[str, dict[str, float]]:
         """Held-out metrics over the level themes; column ``draft`` is of maps before `mend`."""

@@ -6,7 +6,6 @@ for training and are what the model is judged on.
 
 from __future__ import annotations
 
-import dataclasses
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -19,7 +18,7 @@ from torch.nn import functional as F
 
 from aigc_assets.models.slot_cvae import SlotCvae, SlotCvaeConfig
 from aigc_assets.training.characters.size32.doll_layers import ORDER, SIDE, read_dolls
-from aigc_assets.training.trainer import Ema, Run, cosine, set_lr
+from aigc_assets.training.trainer import AveragedTask, Ema, Run, cosine, set_lr
 
 BATCH = 64
 KL_WEIGHT = 0.3
@@ -122,12 +121,11 @@ class DollComposer:
         return (tops & (at["headwear"] > 0)) | (hands & (at["weapon"] > 0))
 
 
-class DollTask:
+class DollTask(AveragedTask):
     """See `aigc_assets.training.trainer.Task`."""
 
     kind: ClassVar[str] = "doll"
     models: ClassVar[tuple[str, ...]] = ("doll_cvae",)
-    step_limit: ClassVar[int | None] = None
 
     @staticmethod
     def pack(sources: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
@@ -205,18 +203,10 @@ class DollTask:
             values = torch.stack([drawing * 1e3, kl.sum(1).mean(), hits]).tolist()
         return dict(zip(("ce", "kl", "accuracy"), values, strict=True))
 
-    def modules(self) -> dict[str, nn.Module]:
-        """Network and its average."""
-        return {"network": self.network, "ema": self.ema.network}
-
-    def optimizers(self) -> dict[str, torch.optim.Optimizer]:
-        """The optimiser."""
-        return {"adam": self.optimizer}
-
     def shipped(self) -> dict[str, tuple[nn.Module, dict[str, Any]]]:
         """The averaged network with posterior means of training dolls as anchors."""
         self._set_anchors()
-        return {"doll_cvae": (self.ema.network, dataclasses.asdict(self.config))}
+        return super().shipped()
 
     @torch.no_grad()
     def _set_anchors(self) -> None:
@@ -236,10 +226,6 @@ class DollTask:
             labels = part[:, : self.composer.labelled]
             out.append(self.average.decode(z, labels, pose).argmax(1))
         return torch.cat(out)
-
-    def watch(self) -> dict[str, dict[str, float]]:
-        """`evaluate`: there are no validation data."""
-        return self.evaluate()
 
     def evaluate(self) -> dict[str, dict[str, float]]:
         """Accuracy of slots and outlines on dolls with held-out pairs of items."""

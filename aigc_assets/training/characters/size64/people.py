@@ -6,7 +6,6 @@ composed for training and are what the model is judged on.
 
 from __future__ import annotations
 
-import dataclasses
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -20,7 +19,7 @@ from torch.nn import functional as F
 from aigc_assets.errors import DataError
 from aigc_assets.models.slot_cvae import SlotCvae, SlotCvaeConfig
 from aigc_assets.training.characters.size64.lpc_layers import pose_names, read_layers
-from aigc_assets.training.trainer import Ema, Run, cosine, set_lr
+from aigc_assets.training.trainer import AveragedTask, Ema, Run, cosine, set_lr
 
 BATCH = 64
 KL_WEIGHT = 0.3
@@ -140,12 +139,11 @@ class Composer:
         return tops | bottoms
 
 
-class CharacterTask:
+class CharacterTask(AveragedTask):
     """See `aigc_assets.training.trainer.Task`."""
 
     kind: ClassVar[str] = "character"
     models: ClassVar[tuple[str, ...]] = ("character_cvae",)
-    step_limit: ClassVar[int | None] = None
 
     @staticmethod
     def pack(sources: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
@@ -263,18 +261,10 @@ class CharacterTask:
         weight = torch.where(lattice, 4.0, weight)
         return where, weight[where]
 
-    def modules(self) -> dict[str, nn.Module]:
-        """Network and its average."""
-        return {"network": self.network, "ema": self.ema.network}
-
-    def optimizers(self) -> dict[str, torch.optim.Optimizer]:
-        """The optimiser."""
-        return {"adam": self.optimizer}
-
     def shipped(self) -> dict[str, tuple[nn.Module, dict[str, Any]]]:
         """The averaged network with posterior means of training characters as anchors."""
         self._set_anchors()
-        return {"character_cvae": (self.ema.network, dataclasses.asdict(self.config))}
+        return super().shipped()
 
     @torch.no_grad()
     def _set_anchors(self) -> None:
@@ -304,10 +294,6 @@ class CharacterTask:
                 left = 8 * columns[0] if columns else 0
                 out[part, :, left : left + slots.shape[2]] = slots
         return out
-
-    def watch(self) -> dict[str, dict[str, float]]:
-        """`evaluate`: there are no validation data."""
-        return self.evaluate()
 
     def evaluate(self) -> dict[str, dict[str, float]]:
         """Accuracy of slots and outlines on characters with held-out pairs of items."""

@@ -7,7 +7,6 @@ are never composed for training and are what the network is judged on.
 
 from __future__ import annotations
 
-import dataclasses
 import difflib
 import json
 import re
@@ -29,7 +28,7 @@ from aigc_assets.training.characters.words.prompt_words import (
     KINDS,
     TEMPLATES,
 )
-from aigc_assets.training.trainer import Ema, Run, cosine, set_lr
+from aigc_assets.training.trainer import AveragedTask, Ema, Run, cosine, set_lr
 
 BATCH = 192
 FILLERS = 12_000
@@ -127,12 +126,11 @@ def _held(word: str) -> bool:
     return zlib.crc32(word.encode()) % 5 == 0
 
 
-class PromptTask:
+class PromptTask(AveragedTask):
     """See `aigc_assets.training.trainer.Task`."""
 
     kind: ClassVar[str] = "prompt"
     models: ClassVar[tuple[str, ...]] = ("prompt_tagger",)
-    step_limit: ClassVar[int | None] = None
 
     @staticmethod
     def pack(sources: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
@@ -204,22 +202,6 @@ class PromptTask:
             wanted[row, : len(numbers)] = torch.tensor(numbers)
         kind = torch.tensor([kind for _, kind in drawn])
         return pieces.to(device), wanted.to(device), kind.to(device)
-
-    def modules(self) -> dict[str, nn.Module]:
-        """Network and its average."""
-        return {"network": self.network, "ema": self.ema.network}
-
-    def optimizers(self) -> dict[str, torch.optim.Optimizer]:
-        """The optimiser."""
-        return {"adam": self.optimizer}
-
-    def shipped(self) -> dict[str, tuple[nn.Module, dict[str, Any]]]:
-        """The averaged network."""
-        return {"prompt_tagger": (self.ema.network, dataclasses.asdict(self.config))}
-
-    def watch(self) -> dict[str, dict[str, float]]:
-        """`evaluate`: there are no validation data."""
-        return self.evaluate()
 
     @torch.no_grad()
     def evaluate(self) -> dict[str, dict[str, float]]:
