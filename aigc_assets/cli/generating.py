@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, get_type_hints
 
 import typer
 
@@ -14,14 +17,65 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
-Seeds = Annotated[str, typer.Option("--seeds", "--seed", help="As 7, 0-63 or 1,5,9.")]
-Format = Annotated[str | None, typer.Option("--format", "-f", help="Export format.")]
-Palette = Annotated[str, typer.Option("--palette", help="Colours, 8..64, or a .gpl or .hex file.")]
-PackSeed = Annotated[int, typer.Option("--palette-seed", min=0, help="Seed of the palette.")]
-Name = Annotated[str | None, typer.Option("--name", help="Start of the file names.")]
+
+@dataclass(frozen=True)
+class Job:
+    """Options that every kind has: what to draw it with, and how and where to carry it out."""
+
+    seeds: Annotated[str, typer.Option("--seeds", "--seed", help="As 7, 0-63 or 1,5,9.")] = "0"
+    out: Out = Path("generated")
+    format: Annotated[str | None, typer.Option("--format", "-f", help="Export format.")] = None
+    palette: Annotated[
+        str, typer.Option("--palette", help="Colours, 8..64, or a .gpl or .hex file.")
+    ] = "32"
+    palette_seed: Annotated[
+        int, typer.Option("--palette-seed", min=0, help="Seed of the palette.")
+    ] = 0
+    name: Annotated[str | None, typer.Option("--name", help="Start of the file names.")] = None
+    jobs: Jobs = None
+    force: Force = False
+    max_seconds: MaxSeconds = None
+    quiet: Quiet = False
+    as_json: Json = False
 
 
-@app.command("map")
+COLOURS = ("palette", "palette_seed")
+"""Options of `Job` that only pictures have."""
+
+
+def _command(kind: str, *, without: tuple[str, ...] = ()) -> Callable[..., Any]:
+    """Make ``generate KIND`` of a function that takes its own options and a `Job`.
+
+    Typer reads options from a signature, so those of `Job` are written into it, less ``without``.
+    """
+
+    def enrol(function: Callable[..., None]) -> Callable[..., None]:
+        hints = get_type_hints(Job, include_extras=True)
+        shared = [
+            inspect.Parameter(f.name, inspect.Parameter.KEYWORD_ONLY, default=f.default,
+                              annotation=hints[f.name])
+            for f in fields(Job) if f.name not in without
+        ]  # fmt: skip
+        own = inspect.signature(function, eval_str=True).parameters.values()
+        signature = inspect.Signature([
+            *(p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in own if p.name != "job"),
+            *shared,
+        ])  # fmt: skip
+
+        def run(**values: Any) -> None:
+            job = Job(**{p.name: values.pop(p.name) for p in shared})
+            function(**values, job=job)
+
+        run.__name__, run.__doc__ = function.__name__, function.__doc__
+        run.__signature__ = signature  # type: ignore[attr-defined]
+        run.__annotations__ = {p.name: p.annotation for p in signature.parameters.values()}
+        app.command(kind)(run)
+        return run
+
+    return enrol
+
+
+@_command("map")
 def make_map(
     theme: Annotated[str, typer.Option("--theme", help="dungeon, cave, ...")] = "dungeon",
     size: Annotated[str, typer.Option("--size", help="Cells, as 48x32.")] = "32x32",
@@ -35,17 +89,8 @@ def make_map(
     relief: Annotated[
         str, typer.Option("--relief", help="auto, island, coast, mountain, plains.")
     ] = "auto",
-    seeds: Seeds = "0",
-    out: Out = Path("generated"),
-    format: Format = None,
-    palette: Palette = "32",
-    palette_seed: PackSeed = 0,
-    name: Name = None,
-    jobs: Jobs = None,
-    force: Force = False,
-    max_seconds: MaxSeconds = None,
-    quiet: Quiet = False,
-    as_json: Json = False,
+    *,
+    job: Job,
 ) -> None:
     """Maps that can be finished, each with its proof."""
     from aigc_assets.build.batch import parse_size
@@ -58,11 +103,10 @@ def make_map(
         "pins": list(pin or ()),
         "relief": relief,
     }
-    _run("map", values, seeds, out, format, (palette, palette_seed), name,
-         (jobs, force, max_seconds, quiet, as_json))  # fmt: skip
+    _run("map", values, job)
 
 
-@app.command("character")
+@_command("character")
 def make_character(
     prompt: Annotated[str, typer.Option("--prompt", help='As "old wizard, blue robe".')],
     animations: Annotated[
@@ -82,17 +126,8 @@ def make_character(
     variants: Annotated[
         str, typer.Option("--variants", help="Made of each sheet, as team_blue,2x,normal.")
     ] = "",
-    seeds: Seeds = "0",
-    out: Out = Path("generated"),
-    format: Format = None,
-    palette: Palette = "32",
-    palette_seed: PackSeed = 0,
-    name: Name = None,
-    jobs: Jobs = None,
-    force: Force = False,
-    max_seconds: MaxSeconds = None,
-    quiet: Quiet = False,
-    as_json: Json = False,
+    *,
+    job: Job,
 ) -> None:
     """Animated characters."""
     values: dict[str, Any] = {"prompt": prompt, "size": size, "variations": variations}
@@ -105,55 +140,38 @@ def make_character(
         values["like"] = str(like)
     if crowd is not None:
         values["crowd"] = crowd
-    _run("character", values, seeds, out, format, (palette, palette_seed), name,
-         (jobs, force, max_seconds, quiet, as_json))  # fmt: skip
+    _run("character", values, job)
 
 
-@app.command("sound")
+@_command("sound", without=COLOURS)
 def make_sound(
     kind: Annotated[str, typer.Option("--kind", help="coin, door, footstep, ...")],
     duration_ms: Annotated[int | None, typer.Option("--duration-ms", help="Milliseconds.")] = None,
-    seeds: Seeds = "0",
-    out: Out = Path("generated"),
-    format: Format = None,
-    name: Name = None,
-    jobs: Jobs = None,
-    force: Force = False,
-    max_seconds: MaxSeconds = None,
-    quiet: Quiet = False,
-    as_json: Json = False,
+    *,
+    job: Job,
 ) -> None:
     """Sound effects."""
     values: dict[str, Any] = {"kind": kind}
     if duration_ms is not None:
         values["duration_ms"] = duration_ms
-    _run("sound", values, seeds, out, format, ("32", 0), name,
-         (jobs, force, max_seconds, quiet, as_json))  # fmt: skip
+    _run("sound", values, job)
 
 
-@app.command("dialogue")
+@_command("dialogue", without=COLOURS)
 def make_dialogue(
     cast: Annotated[list[str], typer.Option("--cast", help="Ids, or id=prompt; may be repeated.")],
     mood: Annotated[str, typer.Option("--mood", help="neutral, tense, ...")] = "neutral",
     lines: Annotated[int, typer.Option("--lines", help="Number of lines.")] = 10,
-    seeds: Seeds = "0",
-    out: Out = Path("generated"),
-    format: Format = None,
-    name: Name = None,
-    jobs: Jobs = None,
-    force: Force = False,
-    max_seconds: MaxSeconds = None,
-    quiet: Quiet = False,
-    as_json: Json = False,
+    *,
+    job: Job,
 ) -> None:
     """Branching dialogues."""
     roles = _cast(cast)
     values = {"cast": list(roles), "mood": mood, "lines": lines, "roles": roles}
-    _run("dialogue", values, seeds, out, format, ("32", 0), name,
-         (jobs, force, max_seconds, quiet, as_json))  # fmt: skip
+    _run("dialogue", values, job)
 
 
-@app.command("cutscene")
+@_command("cutscene", without=("name",))
 def make_cutscene(
     pack: Annotated[
         Path | None, typer.Option("--pack", help="Manifest with the cutscene and its assets.")
@@ -167,36 +185,28 @@ def make_cutscene(
     ] = None,
     resolution: Annotated[str, typer.Option("--resolution", help="Px, as 1280x720.")] = "1280x720",
     frame_rate: Annotated[int, typer.Option("--frame-rate", help="Frames per second.")] = 24,
-    seeds: Seeds = "0",
-    out: Out = Path("generated"),
-    format: Format = None,
-    palette: Palette = "32",
-    palette_seed: PackSeed = 0,
-    jobs: Jobs = None,
-    force: Force = False,
-    max_seconds: MaxSeconds = None,
-    quiet: Quiet = False,
-    as_json: Json = False,
+    *,
+    job: Job,
 ) -> None:
     """Cutscenes on the assets of a manifest, or on a small scene made for the purpose."""
     from aigc_assets.build import batch, engine
     from aigc_assets.build.jobs import pack_palette
     from aigc_assets.build.manifest import load_manifest
 
-    numbers = batch.parse_seeds(seeds)
-    chosen = batch.choose_format("cutscene", format)
-    options = engine.Options(jobs, force, (), max_seconds)
+    numbers = batch.parse_seeds(job.seeds)
+    chosen = batch.choose_format("cutscene", job.format)
+    options = engine.Options(job.jobs, job.force, (), job.max_seconds)
     if pack is not None:
         manifest, colours = load_manifest(pack)
         colours = pack_palette(manifest, colours)
     else:
         people = _cast(cast or ["mira=young alchemist, green cloak", "warden=old guard, helmet"])
-        colours = _colours(palette, palette_seed)
+        colours = _colours(job.palette, job.palette_seed)
         manifest = batch.scratch_manifest(
-            theme, mood, lines, people, batch.parse_size(resolution), frame_rate, palette_seed
+            theme, mood, lines, people, batch.parse_size(resolution), frame_rate, job.palette_seed
         )
     plan = batch.cutscene_plan(manifest, scene, numbers, chosen, colours, options.stages)
-    _carry_out(plan, out, options, quiet, as_json)
+    _carry_out(plan, options, job)
 
 
 def _cast(entries: list[str]) -> dict[str, str]:
@@ -226,35 +236,25 @@ def _colours(palette: str, seed: int) -> Any:
     return seeded_palette(int(palette), seed)
 
 
-def _run(
-    kind: str,
-    values: dict[str, Any],
-    seeds: str,
-    out: Path,
-    format: str | None,
-    palette: tuple[str, int],
-    name: str | None,
-    switches: tuple[int | None, bool, float | None, bool, bool],
-) -> None:
+def _run(kind: str, values: dict[str, Any], job: Job) -> None:
     from aigc_assets.build import batch, engine
 
-    jobs, force, max_seconds, quiet, as_json = switches
-    numbers = batch.parse_seeds(seeds)
+    numbers = batch.parse_seeds(job.seeds)
     made = "terrain" if values.get("theme") == "terrain" else kind
-    chosen = batch.choose_format(made, format)
-    options = engine.Options(jobs, force, (), max_seconds)
-    colours = _colours(*palette)
-    plan = batch.single_plan(kind, values, numbers, chosen, colours, options.stages, name)
-    _carry_out(plan, out, options, quiet, as_json)
+    chosen = batch.choose_format(made, job.format)
+    options = engine.Options(job.jobs, job.force, (), job.max_seconds)
+    colours = _colours(job.palette, job.palette_seed)
+    plan = batch.single_plan(kind, values, numbers, chosen, colours, options.stages, job.name)
+    _carry_out(plan, options, job)
 
 
-def _carry_out(plan: Any, out: Path, options: Any, quiet: bool, as_json: bool) -> None:
+def _carry_out(plan: Any, options: Any, job: Job) -> None:
     from aigc_assets.build import engine
     from aigc_assets.cli import progress
     from aigc_assets.cli.building import show_result
 
-    with progress.shown(quiet or as_json) as watch:
-        result = engine.run(plan, out, options, watch)
-    show_result(result, as_json)
-    if not as_json:
-        print(f"files are in {out.resolve()}")
+    with progress.shown(job.quiet or job.as_json) as watch:
+        result = engine.run(plan, job.out, options, watch)
+    show_result(result, job.as_json)
+    if not job.as_json:
+        print(f"files are in {job.out.resolve()}")
