@@ -21,7 +21,7 @@ demo: $(STAMP)
 	$(BIN)/aigc-assets build examples/ember_keep/pack.toml -o build/ember_keep
 
 test: $(STAMP)
-	$(BIN)/python -m pytest -q
+	$(BIN)/python -m pytest -q -n auto --dist loadfile
 
 lint: $(STAMP)
 	$(BIN)/ruff format --check .

@@ -15,6 +15,10 @@ from hypothesis import settings
 
 REQUIRED = {name for name in os.environ.get("AIGC_ASSETS_REQUIRE", "").split(",") if name}
 
+if workers := int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "0")):
+    # Threads of one worker would wait for those of the others; programs that tests start inherit it.
+    os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // workers)))
+
 settings.register_profile("repeatable", derandomize=True, database=None)
 if REQUIRED:
     settings.load_profile("repeatable")
