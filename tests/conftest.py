@@ -16,7 +16,7 @@ from hypothesis import settings
 REQUIRED = {name for name in os.environ.get("AIGC_ASSETS_REQUIRE", "").split(",") if name}
 
 if workers := int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "0")):
-    # Threads of one worker would wait for those of the others; programs that tests start inherit it.
+    # Threads of workers would wait for each other; programs that tests start inherit this.
     os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // workers)))
 
 settings.register_profile("repeatable", derandomize=True, database=None)
