@@ -24,7 +24,9 @@ from torch import Tensor
 from aigc_assets.metrics.likeness import CopyIndex, copy_share, tone_codes
 from aigc_assets.models import checkpoint
 from aigc_assets.models.sprite_sampling import Wish, draw
-from aigc_assets.training.characters.judges.picture_judge import PictureJudge, ceiling, compare_sets
+from aigc_assets.training.characters.judges.damage import ceiling
+from aigc_assets.training.characters.judges.picture_judge import compare_sets, cross_fitted
+from aigc_assets.training.characters.size32 import pixel_sprites
 from aigc_assets.training.characters.size32.crowd_pictures import SHARES, CrowdPictures
 from aigc_assets.training.packing import read, task_class
 from aigc_assets.training.trainer import Run, resume
@@ -49,7 +51,8 @@ COLUMNS = ("pictures", "of", "minutes", "N", "Fréchet, network", "Fréchet, fea
            "kernel x1000", "density", "coverage", "class accuracy of real", "near copies %",
            "exact copies", "pictures/s")  # fmt: skip
 REMARK = """32x32 px in 47 global colours, the same training pictures for all; minutes are processor
-minutes of one thread. Floor: training pictures; ceiling: held-out ones with a tenth of their pixels
+minutes of one thread. Floor: training pictures that the judge has not seen (two judges, each fitted
+to half of them); ceiling: held-out ones with a tenth of their pixels
 exchanged. Two embeddings: of a network and of hand-made features, neither used in any training.
 Density, coverage and kernel distance are those of the network. Values compare within one group
 only. Class accuracy: kinds as an independent classifier sees them, as a share of its accuracy on
@@ -74,25 +77,29 @@ def judged(pictures: CrowdPictures, sources: list[Source], group: str, steps: in
     of_label = np.array([KINDS.index(name.split("/")[0]) for name in pictures.classes])
     wanted = torch.tensor([KINDS[k] in kinds for k in of_label])
 
-    def chosen(split: str, seed: int, people: int) -> tuple[Tensor, Tensor]:
+    def chosen(
+        split: str, seed: int, people: int, balance: bool = True
+    ) -> tuple[Tensor, Tensor, Tensor]:
         maps, label = pictures.real(split, seed, people)
         keep = torch.nonzero(wanted[label]).flatten()
         keep = keep[torch.randperm(len(keep), generator=torch.Generator().manual_seed(seed))]
-        return maps[keep], label[keep]
+        rows = torch.cat([pictures.rows[kind, split] for kind in pixel_sprites.KINDS]).numpy()
+        things = np.concatenate([-1 - np.arange(people), pictures.sprites.identity[rows]])
+        if balance and len(kinds) == len(KINDS):
+            keep = balanced(keep, label, of_label)
+        return maps[keep], label[keep], torch.from_numpy(things)[keep]
 
-    train, train_label = chosen("train", 1, 600)
-    held, label = chosen("held-out", 2, PEOPLE if len(kinds) == 1 else PEOPLE // 2)
-    if len(kinds) == len(KINDS):
-        held, label = balanced(held, label, of_label)
+    train, _, _ = chosen("train", 1, 600, balance=False)
+    lessons, lesson_label, things = chosen("train", 1, 600)
+    held, label, _ = chosen("held-out", 2, PEOPLE if len(kinds) == 1 else PEOPLE // 2)
     rgba = pictures.sprites.rgba
     real, known = rgba(array(held)), rgba(array(train))
-    judge = PictureJudge(known, of_label[train_label.numpy()], [len(KINDS)], steps=steps)
+    folds = cross_fitted(
+        rgba(array(lessons)), of_label[lesson_label.numpy()], [len(KINDS)], things.numpy(),
+        steps=steps,
+    )  # fmt: skip
     truth = of_label[label.numpy()]
-    floor, floor_label = chosen("train", 3, 600)
-    if len(kinds) == len(KINDS):
-        floor, _ = balanced(floor, floor_label, of_label)
-    sets: dict[str, Any] = {"floor": (rgba(array(floor))[: len(real)], None)}
-    sets["ceiling"] = (ceiling(real), truth)
+    sets: dict[str, Any] = {"ceiling": (ceiling(real), truth)}
     drawn: dict[str, tuple[NDArray[np.uint8], float]] = {}
     for source in sources:
         if not set(kinds) <= set(source.kinds):
@@ -104,13 +111,13 @@ def judged(pictures: CrowdPictures, sources: list[Source], group: str, steps: in
         maps = array(source.sample(label, 17))
         drawn[source.name] = maps, len(maps) / (time.process_time() - started)
         sets[source.name] = (rgba(maps), truth if labelled else None)
-    rows = compare_sets(judge, real, truth, sets)
+    rows = compare_sets(folds, real, truth, sets)
     index = CopyIndex(tone_codes(known), [str(i) for i in range(len(known))])
     limit = float(np.quantile(index.nearest(real[:QUERIES])[0], NEAR))
     stored = {picture.tobytes() for maps in (train, train.flip(2)) for picture in array(maps)}
     minutes = {source.name: source.minutes for source in sources}
     table = []
-    for name, (shown, _) in sets.items():
+    for name, (shown, _) in {"floor": (real, None), **sets}.items():
         distance = index.nearest(shown[:QUERIES])[0] if name in drawn else None
         copies = sum(p.tobytes() in stored for p in drawn[name][0]) if name in drawn else None
         table.append([
@@ -125,18 +132,15 @@ def judged(pictures: CrowdPictures, sources: list[Source], group: str, steps: in
     return table
 
 
-def balanced(
-    maps: Tensor, label: Tensor, of_label: NDArray[np.intp]
-) -> tuple[Tensor, Tensor]:  # fmt: skip
-    """As many pictures of each kind as there should be beside all the monsters."""
-    kind = of_label[label.numpy()]
+def balanced(rows: Tensor, label: Tensor, of_label: NDArray[np.intp]) -> Tensor:
+    """Of ``rows``, as many pictures of each kind as there should be beside all the monsters."""
+    kind = of_label[label[rows].numpy()]
     monsters = int((kind == KINDS.index("monster")).sum())
     keep: list[int] = []
     for number, share in enumerate(SHARES.values()):
         members = np.flatnonzero(kind == number)
         keep += members[: round(monsters * share / SHARES["monster"])].tolist()
-    order = torch.tensor(sorted(keep))
-    return maps[order], label[order]
+    return rows[torch.tensor(sorted(keep))]
 
 
 def array(maps: Tensor) -> NDArray[np.uint8]:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from aigc_assets.metrics.colour_words import COLOURS, colour_of, colour_shares
 from aigc_assets.training.characters.judges.people_truth import COLOURED, People, Person
-from aigc_assets.training.characters.judges.picture_judge import PictureJudge
+from aigc_assets.training.characters.judges.picture_judge import Fold, PictureJudge
 from aigc_assets.training.characters.judges.pose_judge import Clip, PoseJudge
 from aigc_assets.training.characters.judges.rows import Draw, Row, Table, Wanted, clip_of, strip
 from aigc_assets.types.sprite import DIRECTIONS
@@ -17,8 +17,8 @@ from aigc_assets.types.sprite import DIRECTIONS
 SIZE, PIVOT = 64, (32, 61)
 TRAINING, PEOPLE, ANIMATED = 800, 120, 10
 """Figures that judges learn from, that are drawn from the front, and in all animations."""
-_STEPS, _POSE_STEPS = 400, 260
-"""Of the judges, 64 pictures each."""
+_STEPS, _POSE_STEPS = 300, 260
+"""Of the judges, 32 pictures each."""
 _SEEN = 0.04
 """Share of a figure that a colour must have to be seen."""
 
@@ -40,6 +40,7 @@ def people_rows(data: dict[str, NDArray[Any]], info: dict[str, Any], draw: Draw)
         PEOPLE, 3, held_out=True
     )  # others, or one set would be a trace of the other
     known, real = people.fronts(train, palette), people.fronts(held, palette)
+    ideal = people.fronts(asked, palette)  # how the source draws what is asked for
     actions = tuple(people.vocabulary["actions"])
     made = [
         draw(Wanted(p.prompt, SIZE, "person", actions if i < ANIMATED else ("idle",)), palette, i)
@@ -48,7 +49,7 @@ def people_rows(data: dict[str, NDArray[Any]], info: dict[str, Any], draw: Draw)
     fronts = np.stack([sheet.frame_image(0) for sheet in made])
     labels, wanted = (np.array([p.labels for p in some]) for some in (held, asked))
     judge = PictureJudge(known, np.array([p.labels for p in train]), people.classes, steps=_STEPS)
-    table.distances(judge, real, labels, known, {"model": (fronts, wanted)})
+    table.distances([Fold(judge, ideal)], real, labels, {"model": (fronts, wanted)})
     _colours(table, people, {"model": (fronts, asked), "floor": (real, held)})
     table.copies(known, real, {"model": fronts})
     table.cleanliness(made, palette)

@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from aigc_assets.training.characters.judges.picture_judge import JudgeNetwork, enlarged, fit_network
+from aigc_assets.training.characters.judges.judge_network import JudgeNetwork, enlarged, fit_network
 from aigc_assets.types.sprite import DIRECTIONS
 
 _LUMA = np.array([0.299, 0.587, 0.114], dtype=np.float32)
@@ -52,7 +52,8 @@ class PoseJudge:
         try:
             with torch.random.fork_rng():
                 torch.manual_seed(seed)
-                self.network = JudgeNetwork(frames.shape[2], (len(self.actions), len(DIRECTIONS)))
+                questions = (len(self.actions), len(DIRECTIONS))
+                self.network = JudgeNetwork(frames.shape[2], questions, fine=False)
             fit_network(self.network, frames, torch.tensor(labels), steps=steps, shares=(1, 1),
                         seed=seed, flip=False)  # fmt: skip
         finally:

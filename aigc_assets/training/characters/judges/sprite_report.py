@@ -9,13 +9,13 @@ from numpy.typing import NDArray
 
 from aigc_assets.errors import UsageError
 from aigc_assets.metrics.colour_words import colour_shares
-from aigc_assets.training.characters.judges.picture_judge import PictureJudge
+from aigc_assets.training.characters.judges.picture_judge import cross_fitted
 from aigc_assets.training.characters.judges.rows import Draw, Row, Table, Wanted
 from aigc_assets.training.characters.size32 import pixel_sprites
 from aigc_assets.types import SpriteSheet
 
 SIZE = 32
-_STEPS = 300
+_STEPS = 220
 """Of the judge, 64 pictures each."""
 _COLOURED = 5
 """Pictures per colour word and kind."""
@@ -46,9 +46,10 @@ def sprite_rows(data: dict[str, NDArray[Any]], info: dict[str, Any], draw: Draw)
             for kind, name in zip(sprites.kind, sprites.subclass, strict=True)
         ]
     )
-    judge = PictureJudge(
-        pictures[train], labels[train], (len(pixel_sprites.KINDS), len(subclasses)), steps=_STEPS
-    )
+    folds = cross_fitted(
+        pictures[train], labels[train], (len(pixel_sprites.KINDS), len(subclasses)),
+        sprites.identity[train], steps=_STEPS,
+    )  # fmt: skip
     sheets, wanted = [], []
     for seed, row in enumerate(held):
         kind = pixel_sprites.KINDS[sprites.kind[row]]
@@ -61,8 +62,7 @@ def sprite_rows(data: dict[str, NDArray[Any]], info: dict[str, Any], draw: Draw)
     if not sheets:
         return []
     made = np.stack([sheet.frame_image(0) for sheet in sheets])
-    table.distances(judge, pictures[held], labels[held], pictures[train],
-                    {"model": (made, labels[wanted])})  # fmt: skip
+    table.distances(folds, pictures[held], labels[held], {"model": (made, labels[wanted])})
     coloured = _colours(table, draw, palette)
     for part in ("", "upper", "lower"):  # parts of known pictures may have been joined
         table.copies(pictures[train], pictures[held], {"model": made}, part)

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from aigc_assets.metrics.colour_words import COLOURS, colour_of, colour_shares
 from aigc_assets.models.cards import read_card
-from aigc_assets.training.characters.judges.picture_judge import PictureJudge
+from aigc_assets.training.characters.judges.picture_judge import Fold, PictureJudge
 from aigc_assets.training.characters.judges.pose_judge import Clip, PoseJudge
 from aigc_assets.training.characters.judges.rows import Draw, Row, Table, Wanted, clip_of, strip
 from aigc_assets.training.characters.size16.tiny_people import TinyPeopleTask
@@ -137,7 +137,9 @@ def tiny_rows(data: dict[str, NDArray[Any]], info: dict[str, Any], draw: Draw) -
     train = source.sample(TRAINING, 1, held_out=False)
     asked = source.sample(PEOPLE, 2, held_out=True)
     held = source.sample(PEOPLE, 3, held_out=True)
-    known, real = (np.stack([source.frames(f)[0] for f in some]) for some in (train, held))
+    known, real, ideal = (
+        np.stack([source.frames(f)[0] for f in some]) for some in (train, held, asked)
+    )
     made = [
         draw(
             Wanted(f.prompt, SIZE, "person", ("walk", "attack", "jump", "idle")), source.palette, i
@@ -147,7 +149,7 @@ def tiny_rows(data: dict[str, NDArray[Any]], info: dict[str, Any], draw: Draw) -
     fronts = np.stack([clip_of(sheet, "walk_down")[0] for sheet in made])
     labels, lessons = (np.array([(f.parts[0], f.parts[2]) for f in some]) for some in (held, train))
     judge = PictureJudge(known, lessons, (len(source.heads), len(source.bodies)), steps=_STEPS)
-    table.distances(judge, real, labels, known, {"model": (fronts, None)})
+    table.distances([Fold(judge, ideal)], real, labels, {"model": (fronts, None)})
     found = {"model": (fronts, asked), "floor": (real, held)}
     _words(table, source, judge, found)
     table.copies(known, real, {"model": fronts})
