@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aigc_assets.errors import UsageError
-from aigc_assets.metrics import sprites
+from aigc_assets.metrics import animations, sprites
 from aigc_assets.pipelines import characters
 from aigc_assets.pipelines.characters import CharacterRequest, generate_character
 from aigc_assets.pipelines.characters.colours import ramps as colours
@@ -69,10 +69,38 @@ def test_every_frame_shows_a_figure_that_stands_on_the_pivot(made) -> None:
 def test_walks_move_close_and_differ_by_direction(made) -> None:
     sheet = made.asset
     for direction in ("down", "up", "left", "right"):
-        assert 0 < sprites.loop_seam(sheet, f"walk_{direction}") < 1.6
+        assert 0 < sprites.loop_seam(sheet, f"walk_{direction}") <= 1
     first = {d: sheet.frame_image(sheet.tag(f"walk_{d}").start).tobytes()
              for d in ("down", "up", "left", "right")}  # fmt: skip
     assert len(set(first.values())) == 4
+
+
+def test_facings_keep_step(made) -> None:
+    sheet = made.asset
+
+    def spread(direction: str) -> list[int]:
+        """Changed pixels from each frame to that half a cycle later, at the feet."""
+        tag = sheet.tag(f"walk_{direction}")
+        feet = [sheet.frame_image(i)[54:, :, 3] > 0 for i in range(tag.start, tag.stop)]
+        return [int((a != b).sum()) for a, b in zip(feet, feet[4:] + feet[:4], strict=True)]
+
+    front, side = spread("down"), spread("left")
+    apart = [int(np.argmax(front[:4])), int(np.argmax(side[:4]))]
+    assert apart[0] == apart[1], (front, side)
+
+
+def test_heads_are_the_same_pixels_in_every_frame(made) -> None:
+    sheet = made.asset
+    for tag in sheet.tags:
+        if tag.name.startswith("walk"):
+            assert animations.head_flicker(sheet, tag.name) <= 0.004, tag.name
+        heads = {_top(sheet.frame_image(i), 15).tobytes() for i in range(tag.start, tag.stop)}
+        assert len(heads) == 1, tag.name
+
+
+def _top(frame: np.ndarray, rows: int) -> np.ndarray:
+    first = int(np.flatnonzero((frame[..., 3] > 0).any(1))[0])
+    return np.ascontiguousarray(frame[first : first + rows])
 
 
 def test_the_prompt_shows(made) -> None:

@@ -24,13 +24,24 @@ DURATION_MS: Mapping[str, int] = {
     "idle": 300, "walk": 100, "run": 80, "jump": 110, "sit": 600, "slash": 80,
 }  # fmt: skip
 SHOWN: Mapping[str, tuple[int, ...]] = {"sit": (0,)}
-"""Frames of an action that make its animation, where that is not all of them in order."""
+"""Frames of an action that make its animation, where that is not all of them."""
+SETS_OUT: Mapping[tuple[str, str], int] = {
+    ("walk", "down"): 1, ("walk", "up"): 1, ("walk", "left"): 3,
+}  # fmt: skip
+"""Frame that an animation begins with, by action and drawn facing, where that is not the first.
+
+The source's walk from the side is a quarter of a cycle ahead of those from the front and the back:
+its feet are apart where theirs are together. Begun like this they keep step when a figure turns,
+and every loop closes on a small step.
+"""
 MIRRORED: Mapping[str, str] = {"right": "left"}
 """Facings that are drawn as the mirror image of another."""
 BATCH = 16
 """Frames drawn at once."""
 MIN_SPECK = 4
 """Connected specks of fewer pixels than this are not part of a figure."""
+STEADY, HEAD_ROWS = frozenset(("idle", "walk", "sit", "slash")), 30
+"""Actions in which heads of the source never change, and the rows of the window they lie in."""
 
 
 @dataclass(frozen=True)
@@ -40,10 +51,12 @@ class Drawing:
     Args:
         slots: [F, 64, 64] uint8.
         runs: Per animation: name, action, first frame, one past the last.
+        numbers: Which frame of its action each one is, [F].
     """
 
     slots: NDArray[np.uint8]
     runs: tuple[tuple[str, str, int, int], ...]
+    numbers: tuple[int, ...]
 
 
 def draw(
@@ -64,35 +77,46 @@ def draw(
     starts = _pose_starts(vocabulary)
     runs: list[tuple[str, str, int, int]] = []
     poses: list[tuple[int, bool]] = []  # number of the pose, and whether it is mirrored
+    numbers: list[int] = []
     for name, action in animations:
-        frames = SHOWN.get(action, tuple(range(vocabulary["actions"][action])))
+        shown = SHOWN.get(action, tuple(range(vocabulary["actions"][action])))
         for direction in DIRECTIONS:
-            runs.append((f"{name}_{direction}", action, len(poses), len(poses) + len(frames)))
-            start = starts[action, MIRRORED.get(direction, direction)]
+            runs.append((f"{name}_{direction}", action, len(poses), len(poses) + len(shown)))
+            drawn = MIRRORED.get(direction, direction)
+            first, start = SETS_OUT.get((action, drawn), 0), starts[action, drawn]
+            frames = shown[first:] + shown[:first]
             poses += [(start + frame, direction in MIRRORED) for frame in frames]
+            numbers += frames
     threads = torch.get_num_threads()
     torch.set_num_threads(1)  # the order of sums, and so the bytes, must not depend on threads
     try:
         pictures = _pictures(checkpoint, values, sorted({pose for pose, _ in poses}), seed)
     finally:
         torch.set_num_threads(threads)
-    slots = [pictures[p][:, ::-1] if mirrored else pictures[p] for p, mirrored in poses]
-    return Drawing(np.stack(slots), tuple(runs))
+    for _, action, start, stop in runs:
+        if action in STEADY:
+            _hold_head([pictures[pose] for pose, _ in poses[start:stop]])
+    windows = vocabulary["windows"]
+    placed = {pose: _placed(picture, *windows[pose]) for pose, picture in pictures.items()}
+    slots = [placed[p][:, ::-1] if mirrored else placed[p] for p, mirrored in poses]
+    return Drawing(np.stack(slots), tuple(runs), tuple(numbers))
 
 
 def _pictures(
     checkpoint: Checkpoint, values: Mapping[str, str], poses: list[int], seed: int
 ) -> dict[int, NDArray[np.uint8]]:
-    """Whole frames [64, 64] of slots by pose."""
+    """Slots in the window of each pose, [height, width]."""
     vocabulary = checkpoint.card["vocabulary"]
     network: Any = checkpoint.network
     number = int(generator(derive_seed(seed, "latent")).integers(len(network.anchors)))
     known = vocabulary["attributes"]
     attributes = torch.tensor([known[a].index(values[a]) for a in known])
     columns = {pose: tuple(vocabulary["columns"][pose] or ()) for pose in poses}
-    out = {}
+    shape = network.config.height, network.config.width
+    out = {pose: np.zeros(shape, dtype=np.uint8) for pose in poses}
     with torch.inference_mode():
         for span in sorted(set(columns.values())):
+            seen = slice(8 * span[0], 8 * span[1]) if span else slice(None)
             member = [pose for pose in poses if columns[pose] == span]
             for part in (member[i : i + BATCH] for i in range(0, len(member), BATCH)):
                 logits = network.decode(
@@ -102,10 +126,20 @@ def _pictures(
                     span or None,
                 )
                 for pose, picture in zip(part, logits.argmax(1).numpy(), strict=True):
-                    left, top = vocabulary["windows"][pose]
-                    left += 8 * span[0] if span else 0
-                    out[pose] = _placed(picture.astype(np.uint8), left, top)
+                    out[pose][:, seen] = picture
     return out
+
+
+def _hold_head(frames: list[NDArray[np.uint8]]) -> None:
+    """Give the heads of an animation, in windows that follow them, what most frames show there.
+
+    A network that draws each frame by itself is of two minds about a few pixels.
+    """
+    heads = np.stack([frame[:HEAD_ROWS] for frame in frames])
+    votes = (heads[:, None] == heads[None]).sum(1)
+    most = np.take_along_axis(heads, votes.argmax(0)[None], 0)[0]
+    for frame in frames:
+        frame[:HEAD_ROWS] = most
 
 
 def _placed(picture: NDArray[np.uint8], left: int, top: int) -> NDArray[np.uint8]:

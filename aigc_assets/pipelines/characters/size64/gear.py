@@ -105,6 +105,7 @@ def extended(classes: list[str]) -> list[str]:
 def equip(
     slots: Slots,
     runs: tuple[tuple[str, str, int, int], ...],
+    numbers: tuple[int, ...],
     values: Mapping[str, str],
     classes: list[str],
 ) -> Slots:
@@ -113,6 +114,7 @@ def equip(
     Args:
         slots: Of all frames, [F, 64, 64].
         runs: As of `Drawing`.
+        numbers: As of `Drawing`.
         values: Value of every attribute.
         classes: Of the network; those of gear follow them, see `extended`.
     """
@@ -121,8 +123,7 @@ def equip(
     out = slots.copy()
     for name, action, start, stop in runs:
         facing = name.rpartition("_")[2]
-        for frame in range(stop - start):
-            picture = out[start + frame]
+        for picture, frame in zip(out[start:stop], numbers[start:stop], strict=True):
             if facing == "right":  # drawn as its mirror image
                 picture = picture[:, ::-1]
             side = "left" if facing == "right" else facing

@@ -59,7 +59,7 @@ def draw_character(
     drawing = draw(checkpoint, look.values, animations, seed)
     if any(look.values[name] != "none" for name in ("weapon", "shield", "wings")):
         classes = checkpoint.card["vocabulary"]["classes"]
-        slots = gear.equip(drawing.slots, drawing.runs, look.values, classes)
+        slots = gear.equip(drawing.slots, drawing.runs, drawing.numbers, look.values, classes)
         drawing = dataclasses.replace(drawing, slots=slots)
     sheet = assemble(drawing, table, palette)
     worn = ", ".join(f"{k}={v}" for k, v in look.values.items() if v != "none")
