@@ -514,16 +514,20 @@ def _check_references(manifest: Manifest, where: str) -> None:
 def _check_requests(manifest: Manifest, where: str) -> None:
     """The pipelines can serve every request; they know what tables alone cannot tell."""
     from aigc_assets.build.graph import plan
-    from aigc_assets.build.requests import check_request
+    from aigc_assets.build.requests import check_actor, check_request
 
     places = {}
     for kind in KINDS:
         for number, table in enumerate(getattr(manifest, kind), 1):
             for asset_id in asset_ids(table):
                 places[asset_id] = f'{where}: [[{kind}]] number {number} (id "{table.id}")'
-    for node in plan(manifest).values():
+    nodes = plan(manifest)
+    for node in nodes.values():
         try:
             check_request(node.kind, node.request, node.seed)
+            for name in node.deps if node.kind == "cutscene" else ():
+                if nodes[name].kind == "character":
+                    check_actor(name, nodes[name].request)
         except UsageError as error:
             key = (error.where or "").removeprefix(f"{node.kind}.")
             place = places[node.id] + (f', key "{key}"' if key else "")

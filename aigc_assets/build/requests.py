@@ -118,6 +118,33 @@ def _check_cutscene(request: Mapping[str, Any], seed: int) -> None:
     check_resolution(cutscene_request(request).resolution)
 
 
+def check_actor(name: str, request: Mapping[str, Any]) -> None:
+    """Check that a character can play in a cutscene.
+
+    Raises:
+        UsageError: If it cannot.
+    """
+    from aigc_assets.errors import UsageError
+    from aigc_assets.pipelines.cutscenes.composition import STANDS, WALKS
+
+    actor = character_request(request)
+    what = f"a {actor.kind} of {actor.size} px"
+    if actor.crowd or STANDS not in actor.tier.animations:
+        raise UsageError(
+            f"{name!r} is {'a crowd' if actor.crowd else what}, which cannot act",
+            where="dialogue",
+            remedy="give its lines to a single person, monster or animal",
+        )
+    needed = [action for action in (STANDS, WALKS) if action in actor.tier.animations]
+    missing = [action for action in needed if action not in actor.animations]
+    if missing:
+        raise UsageError(
+            f"the speaker {name!r} has no animation {missing[0]!r}",
+            where="dialogue",
+            remedy=f"{what} acts with the animations: {', '.join(needed)}",
+        )
+
+
 _CHECKS: dict[str, Callable[[Mapping[str, Any], int], object]] = {
     "map": lambda request, seed: map_request(request),
     "terrain": lambda request, seed: map_request(request),

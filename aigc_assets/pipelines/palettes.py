@@ -24,22 +24,26 @@ _RAMPS: tuple[tuple[str, float, float, tuple[float, ...]], ...] = (
     ("wood", 58, 0.070, (0.28, 0.40, 0.53)),
     ("leaf", 140, 0.105, (0.36, 0.52, 0.70)),
     ("water", 250, 0.110, (0.36, 0.52, 0.70)),
-    ("fire", 35, 0.165, (0.38, 0.55, 0.68)),
+    ("fire", 33, 0.165, (0.38, 0.55, 0.68)),
     ("gold", 85, 0.130, (0.62, 0.80, 0.92)),
     ("violet", 315, 0.110, (0.36, 0.54, 0.72)),
     ("paper", 90, 0.012, (0.95,)),
     ("teal", 190, 0.085, (0.40, 0.58, 0.76)),
-    ("rose", 5, 0.120, (0.48, 0.66, 0.80)),
+    ("rose", 5, 0.120, (0.50, 0.71, 0.83)),
+    ("orange", 56, 0.150, (0.70,)),
     ("deep", 285, 0.060, (0.22, 0.30)),
     ("moss", 115, 0.080, (0.30, 0.45, 0.60, 0.75)),
 )
 _FIRST = ("ink", "paper")
+_LATER = ("moss",)
+"""Families that wait a round: another one, leaf, serves as well."""
 
 
 def make_palette(size: int, seed: int = 0) -> NDArray[np.uint8]:
     """A palette of ``size`` colours made of ramps, [size, 3] uint8, for one pack.
 
     The seed turns the hues a little and shifts warmth, so that packs differ while skin stays skin.
+    From 16 colours on there is one for each of the eleven basic colour words.
 
     Args:
         size: 8..64.
@@ -66,7 +70,7 @@ def make_palette(size: int, seed: int = 0) -> NDArray[np.uint8]:
             angle = np.deg2rad(hue + shift + bend)
             c = chroma * chroma_scale * (1 - 0.5 * max(0.0, light - 0.75) / 0.25)
             lab = np.array([light, c * np.cos(angle), c * np.sin(angle)])
-            priority = 0 if name in _FIRST else rank + 1
+            priority = 0 if name in _FIRST else rank + 1 + (name in _LATER)
             wanted.append((priority * 100 + order, len(wanted), lab))
     colours: list[NDArray[np.uint8]] = []
     taken: set[tuple[int, ...]] = set()

@@ -96,6 +96,9 @@ TABLE = [
     (change("cutscene", sounds=["bell"]), ['there is no sound "bell"', "coin_1"]),
     (change("cutscene", resolution=[1281, 720]), ["even"]),
     (change("cutscene", frame_rate=0), ['key "frame_rate"']),
+    (change("character", animations=["idle"]), ["[[cutscene]]", "has no animation 'walk'"]),
+    (change("character", size=64, kind="portrait"), ["[[cutscene]]", "portrait", "cannot act"]),
+    (change("character", size=32, crowd=9), ["[[cutscene]]", "a crowd", "single"]),
     (change("export", targets=["godott"]), ['did you mean "godot"']),
     (change("export", targets=[]), ['key "targets"']),
     (change("pack", palette=7), ["8..64", "7"]),
@@ -117,6 +120,10 @@ def test_each_mistake_is_named(values, words):
     text = refused(values)
     for word in words:
         assert word in text, text
+
+
+def test_who_is_seen_from_one_side_may_act():
+    parse_manifest(change("character", size=32, kind="monster"))
 
 
 def test_an_empty_pack_is_refused():

@@ -28,6 +28,7 @@ from aigc_assets.types import (
     DialogueTree,
     ObjectLayer,
     TileLayer,
+    Tag,
     Tilemap,
     dump,
 )
@@ -386,6 +387,24 @@ def test_what_does_not_fit_is_named(assets, changes, where, words):
     with pytest.raises(UsageError, match=words) as caught:
         compose(assets=assets, **changes)
     assert caught.value.where == where
+
+
+def test_who_is_drawn_from_one_side_glides_and_is_mirrored_to_the_right():
+    sheet = samples.sheet(32)
+    tags = (Tag("idle", 0, 2),)
+    assets = {**scenes.ingredients(), "mira": dataclasses.replace(sheet, tags=tags)}
+    timeline = compose(assets=assets).asset
+    clips = next(track for track in timeline.tracks if track.name == "mira").clips
+    assert {clip.properties["tag"] for clip in clips} == {"idle"}
+    facing = {clip.name.split("_")[1].split()[0]: clip.properties.get("flip") for clip in clips}
+    assert facing.pop("right") is True
+    assert facing and set(facing.values()) == {None}
+    assert len({key.x for clip in clips for key in clip.keyframes}) > 2, "it moves"
+    pack = scenes.replaced(scenes.pack(), mira=assets["mira"], opening=timeline)
+    stage = Stage(timeline, pack)
+    mirrored = next(clip for clip in clips if clip.properties.get("flip"))
+    placed = next(p for p in stage.placements(mirrored.start) if p.track == "mira")
+    assert (stage.sprite(placed) == assets["mira"].frame_image(placed.frame)[:, ::-1]).all()
 
 
 def test_too_many_words_and_too_many_speakers_are_refused():

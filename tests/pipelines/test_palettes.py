@@ -4,6 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aigc_assets.errors import DataError, UsageError
+from aigc_assets.metrics import colour_words
 from aigc_assets.pipelines import palettes
 
 
@@ -25,6 +26,14 @@ def test_small_palettes_still_hold_skin_leaf_and_water():
     strong = np.hypot(lab[:, 1], lab[:, 2]) > 0.04
     for name, low, high in (("skin", 25, 85), ("leaf", 110, 175), ("water", 220, 285)):
         assert (strong & (hue > low) & (hue < high)).any(), name
+
+
+@pytest.mark.parametrize("size", [16, 24, 32, 64])
+def test_every_basic_colour_word_has_a_colour(size):
+    for seed in range(60):
+        named = colour_words.colour_of(palettes.make_palette(size, seed))
+        missing = set(colour_words.COLOURS) - {colour_words.COLOURS[i] for i in named}
+        assert not missing, (seed, missing)
 
 
 @pytest.mark.parametrize("size", [0, 7, 65])

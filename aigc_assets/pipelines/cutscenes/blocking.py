@@ -56,10 +56,16 @@ class Part:
         return self.path[-1]
 
 
+def one_sided(sheet: SpriteSheet) -> bool:
+    """Whether a figure is drawn from one side only; it glides and is mirrored to look right."""
+    names = {tag.name for tag in sheet.tags}
+    return "idle" in names and "idle_down" not in names
+
+
 def figure_of(sheet: SpriteSheet) -> Figure:
     """Measure an actor over all its standing and walking frames."""
     names = ("idle_", "walk_")
-    tags = [tag for tag in sheet.tags if tag.name.startswith(names)]
+    tags = [tag for tag in sheet.tags if tag.name.startswith(names) or tag.name == "idle"]
     left = right = height = 1
     for index in sorted({i for tag in tags for i in range(tag.start, tag.stop)}):
         rows, columns = np.nonzero(sheet.frame_image(index)[..., 3])
@@ -68,6 +74,8 @@ def figure_of(sheet: SpriteSheet) -> Figure:
             left = max(left, x - int(columns.min()))
             right = max(right, int(columns.max()) - x)
             height = max(height, y - int(rows.min()) + 1)
+    if one_sided(sheet):
+        left = right = max(left, right)
     return Figure(left, right, height)
 
 

@@ -16,6 +16,7 @@ from aigc_assets.pipelines.cutscenes.blocking import (
     Part,
     directions,
     figure_of,
+    one_sided,
     plan_blocking,
 )
 from aigc_assets.pipelines.cutscenes.cues import Cues
@@ -42,6 +43,8 @@ from aigc_assets.types.validation import Scalar
 
 SHORTEST = 15
 """Seconds that a scene lasts at least."""
+STANDS, WALKS = "idle", "walk"
+"""Animations of an actor, with a tag for each facing; seen from one side only, ``idle`` alone."""
 
 _CANVAS_HEIGHT = 180  # px of the art that suit captions and 16 px tiles
 _CANVAS_LIMITS = ((160, 720), (96, 480))  # width, height
@@ -184,8 +187,8 @@ def _sheets(tree: DialogueTree, assets: Mapping[str, Asset]) -> dict[str, Sprite
                 remedy=f'add a [[character]] with id = "{name}"',
             )
         known = {tag.name for tag in sheet.tags}
-        missing = [f"{a}_{d}" for a in ("idle", "walk") for d in STEPS if f"{a}_{d}" not in known]
-        if missing:
+        missing = [f"{a}_{d}" for a in (STANDS, WALKS) for d in STEPS if f"{a}_{d}" not in known]
+        if missing and not one_sided(sheet):
             raise UsageError(
                 f"the character {name!r} has no animation {missing[0]!r}",
                 where="cutscene.dialogue",
@@ -294,8 +297,8 @@ class _Staging:
     ) -> None:
         if stop > start:
             keys = (Keyframe(0, *self._foot(cell)),)
-            tag = f"idle_{facing}"
-            clips.append(Clip(f"{name} {tag}", start, stop - start, name, keys, {"tag": tag}))
+            shown = self._shown(name, STANDS, facing)
+            clips.append(Clip(f"{name} {STANDS}_{facing}", start, stop - start, name, keys, shown))
 
     def _step(self, clips: list[Clip], name: str, start: int, path: tuple[Cell, ...]) -> None:
         """One clip for every straight stretch of a path."""
@@ -309,10 +312,17 @@ class _Staging:
                 Keyframe(0, *self._foot(path[first])),
                 Keyframe(length, *self._foot(path[i])),
             )
-            tag = f"walk_{facings[first]}"
+            shown = self._shown(name, WALKS, facings[first])
             at = start + first * self.cell_frames
-            clips.append(Clip(f"{name} {tag} {first}", at, length, name, keys, {"tag": tag}))
+            label = f"{name} {WALKS}_{facings[first]} {first}"
+            clips.append(Clip(label, at, length, name, keys, shown))
             first = i
+
+    def _shown(self, name: str, action: str, facing: str) -> dict[str, Scalar]:
+        """Properties of a clip: the tag; who is drawn from one side only is mirrored to the right."""
+        if not one_sided(self.sheets[name]):
+            return {"tag": f"{action}_{facing}"}
+        return {"tag": STANDS, "flip": True} if facing == "right" else {"tag": STANDS}
 
     def _captions(self) -> Track:
         clips = []
