@@ -24,7 +24,15 @@ from aigc_assets.build.graph import Content, Job, key_of, parts, reason
 from aigc_assets.build.jobs import PREVIEW_FOLDER, Plan, manifest_plan
 from aigc_assets.build.manifest import Manifest
 from aigc_assets.build.provenance import attribution_text, credit_files, provenance_table
-from aigc_assets.build.publish import ASSETS_FOLDER, FORMAT, Published, claimed, publish, read_lock
+from aigc_assets.build.publish import (
+    ASSETS_FOLDER,
+    FORMAT,
+    Published,
+    claimed,
+    publish,
+    read_lock,
+    with_ids,
+)
 from aigc_assets.exporters.unity import folder_meta
 from aigc_assets.errors import BudgetError, CheckError, GenerationError, PolicyError
 
@@ -293,6 +301,10 @@ def _publish(
     old: Mapping[str, Any],
 ) -> Published:
     files = _files(goal, cache, outcomes)
+    for path, entry in files.items():
+        if path.endswith(".meta") and (data := cache.get(entry["sha256"])) is not None:
+            data = with_ids(out / path, data)
+            entry |= {"sha256": cache.put(data), "bytes": len(data)}
     carried = {
         path: dict(entry)
         for path, entry in old["files"].items()
@@ -337,7 +349,8 @@ def _publish(
     }
     extra |= credit_files(records)
     if any(path.startswith("unity/") for path in every):
-        extra["unity.meta"] = folder_meta(goal.name, "unity")
+        meta = folder_meta(goal.name, "unity")
+        extra["unity.meta"] = with_ids(out / "unity.meta", meta)
     if goal.page:
         extra[INDEX_NAME] = report.render(goal.name, goal.palette, assets, table, every, cache)
     for path, data in extra.items():

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from aigc_assets import types
 from aigc_assets.build.cache import writing
-from aigc_assets.build.publish import digest
+from aigc_assets.build.publish import digest, with_ids
 from aigc_assets.build.verify import load_pack
 from aigc_assets.build.vocabulary import suggest
 from aigc_assets.errors import DataError, OutputError, UsageError
@@ -73,7 +73,7 @@ def write_files(files: dict[str, bytes], out: Path, force: bool) -> list[Path]:
     Raises:
         OutputError: If a file holds something else and ``force`` is off, or on a full disk.
     """
-    targets = {out / name: data for name, data in files.items()}
+    targets = {out / name: with_ids(out / name, data) for name, data in files.items()}
     with writing(out):
         taken = [
             path for path, data in targets.items() if path.exists() and path.read_bytes() != data

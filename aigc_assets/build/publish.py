@@ -19,6 +19,7 @@ from typing import Any
 
 from aigc_assets.build.cache import Cache, dump_json, writing
 from aigc_assets.errors import OutputError
+from aigc_assets.exporters.unity import keep_ids
 
 LOCK_NAME = "pack.lock.json"
 ASSETS_FOLDER = "assets"
@@ -118,6 +119,19 @@ def digest(path: Path) -> str | None:
         return hashlib.sha256(path.read_bytes()).hexdigest()
     except (FileNotFoundError, NotADirectoryError):
         return None
+
+
+def with_ids(path: Path, data: bytes) -> bytes:
+    """What to write to ``path``: other files of a Unity project refer to the ids in a ``.meta``.
+
+    So it keeps those of the file that lies there already.
+    """
+    if path.suffix != ".meta":
+        return data
+    try:
+        return keep_ids(data, path.read_bytes())
+    except OSError:  # there is none, or writing will say what is wrong
+        return data
 
 
 def publish(

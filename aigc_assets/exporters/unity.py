@@ -1,7 +1,8 @@
 """Unity: the picture and its ``.meta``, so that sprites are cut, named and pivoted on import.
 
 Ids depend on the names of pack, asset and sprite alone: a new export keeps every reference that a
-scene or an animation clip holds. Unity counts rectangles and pivots from the bottom left.
+scene or an animation clip holds. Where a ``.meta`` lies already, its ids count: see `keep_ids`.
+Unity counts rectangles and pivots from the bottom left.
 
 References:
     Unity 2021.3 manual, "Texture Import Settings"; UnityCsReference: ``TextureImporter``,
@@ -12,13 +13,14 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 
 from aigc_assets.exporters.animation import frame_names
 from aigc_assets.exporters.names import encode
 from aigc_assets.exporters.png import encode_png
 from aigc_assets.types import AssetPack, SpriteSheet
 
-_SPRITE = 213
+_CLASS = 213
 _LARGEST = 16_384  # px, the largest texture Unity imports
 
 _FOLDER = """fileFormatVersion: 2
@@ -192,7 +194,7 @@ def export_unity(asset: SpriteSheet, name: str, pack: AssetPack | None = None) -
                 number=number,
             )
         )
-        ids.append(f"  - first:\n      {_SPRITE}: {number}\n    second: {text}")
+        ids.append(f"  - first:\n      {_CLASS}: {number}\n    second: {text}")
         table.append(f"      {text}: {number}")
     made = pack.provenance.get(name) if pack else None
     data = made is not None and made.request.get("variant") == "normal"
@@ -217,6 +219,46 @@ def folder_meta(*names: str) -> bytes:
         names: The pack and the path of the folder; the guid depends on them alone.
     """
     return encode(_FOLDER.format(guid=_hex(*names, "folder")))
+
+
+_GUID = re.compile(rb"guid: ([0-9a-f]{32})")
+_ENTRY = re.compile(rb" {4}(  )?(name|spriteID|internalID): (.{1,200})")
+_ID = re.compile(rb"(?<=: )([0-9a-f]{32}|-?[1-9][0-9]{3,18})$", re.MULTILINE)
+
+
+def keep_ids(new: bytes, old: bytes) -> bytes:
+    """A ``.meta`` with the ids of the one that it replaces, so that no reference to it breaks.
+
+    Args:
+        new: As `export_unity` or `folder_meta` writes it.
+        old: What lies in its place: written here, by Unity or by somebody; any bytes.
+
+    Returns:
+        ``new`` with the guid of ``old`` and, for sprites that both name, their ids; ``new`` itself
+        where ``old`` has no guid.
+    """
+    before, after = _ids(old), _ids(new)
+    if ("", "guid") not in before:
+        return new
+    renamed = {own: before[what] for what, own in after.items() if what in before}
+    return _ID.sub(lambda found: renamed.get(found[0], found[0]), new)
+
+
+def _ids(meta: bytes) -> dict[tuple[str, str], bytes]:
+    """Ids of a ``.meta`` by the name of the sprite, "" for the file itself, and the key."""
+    found: dict[tuple[str, str], bytes] = {}
+    name = ""
+    for line in meta.splitlines():
+        if (guid := _GUID.fullmatch(line)) is not None:
+            found.setdefault(("", "guid"), guid[1])
+        elif (entry := _ENTRY.fullmatch(line)) is not None:
+            key, value = entry[2].decode(), entry[3]
+            if key == "name":
+                name = value.decode("utf-8", "replace").strip("\"'")
+            elif _ID.fullmatch(b": " + value, 2):
+                found.setdefault((name if entry[1] else "", key), value)
+    values = list(found.values())
+    return found if len(set(values)) == len(values) else {}
 
 
 def _numbers(scope: tuple[str, ...], names: list[str]) -> list[int]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from aigc_assets.build.coherence import check_pack
 from aigc_assets.build.graph import plan
 from aigc_assets.build.manifest import json_schema, parse_manifest
 from aigc_assets.errors import ManifestError, UsageError
+from aigc_assets.exporters.unity import folder_meta
 from aigc_assets.types import AssetPack, dump
 from tests import samples
 from tests.build.packs import build, document
@@ -54,11 +56,17 @@ def test_a_pack_with_variants_is_coherent_and_built_once(tmp_path):
     importer = yaml.safe_load(meta.read_bytes())["TextureImporter"]
     assert importer["mipmaps"]["sRGBTexture"] == 1
     assert yaml.safe_load((out / "unity.meta").read_bytes())["folderAsset"] is True
+    (out / "unity.meta").write_bytes(folder_meta("another", "unity"))
+    (meta,) = out.rglob("mira.png.meta")
+    theirs = b"guid: " + b"0123456789abcdef" * 2
+    meta.write_bytes(re.sub(rb"guid: \w+", theirs, meta.read_bytes()))
     before = {p: p.stat().st_mtime_ns for p in out.rglob("*.tres")}
     build(pack(variants=[*WANTED, "freeze"]), out)
     after = {p: p.stat().st_mtime_ns for p in out.rglob("*.tres")}
     assert {p: after[p] for p in before} == before, "another variant rebuilds no other"
     assert any("freeze" in p.name for p in set(after) - set(before))
+    assert theirs in meta.read_bytes(), "the guids of files that lie there are kept"
+    assert (out / "unity.meta").read_bytes() == folder_meta("another", "unity")
 
 
 def test_only_data_may_leave_the_palette():

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from aigc_assets.errors import UsageError
 from aigc_assets.exporters import export_asset
 from aigc_assets.exporters.animation import frame_names, frames_per_second
-from aigc_assets.exporters.unity import export_unity, folder_meta
+from aigc_assets.exporters.unity import export_unity, folder_meta, keep_ids
 from aigc_assets.types import AssetPack, Provenance, SpriteSheet, Tag
 from tests import samples
 from tests.exporters.test_sprite_formats import decode, mixed
@@ -152,6 +152,40 @@ def test_unity_ids_survive_other_pixels_and_differ_between_packs():
     elsewhere = AssetPack("elsewhere", samples.PALETTE, {"mira": sheet})
     second = read_meta(export_unity(sheet, "mira", elsewhere)["mira.png.meta"])
     assert second["guid"] != read_meta(first)["guid"]
+
+
+def test_unity_keeps_the_ids_of_a_meta_that_lies_there():
+    sheet = samples.sheet()
+    path = "mira.png.meta"
+    old = export_unity(sheet, "mira", AssetPack("before", samples.PALETTE, {"mira": sheet}))[path]
+    new = export_unity(sheet, "mira", samples.pack())[path]
+    assert keep_ids(new, old) == old
+    # As Unity writes it again: other line ends, no quotes, settings changed, one sprite renamed.
+    theirs = old.replace(b'"', b"").replace(b"filterMode: 0", b"filterMode: 1")
+    theirs = theirs.replace(b"mira_idle_0\n", b"hero\n").replace(b"\n", b"\r\n")
+    kept, wanted, fresh = (read_meta(data) for data in (keep_ids(new, theirs), old, new))
+    assert kept["guid"] == wanted["guid"] != fresh["guid"]
+    settings = kept["TextureImporter"]
+    assert settings["textureSettings"]["filterMode"] == 0
+    for ours, theirs_, own in zip(
+        *(m["TextureImporter"]["spriteSheet"]["sprites"] for m in (kept, wanted, fresh)),
+        strict=True,
+    ):
+        expected = own if ours["name"] == "mira_idle_0" else theirs_
+        assert (ours["internalID"], ours["spriteID"]) == (
+            expected["internalID"], expected["spriteID"])  # fmt: skip
+    table = {row["second"]: row["first"][213] for row in settings["internalIDToNameTable"]}
+    assert table == {s["name"]: s["internalID"] for s in settings["spriteSheet"]["sprites"]}
+    assert settings["spriteSheet"]["nameFileIdTable"] == table
+    folders = [folder_meta(name, "unity") for name in ("a", "b")]
+    assert keep_ids(*folders) == folders[1]
+
+
+@given(st.binary(max_size=200) | st.text("guid: abc0123456789\n", max_size=99).map(str.encode))
+def test_unity_ids_of_anything_leave_a_whole_meta(old):
+    new = folder_meta("pack", "unity")
+    meta = read_meta(keep_ids(new, old))
+    assert meta["folderAsset"] is True and re.fullmatch("[0-9a-f]{32}", str(meta["guid"]))
 
 
 def test_unity_takes_a_normal_map_as_data():

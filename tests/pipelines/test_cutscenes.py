@@ -27,8 +27,8 @@ from aigc_assets.types import (
     DialogueNode,
     DialogueTree,
     ObjectLayer,
-    TileLayer,
     Tag,
+    TileLayer,
     Tilemap,
     dump,
 )

@@ -319,7 +319,7 @@ class _Staging:
             first = i
 
     def _shown(self, name: str, action: str, facing: str) -> dict[str, Scalar]:
-        """Properties of a clip: the tag; who is drawn from one side only is mirrored to the right."""
+        """Properties of a clip; who is drawn from one side only is mirrored to look right."""
         if not one_sided(self.sheets[name]):
             return {"tag": f"{action}_{facing}"}
         return {"tag": STANDS, "flip": True} if facing == "right" else {"tag": STANDS}
