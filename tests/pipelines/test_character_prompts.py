@@ -111,8 +111,8 @@ def test_items_without_a_slash_are_replaced_with_a_note() -> None:
 
 
 def test_colours_that_a_slot_cannot_have_are_noted() -> None:
-    made = look("woman with orange eyes", 1)
-    assert made.notes == ("no orange eyes: another colour instead",)
+    made = look("woman with white eyes", 1)
+    assert made.notes == ("no white eyes: another colour instead",)
 
 
 @pytest.mark.parametrize("prompt", ["", "   \n\t", "x" * (MAX_PROMPT + 1), "word " * 10_000])

@@ -10,10 +10,12 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from aigc_assets.errors import UsageError
+from aigc_assets.pipelines.characters import CharacterRequest, generate_character
 from aigc_assets.pipelines.characters.variants import (
     DATA,
     VARIANTS,
     check_variant,
+    light_maps,
     make_variant,
     variant_sheet,
 )
@@ -27,7 +29,7 @@ from aigc_assets.pipelines.characters.variants.recolour import (
     ramps_of,
     team_colours,
 )
-from aigc_assets.pipelines.palettes import make_palette, to_oklab
+from aigc_assets.pipelines.palettes import from_oklab, make_palette, to_oklab
 from aigc_assets.types import Frame, SpriteSheet, Tag
 
 INK, PALE, SKIN, HAIR = (22, 18, 26), (250, 246, 240), (226, 160, 118), (122, 62, 30)
@@ -268,21 +270,48 @@ def test_a_sheet_of_normals_is_near_the_exact_map():
     assert angle.max() < 12 and angle[sheet.image[..., 3] > 0].mean() < 5
 
 
-def test_eyes_and_flames_glow_clothes_do_not():
+def test_eyes_and_flames_glow_where_the_words_say_so():
     sheet = person()
-    glow = emission(sheet)
-    seen = {tuple(c) for c in glow.image[glow.image[..., 3] > 0][:, :3].tolist()}
-    assert seen == {EYE}
+    glow = emission(sheet, ("old", "demon,"))
     np.testing.assert_array_equal(glow.image[..., 3] > 0, (sheet.image[..., :3] == EYE).all(axis=2))
+    assert not emission(sheet).image.any(), "nobody said that anything glows"
+    assert not emission(sheet, ("old", "merchant")).image.any()
     burning = sheet.image.copy()
     torch_flame = np.zeros(burning.shape[:2], dtype=bool)
     for i in range(5):
         torch_flame[14:18, 32 * i + 25 : 32 * i + 31] = True
     burning[torch_flame] = (*FLAME, 255)
     lit = SpriteSheet(burning, sheet.frames, sheet.tags, PALETTE)
-    assert not (emission(lit).image[torch_flame] > 0).any(), "too large to be a gem"
-    named = emission(lit, ("knight", "Flame"))
+    assert not (emission(lit, ("frost",)).image[torch_flame] > 0).any(), "of another hue"
+    assert not (emission(lit, ("wizard",)).image[torch_flame] > 0).any(), "too large for an orb"
+    named = emission(lit, ("knight", "Flames"))
     assert (named.image[torch_flame] == (*FLAME, 255)).all()
+    assert not (named.image[..., :3] == SKIN).all(axis=2).any()
+
+
+@pytest.mark.parametrize("glow", light_maps.GLOWS, ids=lambda glow: sorted(glow.words)[0])
+def test_rules_of_glow_can_be_met(glow):
+    assert 0 < glow.hues[1] - glow.hues[0] <= 360 and 0 < glow.share <= 1
+    angle = np.deg2rad(sum(glow.hues) / 2)
+    lab = np.array([[light, 0.13 * np.cos(angle), 0.13 * np.sin(angle)] for light in (0.2, 0.8)])
+    dark, light = from_oklab(lab)
+    image = np.zeros((20, 20, 4), dtype=np.uint8)
+    image[2:, 2:18] = (*dark, 255)
+    image[3, 4:6] = (*light, 255)
+    sheet = SpriteSheet(image, (Frame((0, 0, 20, 20), 10, (10, 19)),), (), np.stack([dark, light]))
+    made = emission(sheet, (min(glow.words),))
+    np.testing.assert_array_equal(made.image[..., 3] > 0, (image[..., :3] == light).all(axis=2))
+
+
+@pytest.mark.parametrize(
+    ("prompt", "dark"), [("frost knight, sword", False), ("wizard", False), ("merchant", True)]
+)
+def test_the_mask_of_a_person_follows_the_prompt(prompt, dark):
+    made = generate_character(CharacterRequest(prompt, ("idle",)), make_palette(32, 7), 5)
+    mask = make_variant(made.asset, "emission", "x", prompt, PACK, 5)
+    share = (mask.asset.image[..., 3] > 0).sum() / (made.asset.image[..., 3] > 0).sum()
+    assert share == 0 if dark else 0.002 < share < 0.15
+    assert bool(mask.provenance.notes) is dark
 
 
 def test_a_portrait_shows_the_head_in_all_frames():

@@ -112,6 +112,14 @@ def paint_table(
         colours[slot], fitted[slot] = options[pick], ramps[pick]
     for slot, leader in look.follows.items():
         colours[slot], fitted[slot] = colours[leader], fitted[leader]
+    if look.glowing:
+        # What glows has colours that nothing else wears, so that light maps can tell it apart.
+        options = [colours["weapon"], *(("cloth", name) for name in look.glowing)]
+        seen = [r for s, r in fitted.items() if s != "weapon" and look.values.get(s) != "none"]
+        taken = np.unique(np.concatenate(seen))
+        ramps = [fit_ramp(palette, _tones(option, vocabulary), taken) for option in options]
+        pick = int(np.argmin([np.isin(ramp[2:], taken).sum() for ramp in ramps]))
+        colours["weapon"], fitted["weapon"] = options[pick], ramps[pick]
     table = np.zeros(len(vocabulary["classes"]), dtype=np.intp)
     eyes = _eyes(colours["eyes"][1], palette)
     for number, name in enumerate(vocabulary["classes"]):

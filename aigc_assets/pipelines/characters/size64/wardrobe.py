@@ -74,6 +74,16 @@ _TONES: Mapping[str, tuple[str, ...]] = {
 }  # fmt: skip
 
 
+_JEWELS = ("azure", "amethyst", "spring", "teal", "cerise")
+"""Colours of what tips a staff or a wand."""
+_ENCHANTED: Mapping[str, tuple[str, ...]] = {
+    "fire": ("orange", "red orange"), "ice": ("ice", "powder", "sky"), "water": ("azure", "blue"),
+    "poison": ("spring", "green"), "lightning": ("yellow", "lemon"), "light": ("lemon", "yellow"),
+    "shadow": ("amethyst", "purple"), "nature": ("spring", "green"), "magic": _JEWELS,
+}  # fmt: skip
+"""Colours of the weapons of an element."""
+
+
 @dataclass(frozen=True)
 class Look:
     """One figure.
@@ -83,6 +93,7 @@ class Look:
         colours: Per slot of `_TONES`: kind and name of its ramp.
         free: Slots whose colour neither the prompt nor another slot decides.
         follows: Slots that take the colour of another slot.
+        glowing: Colours of a weapon that glows, best first; none for plain ones.
         notes: What could not be done as asked.
     """
 
@@ -90,6 +101,7 @@ class Look:
     colours: Mapping[str, tuple[str, str]]
     free: frozenset[str]
     follows: Mapping[str, str]
+    glowing: tuple[str, ...]
     notes: tuple[str, ...]
 
 
@@ -134,6 +146,8 @@ def choose_look(
                 other = replacements[values[attribute]]
                 notes.append(f"no {values[attribute]} in the slash animation: {other} instead")
                 values[attribute] = other
+    jewels = _JEWELS if values["weapon"] in ("staff", "wand") else ()
+    glowing = _ENCHANTED.get(wish.element, jewels)
     colours: dict[str, tuple[str, str]] = {}
     free = set()
     ramps = vocabulary["colours"]
@@ -148,6 +162,8 @@ def choose_look(
         if found is None:
             free.add(slot)
             tones = wish.colour_habits.get(slot, tones)
+            if slot == "weapon" and glowing:
+                tones = glowing
             if slot == "hair" and values["head"] == "elderly":
                 tones = ("gray", "white", "silver")
             random = generator(derive_seed(seed, "colour", slot))
@@ -161,7 +177,8 @@ def choose_look(
         colours["handle"] = colours["weapon"]  # they are all handle
     follows = _sets(values, free, wish)
     free -= set(follows)
-    return Look(values, colours, frozenset(free), follows, tuple(notes))
+    glowing = glowing if "weapon" in free else ()
+    return Look(values, colours, frozenset(free), follows, glowing, tuple(notes))
 
 
 def alternatives(slot: str, seed: int) -> list[tuple[str, str]]:

@@ -29,7 +29,7 @@ VARIANTS: Mapping[str, str] = {
     "2x_epx": "twice the size, by the rule EPX",
     "normal": "normal map, +Y (OpenGL), linear data",
     "normal_dx": "normal map, -Y (DirectX), linear data",
-    "emission": "what glows by itself: flames, gems, rare bright eyes, glints of metal",
+    "emission": "what the prompt says glows: fire, frost, magic, gems, tips of staffs, eyes",
     "portrait": "head and shoulders",
     "shadow": "the shadow on the ground, to lie under the figure",
 }
@@ -51,7 +51,7 @@ def variant_sheet(
         sheet: The sheet.
         name: One of `VARIANTS`.
         palette: Colours that new ones are taken from, [N, 3]; any colours without it.
-        words: Of the prompt; "flame" and its like let more of the figure glow.
+        words: Of the prompt; they say what glows.
 
     Raises:
         UsageError: If there is no such variant, or no portrait because the figure is empty.

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import re
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,14 +26,59 @@ _DIRECTIONS = 254
 ROUNDNESS, PARTS, SHADING = 1.25, 0.30, 0.9
 """Heights of the whole figure, of its parts and of light tones in the relief."""
 
-GLOW_LIGHT, GLOW_CHROMA, GLOW_SHARE = 0.70, 0.105, 0.02
-EYE_CHROMA, EYE_SHARE, EYE_HEIGHT = 0.12, 0.012, 0.5
-GLINT_LIGHT, GLINT_CHROMA, GLINT_SHARE = 0.88, 0.035, 0.03
-FIRE = frozenset(
-    ("fire", "flame", "flaming", "burning", "lava", "magma", "glowing", "ghost", "spirit", "wisp",
-     "lightning", "spark", "magic", "torch", "lantern", "ember", "phoenix", "demon")
+
+@dataclass(frozen=True)
+class Glow:
+    """Colours that glow when the prompt says one of some words.
+
+    Args:
+        words: Of the prompt, lower case.
+        hues: First and last OKLCh hue in degrees, counted upwards past 360 where need be.
+        light: Least OKLCh lightness.
+        chroma: Least OKLCh chroma.
+        share: Largest part of the figure that one colour covers, 0..1.
+        upper: Whether nearly all of it must lie in the upper half, as eyes do.
+    """
+
+    words: frozenset[str]
+    hues: tuple[int, int]
+    light: float
+    chroma: float
+    share: float = 0.12
+    upper: bool = False
+
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+GLOWS: tuple[Glow, ...] = (
+    # bodies of light; skin is warm too, but never as strong
+    Glow(_words("flame flames fireball lava magma phoenix explosion torch campfire bonfire"),
+         (15, 115), 0.55, 0.105, 1.0),
+    Glow(_words("ghost spirit wisp phantom spectre wraith elemental portal orb aura beam"),
+         (0, 360), 0.62, 0.05, 1.0),
+    Glow(_words("lantern lamp candle sun"), (40, 115), 0.62, 0.105, 1.0),
+    Glow(_words("bolt spark sparks"), (75, 300), 0.62, 0.06, 1.0),
+    # elements: the light tones of their hue, as long as they are few
+    Glow(_words("fire flaming burning ember infernal"), (25, 115), 0.52, 0.105),
+    Glow(_words("lightning electric thunder storm"), (75, 300), 0.62, 0.06, 0.1),
+    Glow(_words("ice frost frozen frosty icy water"), (185, 285), 0.60, 0.045),
+    Glow(_words("poison toxic acid venom plague"), (100, 170), 0.60, 0.07),
+    Glow(_words("shadow void cursed"), (285, 350), 0.50, 0.07),
+    Glow(_words("holy divine sacred celestial"), (60, 115), 0.75, 0.06),
+    Glow(_words("magic magical enchanted arcane glowing"), (110, 400), 0.55, 0.085, 0.06),
+    # small things
+    Glow(_words("wizard mage sorcerer warlock magician staff wand rod sceptre"),
+         (110, 400), 0.50, 0.08, 0.012),
+    Glow(_words("gem jewel crystal diamond ruby emerald sapphire amulet ring potion elixir"),
+         (110, 400), 0.45, 0.08, 0.3),
+    Glow(_words("undead zombie ghoul lich revenant skeleton skull demon devil fiend imp vampire "
+                "golem necromancer robot"), (0, 360), 0.40, 0.08, 0.02, upper=True),
 )  # fmt: skip
-"""Words of a prompt that let large bright areas glow too."""
+"""What glows, by words; a figure of which no word is here is dark."""
+EYE_HEIGHT = 0.5
+"""Part of a figure, from its top, that counts as its upper half."""
 
 
 def normal_map(sheet: SpriteSheet, *, green_down: bool = False) -> NDArray[np.uint8]:
@@ -176,59 +223,40 @@ def _smooth(field: NDArray[np.float64], inside: NDArray[np.bool_]) -> NDArray[np
 def emission(sheet: SpriteSheet, words: tuple[str, ...] = ()) -> SpriteSheet:
     """What glows by itself, in its own colours; the rest is transparent.
 
-    The rule looks at colours, not at pixels, so that nothing flickers. A colour glows if it is
-
-    - light and strong (flames, gems): lightness >= 0.70 and chroma >= 0.105 in OKLCh, on at most
-      2 % of the figure, or on any part of it when a word such as "flame" or "ghost" is given;
-    - strong and rare in the upper half (eyes): chroma >= 0.12 on at most 1.2 % of the figure;
-    - nearly white among greys (glints of metal): lightness >= 0.88, chroma <= 0.035, on at most
-      3 %, at least half of its neighbours of another colour being grey.
+    Colours glow, not pixels, so that nothing flickers; which ones is said in `GLOWS`.
 
     Args:
         sheet: The sheet.
         words: Of the prompt.
     """
-    glowing = _glowing(sheet, bool(FIRE & {word.lower() for word in words}))
+    said = {part for word in words for part in re.findall(r"[^\W_]+", word.lower())}
+    said |= {word.removesuffix("s") for word in said}
+    rules = [glow for glow in GLOWS if glow.words & said]
     index = palette_index(sheet)
     image = sheet.image.copy()
-    image[(index < 0) | ~glowing[index]] = 0
+    image[(index < 0) | ~_glowing(sheet, rules)[index]] = 0
     return SpriteSheet(image, sheet.frames, sheet.tags, used_colours(image, sheet.palette))
 
 
-def _glowing(sheet: SpriteSheet, bright_words: bool) -> NDArray[np.bool_]:
+def _glowing(sheet: SpriteSheet, rules: list[Glow]) -> NDArray[np.bool_]:
     """Whether each colour of the palette glows."""
-    lab = to_oklab(sheet.palette)
-    light, chroma = lab[:, 0], np.hypot(lab[:, 1], lab[:, 2])
+    light, a, b = to_oklab(sheet.palette).T
+    chroma, hue = np.hypot(a, b), np.degrees(np.arctan2(b, a)) % 360
     index = palette_index(sheet)
-    opaque = index >= 0
-    count = np.bincount(index[opaque], minlength=len(lab)).astype(np.float64)
+    count = np.bincount(index[index >= 0], minlength=len(light)).astype(np.float64)
     share = count / max(1.0, count.sum())
-    above = np.zeros(len(lab))
+    above = np.zeros(len(light))
     for frame in sheet.frames:
         x, y, w, h = frame.rect
         part = index[y : y + h, x : x + w]
         rows = np.flatnonzero((part >= 0).any(axis=1))
         if len(rows):
             half = int(rows[0] + (rows[-1] + 1 - rows[0]) * EYE_HEIGHT)
-            above += np.bincount(part[:half][part[:half] >= 0], minlength=len(lab))
+            above += np.bincount(part[:half][part[:half] >= 0], minlength=len(light))
     upper = above / np.maximum(count, 1.0)
-    metal = _grey_neighbours(index, (chroma <= GLINT_CHROMA) & (light >= INK))
-    bright = (light >= GLOW_LIGHT) & (chroma >= GLOW_CHROMA)
-    flames = bright & ((share <= GLOW_SHARE) | bright_words)
-    eyes = (chroma >= EYE_CHROMA) & (share <= EYE_SHARE) & (upper >= 0.9) & (light >= 0.4)
-    glints = (light >= GLINT_LIGHT) & (chroma <= GLINT_CHROMA) & (share <= GLINT_SHARE)
-    result: NDArray[np.bool_] = (count > 0) & (flames | eyes | (glints & (metal >= 0.5)))
-    return result
-
-
-def _grey_neighbours(index: NDArray[np.intp], grey: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """For each colour the share of grey among its opaque neighbours of another colour."""
-    padded = np.pad(index, 1, constant_values=-1)
-    other = np.zeros(len(grey))
-    hits = np.zeros(len(grey))
-    for dy, dx in ((0, 1), (0, -1), (1, 0), (-1, 0)):
-        beside = padded[1 + dy : 1 + dy + index.shape[0], 1 + dx : 1 + dx + index.shape[1]]
-        seen = (index >= 0) & (beside >= 0) & (beside != index)
-        other += np.bincount(index[seen], minlength=len(grey))
-        hits += np.bincount(index[seen], weights=grey[beside[seen]], minlength=len(grey))
-    return hits / np.maximum(other, 1.0)
+    found = np.zeros(len(light), dtype=np.bool_)
+    for rule in rules:
+        of_hue = (hue - rule.hues[0]) % 360 <= rule.hues[1] - rule.hues[0]
+        seen = (count > 0) & (share <= rule.share) & ((upper >= 0.9) | (not rule.upper))
+        found |= seen & of_hue & (light >= rule.light) & (chroma >= rule.chroma)
+    return found

@@ -177,10 +177,34 @@ SYNONYMS: Mapping[str, Meaning] = {
         _role({"torso": ("purple", "black", "plum")}, body=("feminine",), legs=("long skirt",),
               torso=("scoop longsleeve shirt",), headwear=("pointed hat",))),
     **dict.fromkeys(
-        ("knight", "soldier", "guard", "warrior", "paladin", "captain", "sentinel"),
+        ("knight", "paladin", "sentinel"),
+        _role({"torso": ("gray", "smoke", "dove"), "legs": ("gray", "smoke", "charcoal"),
+               "metal": ("steel", "silver")}, headwear=_HELMS, feet=("boots",), over=("none",),
+              torso=("longsleeve shirt",), legs=("pants", "hose"), weapon=("sword",),
+              shield=("shield", "round shield"))),
+    **dict.fromkeys(
+        ("soldier", "guard", "warrior", "captain"),
         _role({"torso": ("navy", "wine", "forest"), "metal": ("steel", "iron")}, headwear=_HELMS,
               feet=("boots",), legs=("pants", "hose"), weapon=("sword", "sword", "spear"),
               shield=("shield", "round shield", "none"))),
+    **dict.fromkeys(
+        ("orc", "goblin", "hobgoblin", "troll", "ogre"),
+        _role({"skin": ("green", "fern", "olivine"), "torso": ("umber", "leather", "soot"),
+               "hair": ("black", "charcoal"), "eyes": ("yellow", "red")}, over=("none",))),
+    **dict.fromkeys(
+        ("demon", "devil", "fiend", "imp"),
+        _role({"skin": ("red", "garnet"), "torso": ("soot", "charcoal"),
+               "legs": ("charcoal", "soot"), "hair": ("black", "charcoal"),
+               "eyes": ("yellow", "orange")})),
+    **dict.fromkeys(
+        ("vampire",),
+        _role({"skin": ("porcelain", "ivory"), "torso": ("soot", "charcoal", "wine"),
+               "over": ("garnet", "wine"), "legs": ("soot", "charcoal"),
+               "hair": ("black", "white"), "eyes": ("red",)}, over=("cloak",))),
+    **dict.fromkeys(
+        ("undead", "zombie", "ghoul", "lich", "revenant"),
+        _role({"skin": ("mint", "dove"), "torso": ("umber", "charcoal", "smoke"),
+               "hair": ("gray", "white"), "eyes": ("teal", "red")})),
     "warden": _role({"metal": ("iron", "steel")}, feet=("boots",), legs=("pants",)),
     **dict.fromkeys(
         ("blacksmith", "smith"),
@@ -296,12 +320,15 @@ ELEMENTS: Mapping[str, tuple[str, tuple[str, ...]]] = {
     **dict.fromkeys(("earth", "stone", "rock", "mud", "sand"), ("earth", ("umber", "sepia"))),
     **dict.fromkeys(("nature", "forest", "woodland", "leaf", "jungle"),
                     ("nature", ("fern", "green"))),
+    **dict.fromkeys(("magic", "magical", "enchanted", "arcane", "glowing"), ("magic", ())),
 }  # fmt: skip
 """Words for an element; it lends its colours where the prompt names none."""
 
 EYES: Mapping[str, tuple[int, int, int]] = {
     "brown": (110, 70, 40), "blue": (58, 110, 180), "green": (60, 130, 70), "gray": (110, 120, 135),
     "hazel": (140, 100, 50), "purple": (120, 70, 160), "black": (45, 40, 50),
+    "red": (200, 50, 40), "orange": (225, 120, 40), "yellow": (225, 185, 60),
+    "gold": (225, 185, 60), "teal": (60, 160, 150), "pink": (225, 120, 150),
 }  # fmt: skip
 """Colours of eyes."""
 

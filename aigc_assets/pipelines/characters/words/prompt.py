@@ -47,6 +47,7 @@ class Wish:
         words: All words, in their order.
         main: Colour names of the thing as a whole, best first: "green slime".
         element: Such as ``fire`` or ``ice``; empty if none is named.
+        element_colours: Names of its colours, best first.
         guesses: What the prompt network read unknown words as: word and known word.
     """
 
@@ -59,6 +60,7 @@ class Wish:
     words: list[str] = field(default_factory=list)
     main: tuple[str, ...] = ()
     element: str = ""
+    element_colours: tuple[str, ...] = ()
     guesses: dict[str, str] = field(default_factory=dict)
 
 
@@ -89,6 +91,9 @@ def parse_prompt(
                     t for token in tokens for t in (known.split() if token == word else [token])
                 ]
         _read_clause(tokens, wish, labels, vocabulary)
+    # A "fire mage" wears the colours of fire, not those of mages, in whichever order they stand.
+    for slot in ("torso", "over", "headwear") if wish.element_colours else ():
+        wish.colour_habits[slot] = wish.element_colours
     return wish
 
 
@@ -183,9 +188,7 @@ def _read_clause(
                 pending.clear()
                 last = meaning
         elif token in ELEMENTS:
-            wish.element, names = ELEMENTS[token]
-            for slot in ("torso", "over", "headwear"):
-                wish.colour_habits[slot] = names
+            wish.element, wish.element_colours = ELEMENTS[token]
         elif token in IGNORED or token.isdigit():
             pass
         elif token not in wish.unknown:
