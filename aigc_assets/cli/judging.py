@@ -17,29 +17,43 @@ if TYPE_CHECKING:
     from aigc_assets.types import SpriteSheet
 
 
-def evaluate_characters(folder: Path, size: int | None, *, as_json: bool) -> None:
+def evaluate_characters(
+    folder: Path, size: int | None, runs: Path | None, *, as_json: bool
+) -> None:
     """Judge the tiers whose data are in ``folder`` and print one table, or one JSON object.
 
+    Args:
+        folder: Packed data.
+        size: Side of a frame in px, None for all.
+        runs: Where the DCGAN was trained, None for a table without it.
+        as_json: Print JSON.
+
     Raises:
-        DataError: If the folder holds no data of any tier.
+        DataError: If the folder holds no data of any tier, or ``runs`` no DCGAN.
         UsageError: If nothing is drawn at ``size``.
     """
     from aigc_assets.errors import UsageError
     from aigc_assets.training.characters.judges.report import REPORTS, report
+    from aigc_assets.training.characters.judges.yardstick import Yardstick
 
     sizes = sorted({row.size for row in REPORTS})
     if size is not None and size not in sizes:
         raise UsageError(
             f"no characters of {size} px are judged", where="--size", remedy=f"one of: {sizes}"
         )
+    yardstick = None if runs is None else Yardstick(runs, folder)
     with contextlib.redirect_stdout(sys.stderr):
-        rows = report(folder, draw, size)
+        rows = report(folder, draw, size, yardstick)
+    minutes = {} if yardstick is None else yardstick.minutes
     if as_json:
         found = [dataclasses.asdict(row) for row in rows]
-        print(json.dumps({"kind": "character", "source": str(folder), "rows": found}))
+        said = {"kind": "character", "source": str(folder), "baseline_minutes": minutes}
+        print(json.dumps({**said, "rows": found}))
         return
     _show(rows)
     print(f"from: samples against held-out data of {folder}")
+    for name, time in minutes.items():
+        print(f"baseline: {name} after {time:g} minutes of training")
 
 
 def draw(wanted: Wanted, palette: NDArray[np.uint8], seed: int) -> SpriteSheet:
@@ -47,7 +61,7 @@ def draw(wanted: Wanted, palette: NDArray[np.uint8], seed: int) -> SpriteSheet:
     from aigc_assets.pipelines.characters import CharacterRequest, generate_character
 
     asked: Any = wanted.animations or None  # None: those of the tier
-    request = CharacterRequest(wanted.prompt, asked, wanted.size, wanted.kind)
+    request = CharacterRequest(wanted.prompt, asked, wanted.size, wanted.kind, crowd=wanted.crowd)
     sheet: Any = generate_character(request, palette, seed).asset
     found: SpriteSheet = sheet
     return found

@@ -202,22 +202,36 @@ def evaluate(
     size: Annotated[
         int | None, typer.Option("--size", help="With --data, characters of this size only.")
     ] = None,
+    runs: Annotated[
+        Path | None,
+        typer.Option("--baseline", help="With --data, where the DCGAN of characters was trained."),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Show how good the shipped models of a kind are, beside a floor and a naive baseline.
 
     ``model`` is the first model of the kind; others have columns of their own. Characters are drawn
     afresh through the public pipeline with ``--data`` and judged by networks that learn from real
-    pictures on the spot, which takes some minutes.
+    pictures on the spot, which takes some minutes. The DCGAN that they are compared with is not
+    shipped: ``python -m aigc_assets.training --only dcgan --data DIR --out RUNS`` makes it
+    (``dcgan16`` and ``dcgan64`` for the other sizes), ``--baseline RUNS`` reads it.
     """
+    from aigc_assets.errors import UsageError
     from aigc_assets.models.cards import read_card
 
     _known(kind)
     if kind == "character" and folder is not None:
         from aigc_assets.cli.judging import evaluate_characters
 
-        evaluate_characters(folder, size, as_json=as_json)
+        evaluate_characters(folder, size, runs, as_json=as_json)
         return
+    for option, value in (("--size", size), ("--baseline", runs)):
+        if value is not None:
+            raise UsageError(
+                "only characters that are drawn afresh are asked for by this",
+                where=option,
+                remedy="aigc-assets evaluate character --data DIR",
+            )
     metrics: dict[str, Any] = {}
     for number, (task, model) in enumerate(_tasks_of(kind)):
         if folder is None:

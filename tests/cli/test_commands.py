@@ -97,6 +97,13 @@ BAD: list[tuple[list[str], int, list[str]]] = [
     (["evaluate", "map", "--data", "none"], 2, ["packed data"]),
     (["evaluate", "character", "--data", "none"], 2, ["packed data", "data pack"]),
     (["evaluate", "character", "--data", "none", "--size", "48"], 2, ["48", "--size"]),
+    (["evaluate", "map", "--size", "48"], 2, ["--size", "evaluate character"]),
+    (["evaluate", "character", "--baseline", "none"], 2, ["--baseline", "--data"]),
+    (
+        ["evaluate", "character", "--data", "none", "--baseline", "none"],
+        2,
+        ["DCGAN", "--only dcgan"],
+    ),
     (["data", "pack", "none", "-o", "out"], 2, ["no such folder"]),
 ]
 

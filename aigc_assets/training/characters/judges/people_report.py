@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from aigc_assets.metrics.colour_words import COLOURS, colour_of, colour_shares
+from aigc_assets.training.characters.judges.colours_seen import found_words, word_of
 from aigc_assets.training.characters.judges.people_truth import COLOURED, People, Person
 from aigc_assets.training.characters.judges.picture_judge import Fold, PictureJudge
 from aigc_assets.training.characters.judges.pose_judge import Clip, PoseJudge
 from aigc_assets.training.characters.judges.rows import Draw, Row, Table, Wanted, clip_of, strip
+from aigc_assets.training.characters.judges.yardstick import Yardstick, baseline
 from aigc_assets.types.sprite import DIRECTIONS
 
 SIZE, PIVOT = 64, (32, 61)
@@ -19,17 +21,21 @@ TRAINING, PEOPLE, ANIMATED = 800, 120, 10
 """Figures that judges learn from, that are drawn from the front, and in all animations."""
 _STEPS, _POSE_STEPS = 300, 260
 """Of the judges, 32 pictures each."""
-_SEEN = 0.04
-"""Share of a figure that a colour must have to be seen."""
 
 
-def people_rows(data: dict[str, NDArray[Any]], info: dict[str, Any], draw: Draw) -> list[Row]:
+def people_rows(
+    data: dict[str, NDArray[Any]],
+    info: dict[str, Any],
+    draw: Draw,
+    yardstick: Yardstick | None = None,
+) -> list[Row]:
     """All measures of people at 64 px.
 
     Args:
         data: Packed arrays of the task ``character``.
         info: Its description.
         draw: The public pipeline.
+        yardstick: The DCGAN.
     """
     table = Table("64 px person")
     people = People(data, info)
@@ -49,48 +55,33 @@ def people_rows(data: dict[str, NDArray[Any]], info: dict[str, Any], draw: Draw)
     fronts = np.stack([sheet.frame_image(0) for sheet in made])
     labels, wanted = (np.array([p.labels for p in some]) for some in (held, asked))
     judge = PictureJudge(known, np.array([p.labels for p in train]), people.classes, steps=_STEPS)
-    table.distances([Fold(judge, ideal)], real, labels, {"model": (fronts, wanted)})
-    _colours(table, people, {"model": (fronts, asked), "floor": (real, held)})
+    sets = {"model": (fronts, wanted), **baseline(yardstick, "dcgan64", PEOPLE)}
+    table.distances([Fold(judge, ideal)], real, labels, sets)
+    words = [colour_words_of(people, person) for person in asked]
+    found_words(table, words, {"model": fronts, "floor": ideal})
     table.copies(known, real, {"model": fronts})
     table.cleanliness(made, palette)
     _animations(table, people, train, held[:ANIMATED], made[:ANIMATED], palette)
     return table.rows
 
 
-def _colours(
-    table: Table, people: People, sets: dict[str, tuple[NDArray[np.uint8], list[Person]]]
-) -> None:
-    """Whether the colour that a prompt names for a garment is seen on the figure.
+def colour_words_of(people: People, person: Person, shown: Collection[str] = COLOURED) -> set[str]:
+    """Basic terms for the colours of what a person visibly wears, by the tones of the source.
 
-    ``shuffled`` looks for the words of another prompt: what chance finds.
+    Args:
+        people: The source.
+        person: One of its figures.
+        shown: Attributes that a picture shows.
     """
-
-    def found(pictures: NDArray[np.uint8], words: list[set[str]]) -> float:
-        hits = [
-            colour_shares(picture)[word] >= _SEEN
-            for picture, mine in zip(pictures, words, strict=True)
-            for word in sorted(mine)
-        ]
-        return float(np.mean(hits))
-
-    words = {name: [_colour_words(people, p) for p in some] for name, (_, some) in sets.items()}
-    columns = {name: found(pictures, words[name]) for name, (pictures, _) in sets.items()}
-    columns["shuffled"] = found(sets["model"][0], words["model"][1:] + words["model"][:1])
-    table.add("colour_words_found", columns, ">= 0.9", lambda row: row["model"] >= 0.9)
-
-
-def _colour_words(people: People, person: Person) -> set[str]:
-    """Basic terms for the colours of what a person visibly wears, by the tones of the source."""
     names, values = people.composer.names, people.composer.values
     worn = {n: values[n][int(person.character[i])] for i, n in enumerate(names)}
     found = set()
-    for slot in COLOURED:
+    for slot in (slot for slot in COLOURED if slot in shown):
         hidden = slot == "hair" and worn["headwear"] not in ("none", "crown")
         if worn[slot] != "none" and slot != "feet" and not hidden:
             kind, name = person.ramps[slot]
             tones = np.array(people.vocabulary["colours"][kind][name], dtype=np.uint8)[2:5]
-            number = np.bincount(colour_of(tones), minlength=len(COLOURS)).argmax()
-            found.add(COLOURS[int(number)])
+            found.add(word_of(tones))
     return found
 
 

@@ -9,11 +9,12 @@ from typing import NamedTuple
 
 from aigc_assets.errors import DataError
 from aigc_assets.training.characters.judges.rows import Draw, Row
+from aigc_assets.training.characters.judges.yardstick import Yardstick
 from aigc_assets.training.packing import read
 
 
 class Report(NamedTuple):
-    """A function ``(arrays, info, draw) -> rows``, the packed data it reads, the frame size."""
+    """A function ``(arrays, info, draw, yardstick) -> rows``, its packed data, the frame size."""
 
     size: int
     data: str
@@ -21,20 +22,27 @@ class Report(NamedTuple):
     function: str
 
 
+_HERE = "aigc_assets.training.characters.judges"
 REPORTS: tuple[Report, ...] = (
-    Report(16, "people16", "aigc_assets.training.characters.judges.tiny_report", "tiny_rows"),
-    Report(32, "sprite", "aigc_assets.training.characters.judges.sprite_report", "sprite_rows"),
-    Report(64, "character", "aigc_assets.training.characters.judges.people_report", "people_rows"),
+    Report(16, "people16", f"{_HERE}.tiny_report", "tiny_rows"),
+    Report(32, "sprite", f"{_HERE}.sprite_report", "sprite_rows"),
+    Report(32, "doll", f"{_HERE}.doll_report", "doll_rows"),
+    Report(32, "crowd", f"{_HERE}.crowd_report", "crowd_rows"),
+    Report(64, "character", f"{_HERE}.people_report", "people_rows"),
+    Report(64, "character", f"{_HERE}.portrait_report", "portrait_rows"),
 )
 
 
-def report(folder: Path, draw: Draw, size: int | None = None) -> list[Row]:
+def report(
+    folder: Path, draw: Draw, size: int | None = None, yardstick: Yardstick | None = None
+) -> list[Row]:
     """Rows of every tier (of one size) whose packed data are in ``folder``.
 
     Args:
         folder: Packed data.
         draw: The public pipeline.
         size: Side of a frame in px, None for all.
+        yardstick: The DCGAN, if it was trained.
 
     Raises:
         DataError: If the folder holds no data of any of them.
@@ -53,7 +61,7 @@ def report(folder: Path, draw: Draw, size: int | None = None) -> list[Row]:
     for entry in wanted:
         if entry in found:
             function = getattr(importlib.import_module(entry.module), entry.function)
-            rows += function(*read(folder, entry.data), draw)
+            rows += function(*read(folder, entry.data), draw, yardstick)
         else:
             print(f"no {entry.data}.npz in {folder}: {entry.size} px is left out", file=sys.stderr)
     return rows

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -22,12 +22,13 @@ _ALLOWED = 0.02
 
 @dataclass(frozen=True)
 class Wanted:
-    """A request to the public pipeline; empty animations are those of the tier."""
+    """A request to the public pipeline; empty animations are those of the tier, 0 is no crowd."""
 
     prompt: str
     size: int
     kind: str
     animations: tuple[str, ...] = ()
+    crowd: int = 0
 
 
 Draw = Callable[[Wanted, NDArray[np.uint8], int], SpriteSheet]
@@ -76,7 +77,7 @@ class Table:
     ) -> None:
         """Append a row; ``reached`` looks at its columns."""
         rounded = {name: round(float(value), 4) for name, value in columns.items()}
-        met = reached(rounded) if reached is not None else None
+        met = reached(rounded) if reached is not None and "model" in rounded else None
         self.rows.append(Row(self.tier, measure, rounded, target, met))
 
     def distances(
@@ -102,14 +103,51 @@ class Table:
         for name in [name for name in found if name.startswith("damage_noticed")]:
             row = found.pop(name)
             row["floor"] = found[name.replace("damage_noticed", "frechet_distance")]["floor"]
-            self.add(name, row, "3 % < 10 % < 30 %, 10 % > 3 x floor", _notices)
+            self.add(name, row, "3 % < 10 % < 30 %; 10 % > 3 x floor")
+            self.rows[-1] = replace(self.rows[-1], met=_notices(row))
         for name, row in found.items():
             target, reached = _TARGETS.get(name.rsplit("_", 1)[0], ("", None))
-            if "model" not in row:
-                reached = None
             if reached is _near:
                 target += ", <= baseline / 5" if "baseline" in row else "; no baseline given"
             self.add(name, row, target, reached)
+
+    def words(
+        self,
+        folds: Sequence[Fold],
+        questions: Sequence[str],
+        real: tuple[NDArray[np.uint8], NDArray[np.int64]],
+        made: tuple[NDArray[np.uint8], NDArray[np.int64]],
+    ) -> None:
+        """Per question, how often both judges see what was asked for, as often as on real pictures.
+
+        ``shuffled`` looks for what other prompts asked for: what chance finds.
+
+        Args:
+            folds: Judges; a value is the mean over all.
+            questions: Names of the columns of the labels.
+            real: Pictures [N, S, S, 4] and labels [N, Q] of real pictures that no judge has seen.
+            made: The same of the model.
+        """
+        chance = np.random.Generator(np.random.Philox(7)).permutation(len(made[1]))
+        columns = {"model": made, "floor": real, "shuffled": (made[0], made[1][chance])}
+        seen = {
+            name: [judge.classify(pictures) for judge, _ in folds]
+            for name, (pictures, _) in columns.items()
+        }
+        for judge_name in ("network", "features"):
+            for number, question in enumerate(questions):
+                row = {}
+                for name, (_, labels) in columns.items():
+                    asked = labels[:, number] >= 0
+                    hits = [
+                        (answers[judge_name][asked, number] == labels[asked, number]).mean()
+                        for answers in seen[name]
+                        if asked.any()
+                    ]
+                    if hits:
+                        row[name] = float(np.mean(hits))
+                self.add(f"{question}_word_found_{judge_name}", row, ">= 0.95 x floor",
+                         lambda row: row["model"] >= 0.95 * row["floor"])  # fmt: skip
 
     def copies(
         self,
@@ -189,6 +227,10 @@ class Table:
                 if any(_has(s, tags) for s in some)
             }
 
+        if not walks:
+            self.add("feet_off_pivot_px", mean(sprites.feet_off_pivot, standing), "0",
+                     lambda row: row["model"] == 0)  # fmt: skip
+            return
         self.add("walk_loop_seam", mean(sprites.loop_seam, walks), "<= 1",
                  lambda row: row["model"] <= 1)  # fmt: skip
         self.add("head_flicker", mean(animations.head_flicker, walks), "<= 1.2 x floor",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from aigc_assets.errors import UsageError
 from aigc_assets.metrics.colour_words import colour_shares
 from aigc_assets.training.characters.judges.picture_judge import cross_fitted
 from aigc_assets.training.characters.judges.rows import Draw, Row, Table, Wanted
+from aigc_assets.training.characters.judges.yardstick import Yardstick, baseline
 from aigc_assets.training.characters.size32 import pixel_sprites
 from aigc_assets.types import SpriteSheet
 
@@ -25,7 +27,12 @@ _SEEN = 0.25
 """Share of the pixels that are neither outline nor plain that a colour must have to be seen."""
 
 
-def sprite_rows(data: dict[str, NDArray[Any]], info: dict[str, Any], draw: Draw) -> list[Row]:
+def sprite_rows(
+    data: dict[str, NDArray[Any]],
+    info: dict[str, Any],
+    draw: Draw,
+    yardstick: Yardstick | None = None,
+) -> list[Row]:
     """All measures of 32 px pictures that have no layers.
 
     As many are drawn as are held out, each from the words of a held-out picture.
@@ -34,6 +41,7 @@ def sprite_rows(data: dict[str, NDArray[Any]], info: dict[str, Any], draw: Draw)
         data: Packed arrays of the task ``sprite``.
         info: Its description.
         draw: The public pipeline.
+        yardstick: The DCGAN.
     """
     table = Table("32 px monster, animal, item, effect")
     sprites = pixel_sprites.unpack(data, info)
@@ -62,29 +70,47 @@ def sprite_rows(data: dict[str, NDArray[Any]], info: dict[str, Any], draw: Draw)
     if not sheets:
         return []
     made = np.stack([sheet.frame_image(0) for sheet in sheets])
-    table.distances(folds, pictures[held], labels[held], {"model": (made, labels[wanted])})
-    coloured = _colours(table, draw, palette)
+    sets = {
+        "model": (made, labels[wanted]),
+        **baseline(yardstick, "dcgan", len(made), pixel_sprites.KINDS),
+    }
+    table.distances(folds, pictures[held], labels[held], sets)
+    table.words(folds, ("kind", "subclass"), (pictures[held], labels[held]),
+                (made, labels[wanted]))  # fmt: skip
+
+    def coloured(word: str, kind: str) -> list[SpriteSheet]:
+        wanted = Wanted(f"{word} {kind}", SIZE, kind)
+        return [draw(wanted, palette, 1000 + seed) for seed in range(_COLOURED)]
+
+    more = colour_words(table, pixel_sprites.KINDS, coloured)
     for part in ("", "upper", "lower"):  # parts of known pictures may have been joined
         table.copies(pictures[train], pictures[held], {"model": made}, part)
-    table.cleanliness([*sheets, *coloured], palette)
+    table.cleanliness([*sheets, *more], palette)
     return table.rows
 
 
-def _colours(table: Table, draw: Draw, palette: NDArray[np.uint8]) -> list[SpriteSheet]:
-    """Whether a colour word is seen; ``shuffled`` looks for the next word instead: chance."""
-    asked = [
-        (word, kind, seed)
-        for word in _WORDS
-        for kind in pixel_sprites.KINDS
-        for seed in range(_COLOURED)
-    ]
+def colour_words(
+    table: Table, kinds: Sequence[str], draw: Callable[[str, str], list[SpriteSheet]]
+) -> list[SpriteSheet]:
+    """Whether a colour word is seen; ``shuffled`` looks for another word instead: chance.
+
+    Args:
+        table: To which the row is added.
+        kinds: Whose pictures are asked for.
+        draw: A colour word and a kind to pictures of it.
+
+    Returns:
+        All that was drawn.
+    """
     sheets, words = [], []
-    for word, kind, seed in asked:
-        try:
-            sheets.append(draw(Wanted(f"{word} {kind}", SIZE, kind), palette, 1000 + seed))
-        except UsageError:
-            continue
-        words.append(word)
+    for word in _WORDS:
+        for kind in kinds:
+            try:
+                some = draw(word, kind)
+            except UsageError:
+                continue  # a kind that nothing draws yet
+            sheets += some
+            words += [word] * len(some)
     if not sheets:
         return []
     pictures = [sheet.frame_image(0) for sheet in sheets]

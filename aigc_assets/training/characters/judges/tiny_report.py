@@ -14,11 +14,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from aigc_assets.metrics.colour_words import COLOURS, colour_of, colour_shares
 from aigc_assets.models.cards import read_card
+from aigc_assets.training.characters.judges.colours_seen import found_words, word_of
 from aigc_assets.training.characters.judges.picture_judge import Fold, PictureJudge
 from aigc_assets.training.characters.judges.pose_judge import Clip, PoseJudge
 from aigc_assets.training.characters.judges.rows import Draw, Row, Table, Wanted, clip_of, strip
+from aigc_assets.training.characters.judges.yardstick import Yardstick, baseline
 from aigc_assets.training.characters.size16.tiny_people import TinyPeopleTask
 from aigc_assets.training.trainer import Run
 from aigc_assets.types import SpriteSheet
@@ -34,7 +35,6 @@ _GROUPS = {"skin": "skin", "hair": "hair", "trim": "cloth", "cloth": "cloth", "b
 _TONES = (0.3, 0.58, 0.9)
 """Where on a named ramp the three tones of a slot are taken."""
 _FIXED = {"outline": (20, 22, 27), "white": (250, 248, 240), "eye": (214, 40, 46)}
-_SEEN = 0.04
 
 
 class Tiny(NamedTuple):
@@ -107,8 +107,7 @@ class Source:
         found = set()
         for slot in ("cloth", "skin"):
             ramp = np.array(self.ramps[_GROUPS[slot]][figure.ramps[slot]], dtype=np.uint8)
-            word = np.bincount(colour_of(ramp[2:5]), minlength=len(COLOURS)).argmax()
-            found.add(COLOURS[int(word)])
+            found.add(word_of(ramp[2:5]))
         return found
 
     def _figure(self, parts: tuple[int, ...], random: np.random.Generator) -> Tiny:
@@ -124,13 +123,19 @@ class Source:
         return Tiny(parts, ramps, prompt)
 
 
-def tiny_rows(data: dict[str, NDArray[Any]], info: dict[str, Any], draw: Draw) -> list[Row]:
+def tiny_rows(
+    data: dict[str, NDArray[Any]],
+    info: dict[str, Any],
+    draw: Draw,
+    yardstick: Yardstick | None = None,
+) -> list[Row]:
     """All measures of people at 16 px.
 
     Args:
         data: Packed arrays of the task ``people16``.
         info: Its description.
         draw: The public pipeline.
+        yardstick: The DCGAN.
     """
     table = Table("16 px person")
     source = Source(data, info)
@@ -149,8 +154,9 @@ def tiny_rows(data: dict[str, NDArray[Any]], info: dict[str, Any], draw: Draw) -
     fronts = np.stack([clip_of(sheet, "walk_down")[0] for sheet in made])
     labels, lessons = (np.array([(f.parts[0], f.parts[2]) for f in some]) for some in (held, train))
     judge = PictureJudge(known, lessons, (len(source.heads), len(source.bodies)), steps=_STEPS)
-    table.distances([Fold(judge, ideal)], real, labels, {"model": (fronts, None)})
-    found = {"model": (fronts, asked), "floor": (real, held)}
+    sets = {"model": (fronts, None), **baseline(yardstick, "dcgan16", PEOPLE)}
+    table.distances([Fold(judge, ideal)], real, labels, sets)
+    found = {"model": (fronts, asked), "floor": (ideal, asked)}
     _words(table, source, judge, found)
     table.copies(known, real, {"model": fronts})
     table.cleanliness(made, source.palette)
@@ -174,24 +180,8 @@ def _words(
             columns[column] = float(np.mean(hits))
         table.add(f"head_words_found_{name}", columns, ">= 0.95 x floor",
                   lambda row: row["model"] >= 0.95 * row["floor"])  # fmt: skip
-    columns = {}
-    for column, (pictures, figures) in sets.items():
-        columns[column] = _seen(pictures, [source.words(f) for f in figures])
-    pictures, figures = sets["model"]
-    columns["shuffled"] = _seen(pictures, [source.words(f) for f in figures[1:] + figures[:1]])
-    table.add("colour_words_found", columns, ">= 0.9", lambda row: row["model"] >= 0.9)
-
-
-def _seen(pictures: NDArray[np.uint8], words: list[set[str]]) -> float:
-    return float(
-        np.mean(
-            [
-                colour_shares(picture)[word] >= _SEEN
-                for picture, mine in zip(pictures, words, strict=True)
-                for word in sorted(mine)
-            ]
-        )
-    )
+    words = [source.words(figure) for figure in sets["model"][1]]
+    found_words(table, words, {name: pictures for name, (pictures, _) in sets.items()})
 
 
 def _animations(
