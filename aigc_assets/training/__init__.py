@@ -28,6 +28,8 @@ TASKS: dict[str, tuple[str, str]] = {
 }
 
 YARDSTICKS: dict[str, tuple[str, str]] = {
-    "dcgan": ("aigc_assets.training.characters.size32.dcgan", "DcganTask"),
+    "dcgan": ("aigc_assets.training.characters.dcgan", "DcganTask"),
+    "dcgan16": ("aigc_assets.training.characters.dcgan", "Dcgan16Task"),
+    "dcgan64": ("aigc_assets.training.characters.dcgan", "Dcgan64Task"),
 }
 """What newer models are measured against: trained by ``--only``, shipped by nobody."""

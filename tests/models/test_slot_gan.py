@@ -112,3 +112,12 @@ def test_the_yardstick_has_the_published_size():
     pictures = generator(torch.randn(3, LATENT))
     assert pictures.shape == (3, 3, 32, 32) and pictures.abs().max() <= 1
     assert discriminator(pictures).shape == (3,)
+
+
+@pytest.mark.parametrize("side", [16, 64])
+def test_a_larger_yardstick_takes_one_level_more(side):
+    generator, discriminator = DcganGenerator(side).eval(), DcganDiscriminator(side).eval()
+    pictures = generator(torch.randn(2, LATENT))
+    assert pictures.shape == (2, 3, side, side) and discriminator(pictures).shape == (2,)
+    doublings = [m for m in generator.modules() if isinstance(m, torch.nn.ConvTranspose2d)]
+    assert 4 * 2 ** (len(doublings) - 1) == side

@@ -200,8 +200,16 @@ class CrowdPictures:
             self._composed = torch.cat(painted), self.people.roles(people)
         return self._composed
 
-    def batch(self, count: int, source: torch.Generator) -> tuple[Tensor, Tensor]:
-        """Training pictures [count, 32, 32] int64 and labels [count]."""
+    def batch(
+        self, count: int, source: torch.Generator, *, mirrored: float = 0.5
+    ) -> tuple[Tensor, Tensor]:
+        """Training pictures [count, 32, 32] int64 and labels [count].
+
+        Args:
+            count: How many.
+            source: Of all draws.
+            mirrored: Share of the pictures, people aside, that are mirrored.
+        """
         shares = torch.tensor(list(SHARES.values()))
         draw = torch.multinomial(shares, count, True, generator=source)
         parts = []
@@ -219,8 +227,8 @@ class CrowdPictures:
                 continue
             pick = pool[torch.randint(len(pool), (wanted,), generator=source)]
             pictures = self.images[pick]
-            mirrored = torch.rand(wanted, generator=source) < 0.5
-            pictures = torch.where(mirrored[:, None, None], pictures.flip(2), pictures)
+            flipped = torch.rand(wanted, generator=source) < mirrored
+            pictures = torch.where(flipped[:, None, None], pictures.flip(2), pictures)
             turn = torch.randint(1, len(self.turned), (wanted,), generator=source)
             turn = torch.where(torch.rand(wanted, generator=source) < TURNED, turn, 0)
             pictures = self.turned[turn[:, None, None], pictures]
@@ -237,15 +245,18 @@ class CrowdPictures:
         return (torch.cat([self.people.paint(crowd), self.images[rows]]),
                 torch.cat([self.people.roles(crowd), self.label[rows]]))  # fmt: skip
 
-    def contact_sheet(self, pictures: Tensor, path: Path, columns: int = 24) -> None:
-        """Write index maps [N, 32, 32] as a PNG, twice as large, on grey."""
-        table = self.sprites.colours.copy()
-        table[0] = (96, 96, 104)
-        rgb = table[pictures.numpy()]
-        blank = np.broadcast_to(table[0], (SIDE, SIDE, 3))
-        rows = []
-        for start in range(0, len(rgb), columns):
-            row = list(rgb[start : start + columns])
-            rows.append(np.concatenate([*row, *[blank] * (columns - len(row))], 1))
-        big = np.repeat(np.repeat(np.concatenate(rows), 2, 0), 2, 1)
-        cv2.imwrite(str(path.with_name(path.name + ".png")), big[..., ::-1])
+
+def contact_sheet(
+    pictures: Tensor, colours: NDArray[np.uint8], path: Path, columns: int = 24
+) -> None:
+    """Write index maps [N, S, S] in colours [K, 3] as a PNG, twice as large, on grey."""
+    table = colours.copy()
+    table[0] = (96, 96, 104)
+    rgb = table[pictures.numpy()]
+    blank = np.broadcast_to(table[0], rgb.shape[1:])
+    rows = []
+    for start in range(0, len(rgb), columns):
+        row = list(rgb[start : start + columns])
+        rows.append(np.concatenate([*row, *[blank] * (columns - len(row))], 1))
+    big = np.repeat(np.repeat(np.concatenate(rows), 2, 0), 2, 1)
+    cv2.imwrite(str(path.with_name(path.name + ".png")), big[..., ::-1])

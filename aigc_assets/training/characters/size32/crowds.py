@@ -29,7 +29,7 @@ from aigc_assets.models.slot_gan import (
     tints,
 )
 from aigc_assets.training.characters.size32 import crowd_pictures
-from aigc_assets.training.characters.size32.crowd_pictures import CrowdPictures
+from aigc_assets.training.characters.size32.crowd_pictures import CrowdPictures, contact_sheet
 from aigc_assets.training.trainer import Ema, Run, cosine, set_lr
 from aigc_assets.types.oklab import to_oklab
 
@@ -191,7 +191,8 @@ class CrowdTask:
 
     def preview(self, path: Path) -> None:
         """Samples: two rows of people, then monsters, animals, items, effects by class."""
-        self.pictures.contact_sheet(self.sample(preview_labels(self.pictures.classes), 11), path)
+        made = self.sample(preview_labels(self.pictures.classes), 11)
+        contact_sheet(made, self.pictures.sprites.colours, path)
 
 
 def looks(colours: np.ndarray) -> Tensor:
