@@ -57,12 +57,11 @@ def variants() -> tuple[str, ...]:
     return tuple(VARIANTS)
 
 
-@functools.cache
 def sizes() -> tuple[int, ...]:
-    """Sides of a character's frame in px."""
-    from aigc_assets.pipelines.characters import SIZES
+    """Sides of a character's frame in px, with the weights in use."""
+    from aigc_assets.pipelines.characters.request import sizes as of_request
 
-    return SIZES
+    return of_request()
 
 
 @functools.cache

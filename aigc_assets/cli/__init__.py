@@ -37,6 +37,7 @@ def run(arguments: list[str]) -> int:
     from aigc_assets.errors import AigcError
 
     as_json = "--json" in arguments
+    weights = os.environ.get("AIGC_ASSETS_WEIGHTS")
     try:
         code = app(args=arguments or ["--help"], prog_name="aigc-assets", standalone_mode=False)
         if code == INTERRUPTED:  # some versions of typer turn Ctrl-C into this code
@@ -55,6 +56,11 @@ def run(arguments: list[str]) -> int:
         return 1
     except Exception as error:
         return _other(error, as_json)
+    finally:  # `--weights` is of one command
+        if weights is None:
+            os.environ.pop("AIGC_ASSETS_WEIGHTS", None)
+        else:
+            os.environ["AIGC_ASSETS_WEIGHTS"] = weights
 
 
 def _other(error: Exception, as_json: bool) -> int:

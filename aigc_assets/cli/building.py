@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from aigc_assets.cli.options import Force, Jobs, Json, MaxMb, MaxSeconds, Out, Quiet
+from aigc_assets.cli.options import Force, Jobs, Json, MaxMb, MaxSeconds, Out, Quiet, Weights
 
 if TYPE_CHECKING:
     from aigc_assets.build.engine import Forecast, Result
@@ -29,6 +29,7 @@ def build(
     force: Force = False,
     max_seconds: MaxSeconds = None,
     max_mb: MaxMb = None,
+    weights: Weights = None,
     quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:

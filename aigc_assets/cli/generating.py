@@ -10,7 +10,7 @@ from typing import Annotated, Any, get_type_hints
 
 import typer
 
-from aigc_assets.cli.options import Force, Jobs, Json, MaxSeconds, Out, Quiet
+from aigc_assets.cli.options import Force, Jobs, Json, MaxSeconds, Out, Quiet, Weights
 
 app = typer.Typer(
     help="Make assets of one kind, one per seed: map, character, sound, dialogue, cutscene.",
@@ -26,8 +26,12 @@ class Job:
     out: Out = Path("generated")
     format: Annotated[str | None, typer.Option("--format", "-f", help="Export format.")] = None
     palette: Annotated[
-        str, typer.Option("--palette", help="Colours, 8..64, or a .gpl or .hex file.")
-    ] = "32"
+        str | None,
+        typer.Option(
+            "--palette",
+            help="Colours, 8..64, or a .gpl or .hex file; else 32, or those of --weights.",
+        ),
+    ] = None
     palette_seed: Annotated[
         int, typer.Option("--palette-seed", min=0, help="Seed of the palette.")
     ] = 0
@@ -35,6 +39,7 @@ class Job:
     jobs: Jobs = None
     force: Force = False
     max_seconds: MaxSeconds = None
+    weights: Weights = None
     quiet: Quiet = False
     as_json: Json = False
 
@@ -221,11 +226,15 @@ def _cast(entries: list[str]) -> dict[str, str]:
     return roles
 
 
-def _colours(palette: str, seed: int) -> Any:
+def _colours(palette: str | None, seed: int) -> Any:
     from aigc_assets.build.jobs import seeded_palette
     from aigc_assets.errors import UsageError
+    from aigc_assets.models.cards import weights_folder
     from aigc_assets.pipelines.palettes import read_palette
 
+    if palette is None:
+        own = weights_folder() / "palette.hex"
+        palette = str(own) if own.is_file() else "32"
     if Path(palette).suffix.lower() in (".gpl", ".hex"):
         return read_palette(Path(palette))
     if not palette.isdecimal():

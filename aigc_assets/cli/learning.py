@@ -11,7 +11,7 @@ from typing import Annotated, Any
 
 import typer
 
-from aigc_assets.cli.options import Json
+from aigc_assets.cli.options import Json, Weights
 
 data = typer.Typer(help="Prepare training data.", rich_markup_mode=None)
 
@@ -58,13 +58,18 @@ def train(
         str | None,
         typer.Option("--grid", help="Cells of your sheets of drawings, such as 16x16."),
     ] = None,
+    size: Annotated[
+        int | None,
+        typer.Option("--size", help="Frames of your own drawings: 16, 24 or 32 px."),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Train the model of a kind; goes on where a stopped run ended.
 
     A map model also learns from a folder of your own levels (.tmx, .tmj, .ldtk, .json, .txt, .png),
-    from one level up, and the 32 px character models from 30 of your own drawings up (.png or
-    .aseprite, single ones or sheets): both go on from the shipped weights.
+    from one level up. The models of monsters, animals, items and effects learn from 30 of your own
+    drawings up, of at most 32 px (.png, .gif or .aseprite; single ones, animations or sheets).
+    Both go on from the shipped weights.
     """
     from aigc_assets.errors import UsageError
 
@@ -72,6 +77,7 @@ def train(
     _check_theme(kind, folder, theme)
     drawings = _holds_drawings(kind, folder)
     cell = _cell(grid, drawings=drawings)
+    _check_size(size, drawings=drawings)
     for name, value, words in (
         ("--device", device, ("auto", "cpu", "cuda")),
         ("--precision", precision, ("bf16", "fp32")),
@@ -80,6 +86,7 @@ def train(
             raise UsageError(f"expected one of {', '.join(words)}, got {value!r}", where=name)
     import torch
 
+    from aigc_assets.build.cache import writing
     from aigc_assets.training.packing import pack, read, task_class
     from aigc_assets.training.trainer import Run, pick_device
     from aigc_assets.training.trainer import train as run_training
@@ -101,7 +108,8 @@ def train(
         if drawings:
             from aigc_assets.training.characters.drawings.own_sprites import train_on_drawings
 
-            metrics = train_on_drawings(folder, cell, run)
+            with writing(out):
+                metrics = train_on_drawings(folder, cell, size, run)
         else:
             arrays, info = read(folder, kind)
             metrics = run_training(task_class(kind)(arrays, info, run), info, run)
@@ -112,7 +120,23 @@ def train(
         return
     _show_metrics(kind, metrics)
     print(f"weights and card: {weights}")
-    print(f"use them: AIGC_ASSETS_WEIGHTS={weights} aigc-assets build ...")
+    print(f"use them: aigc-assets build pack.toml --weights {weights}")
+    if drawings:
+        _show_use(weights)
+
+
+def _show_use(weights: Path) -> None:
+    """The command that draws with weights that learnt from own drawings."""
+    from aigc_assets.models.cards import read_card
+
+    told = read_card("sprite_maskgit", weights)["own_drawings"]
+    prompt = next(iter(told["words"]), told["kinds"][0])
+    kind = told["words"].get(prompt, told["kinds"][0])
+    print(
+        f'      aigc-assets generate character --prompt "{prompt}" --kind {kind} '
+        f"--size {told['side']} --weights {weights}"
+    )
+    print(f'their colours, for a manifest: palette = "{weights / "palette.hex"}"')
 
 
 def _holds_levels(kind: str, folder: Path) -> bool:
@@ -142,6 +166,21 @@ def _cell(grid: str | None, *, drawings: bool) -> tuple[int, int] | None:
     if not 4 <= width <= 512 or not 4 <= height <= 512:
         raise UsageError(f"sides are 4..512 px, got {grid!r}", where="--grid")
     return width, height
+
+
+def _check_size(size: int | None, *, drawings: bool) -> None:
+    """Whether ``--size`` is that of frames that can be learnt."""
+    from aigc_assets.errors import UsageError
+    from aigc_assets.models.own_drawings import SIDES
+
+    if size is None:
+        return
+    if not drawings:
+        raise UsageError("only your own drawings have a size", where="--size")
+    if size not in SIDES:
+        known = ", ".join(map(str, SIDES))
+        raise UsageError(f"frames of {size} px are not learnt", where="--size",
+                         remedy=f"one of: {known}")  # fmt: skip
 
 
 def _check_theme(kind: str, folder: Path, theme: str | None) -> None:
@@ -206,6 +245,7 @@ def evaluate(
         Path | None,
         typer.Option("--baseline", help="With --data, where the DCGAN of characters was trained."),
     ] = None,
+    weights: Weights = None,
     as_json: Json = False,
 ) -> None:
     """Show how good the shipped models of a kind are, beside a floor and a naive baseline.

@@ -11,14 +11,17 @@ import dataclasses
 import datetime
 import json
 import math
+import signal
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import FrameType
 from typing import Any, ClassVar, Protocol
 
 import numpy as np
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
 from aigc_assets.errors import DataError
@@ -26,6 +29,8 @@ from aigc_assets.models import MODELS, checkpoint
 
 Metrics = dict[str, dict[str, float]]
 
+_TOLD = ("vocabulary", "limits", "notes", "command", "own_drawings")
+"""What cards take over from the description of the data."""
 METRICS_NOTE = (
     "value of the shipped weights, of a floor (real against real) and of a naive baseline"
 )
@@ -210,10 +215,14 @@ def train(task: Task, info: dict[str, Any], run: Run, *, log_every: float = 15.0
 
     Every ``save_every`` seconds a checkpoint, samples and metrics are written; the time that takes
     is not counted. Until it is done a task is judged by its ``watch``, so that nobody chooses by
-    what is held out.
+    what is held out. Ctrl-C ends the step and writes a checkpoint first, a second one does not.
 
     Returns:
         The held-out metrics, as they stand in the cards.
+
+    Raises:
+        KeyboardInterrupt: If it was interrupted; the same call then goes on.
+        DataError: If a loss is no longer finite.
     """
     run.out.mkdir(parents=True, exist_ok=True)
     step, spent = resume(task, run)
@@ -229,27 +238,35 @@ def train(task: Task, info: dict[str, Any], run: Run, *, log_every: float = 15.0
 
         say(f"{task.kind}: {run.minutes:g} {run.clock} min on {run.device}, {run.precision}, "
             f"{torch.get_num_threads()} threads, from step {step}")  # fmt: skip
-        while True:
-            now = run.now()
-            progress = _progress(task, run, step, (now - started) / budget)
-            if progress >= 1 or now - started >= budget:
-                break
-            for key, value in task.step(min(progress, 0.9999)).items():
-                losses[key] = 0.95 * losses.get(key, value) + 0.05 * value
-            step += 1
-            if not all(math.isfinite(value) for value in losses.values()):
-                raise DataError(f"training diverged at step {step}: {losses}", where=task.kind)
-            if now - logged > log_every:
-                logged = now
-                shown = " ".join(f"{key} {value:.4f}" for key, value in losses.items())
-                say(f"{task.kind} step {step} {(now - started) / 60:.1f} min {shown}")
-            if now - saved > save_every:
-                _checkpoint(task, run, step, now - started)
-                task.preview(run.out / f"{task.kind}_{step:06d}")
-                seen = _judge(task, run, task.watch)
-                say(json.dumps({"kind": task.kind, "steps": step, "metrics": seen}))
-                saved = run.now()
-                started += saved - now  # looking at samples is not training
+        with _patient() as interrupted:
+            while True:
+                now = run.now()
+                progress = _progress(task, run, step, (now - started) / budget)
+                if progress >= 1 or now - started >= budget:
+                    break
+                if interrupted:
+                    _checkpoint(task, run, step, now - started)
+                    say(f"{task.kind}: stopped at {progress:.0%}; run it again to go on")
+                    raise KeyboardInterrupt
+                for key, value in task.step(min(progress, 0.9999)).items():
+                    losses[key] = 0.95 * losses.get(key, value) + 0.05 * value
+                step += 1
+                if not all(math.isfinite(value) for value in losses.values()):
+                    raise DataError(f"training diverged at step {step}: {losses}", where=task.kind)
+                if now - logged > log_every:
+                    logged = now
+                    shown = " ".join(f"{key} {value:.4f}" for key, value in losses.items())
+                    share = max(progress, (now - started) / budget)
+                    left = (now - started) / 60 * (1 / share - 1)
+                    say(f"{task.kind} step {step} {(now - started) / 60:.1f} min, {left:.1f} left "
+                        f"{shown}")  # fmt: skip
+                if now - saved > save_every:
+                    _checkpoint(task, run, step, now - started)
+                    task.preview(run.out / f"{task.kind}_{step:06d}")
+                    seen = _judge(task, run, task.watch)
+                    say(json.dumps({"kind": task.kind, "steps": step, "metrics": seen}))
+                    saved = run.now()
+                    started += saved - now  # looking at samples is not training
         minutes = (run.now() - started) / 60
         _checkpoint(task, run, step, minutes * 60)
         task.preview(run.out / f"{task.kind}_final")
@@ -259,6 +276,25 @@ def train(task: Task, info: dict[str, Any], run: Run, *, log_every: float = 15.0
         card = _card(name, task, info, run, step, minutes, metrics, network, config)
         checkpoint.save(name, network, card, run.out / "weights")
     return metrics
+
+
+@contextlib.contextmanager
+def _patient() -> Iterator[list[int]]:
+    """A first Ctrl-C is only put down in the list; signals belong to the main thread alone."""
+    caught: list[int] = []
+    if threading.current_thread() is not threading.main_thread():
+        yield caught
+        return
+
+    def note(number: int, frame: FrameType | None) -> None:
+        caught.append(number)
+        signal.signal(signal.SIGINT, before)
+
+    before = signal.signal(signal.SIGINT, note)
+    try:
+        yield caught
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _judge(task: Task, run: Run, look: Callable[[], Metrics]) -> Metrics:
@@ -313,7 +349,7 @@ def _card(
         "attributions": sorted({str(s["attribution"]) for s in sources if s.get("attribution")}),
         "metrics": metrics,
         "metrics_note": METRICS_NOTE,
-        **{key: info[key] for key in ("vocabulary", "limits", "notes", "command") if key in info},
+        **{key: info[key] for key in _TOLD if key in info},
     }
 
 
@@ -333,8 +369,11 @@ def _checkpoint(task: Task, run: Run, step: int, spent: float) -> None:
     tensors["generator"] = run.generator.get_state()
     meta = {"step": str(step), "spent": str(spent)}
     part = run.out / f".{task.kind}.checkpoint.part"
-    save_file(tensors, part, metadata=meta)
-    part.replace(run.out / f"{task.kind}.checkpoint.safetensors")
+    try:
+        part.write_bytes(save(tensors, meta))
+        part.replace(run.out / f"{task.kind}.checkpoint.safetensors")
+    finally:
+        part.unlink(missing_ok=True)
 
 
 def resume(task: Task, run: Run) -> tuple[int, float]:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import struct
+from collections.abc import Sequence
+
 import cv2
 import numpy as np
 
@@ -42,3 +45,31 @@ def sheet(
         left = margin + x * (cell[1] + spacing) + (cell[1] - width) // 2
         picture[top : top + height, left : left + width] = drawn
     return picture
+
+
+def gif(
+    frames: Sequence[np.ndarray], *, left: int = 0, screen: tuple[int, int] | None = None
+) -> bytes:
+    """An animated GIF of RGBA frames of at most 255 colours; codes of nine bits, never packed."""
+    pictures = [frame[..., :3] * (frame[..., 3:] > 0) for frame in frames]
+    solid = np.concatenate([p[f[..., 3] > 0] for p, f in zip(pictures, frames, strict=True)] or [
+        np.zeros((0, 3), np.uint8)])  # fmt: skip
+    colours = np.unique(solid, axis=0)
+    table = np.zeros((256, 3), np.uint8)
+    table[1 : len(colours) + 1] = colours
+    height, width = frames[0].shape[:2] if len(frames) else (8, 8)
+    size = screen or (width, height)
+    data = b"GIF89a" + struct.pack("<HHBBB", *size, 0xF7, 0, 0) + table.tobytes()
+    for frame, picture in zip(frames, pictures, strict=True):
+        index = (picture.reshape(-1, 1, 3) == colours[None]).all(2).argmax(1) + 1
+        index[frame[..., 3].ravel() == 0] = 0
+        codes = []
+        for start in range(0, len(index), 200):  # a clear code before codes grow
+            codes += [256, *index[start : start + 200].tolist()]
+        number = sum(code << 9 * i for i, code in enumerate([*codes, 257]))
+        stream = number.to_bytes((9 * (len(codes) + 1) + 7) // 8, "little")
+        blocks = [stream[i : i + 255] for i in range(0, len(stream), 255)]
+        data += b"\x21\xf9\x04" + struct.pack("<BHBB", 0x09, 10, 0, 0)
+        data += b"\x2c" + struct.pack("<HHHHB", left, 0, width, height, 0) + b"\x08"
+        data += b"".join(bytes([len(block)]) + block for block in blocks) + b"\x00"
+    return data + b"\x3b"

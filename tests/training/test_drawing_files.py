@@ -19,9 +19,10 @@ from hypothesis import strategies as st
 from aigc_assets.errors import DataError
 from aigc_assets.exporters.aseprite_file import export_aseprite_file
 from aigc_assets.training.characters.drawings.files import read_drawings
+from aigc_assets.training.characters.drawings.files.gif import read_gif
 from aigc_assets.training.characters.drawings.files.picture import pixel_size, read_png
 from tests.exporters.test_sprite_formats import mixed
-from tests.training.drawings import figure, png, sheet
+from tests.training.drawings import figure, gif, png, sheet
 
 
 def read(folder: Path, picture: np.ndarray, **how):
@@ -64,7 +65,7 @@ def test_figures_that_touch_come_apart_where_lines_meet_least(tmp_path):
     found, report = read(tmp_path, sheet(figures, 6, (16, 16), 0, 0))
     assert [d.name for d in found][:2] == ["a.png[0,0]", "a.png[0,1]"]
     assert all(np.array_equal(d.picture, f) for d, f in zip(found, figures, strict=True))
-    assert report.guesses == ["a.png: cells of 16x16, 6x4"]
+    assert report.guesses == [("a.png", "cells of 16x16, 6x4")]
 
 
 def test_figures_without_a_grid_are_taken_one_by_one(tmp_path):
@@ -95,7 +96,7 @@ def test_enlarged_art_comes_back_in_its_own_pixels(tmp_path, scale):
     assert pixel_size(picture) == 1 and pixel_size(large) == scale
     found, report = read(tmp_path, large)
     assert all(np.array_equal(d.picture, f) for d, f in zip(found, figures, strict=True))
-    assert f"a.png: was enlarged {scale}x" in report.guesses
+    assert ("a.png", f"was enlarged {scale}x") in report.guesses
 
 
 @pytest.mark.parametrize("colour", [(255, 0, 255), (255, 255, 255), (20, 24, 28)])
@@ -110,7 +111,7 @@ def test_a_plain_background_becomes_transparent(tmp_path, colour):
         agree = (drawing.picture == drawn).all(-1)
         # Holes that the rim cannot reach stay drawn unless the colour is a loud one.
         assert agree[~outside].all() and agree.mean() > (0.999 if colour[1] == 0 else 0.9)
-    assert f"a.png: the background is #{bytes(colour).hex()}" in report.guesses
+    assert ("a.png", f"the background is #{bytes(colour).hex()}") in report.guesses
 
 
 def test_what_is_no_drawing_is_dropped_with_its_reason(tmp_path):
@@ -133,12 +134,39 @@ def test_what_is_no_drawing_is_dropped_with_its_reason(tmp_path):
     }  # fmt: skip
 
 
-def test_frames_of_aseprite_files_are_drawings(tmp_path):
+def moving(count: int) -> list[np.ndarray]:
+    """A figure that bobs, turns its head, and in the last frame is another one."""
+    frames = []
+    for number in range(count):
+        canvas = np.zeros((28, 24, 4), np.uint8)
+        drawn = figure(20, 16, 77 if number == count - 1 else 3)
+        drawn[3, 4 + number % 3, :3] ^= 90
+        canvas[5 + number % 2 : 25 + number % 2, 4:20] = drawn
+        frames.append(canvas)
+    return frames
+
+
+def test_of_an_animation_only_other_poses_are_drawings(tmp_path):
+    frames = moving(6)
+    (tmp_path / "hero.gif").write_bytes(gif(frames))
+    found, report = read_drawings(tmp_path)
+    assert [d.name for d in found] == ["hero.gif#0", "hero.gif#5"] and report.dropped == []
+    assert report.guesses == [("hero.gif", "of 6 frames are learnt #0, #5")]
+    for drawing, frame in zip(found, (frames[0], frames[5]), strict=True):
+        solid = frame[..., 3] > 0
+        rows, columns = np.flatnonzero(solid.any(1)), np.flatnonzero(solid.any(0))
+        cut = frame[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+        assert np.array_equal(drawing.picture, cut)
+
+
+def test_of_tagged_frames_the_first_of_each_tag_counts(tmp_path):
     drawn = mixed()
     (tmp_path / "hero.aseprite").write_bytes(export_aseprite_file(drawn, "a")["a.aseprite"])
     found, report = read_drawings(tmp_path)
     assert report.files == ["hero.aseprite"] and report.dropped == []
-    assert [d.name for d in found] == [f"hero.aseprite#{i}" for i in range(3)]
+    starts = sorted({tag.start for tag in drawn.tags})
+    assert len(starts) < len(drawn.frames)
+    assert {d.name for d in found} <= {f"hero.aseprite#{start}" for start in starts}
     x, y, width, height = drawn.frames[0].rect
     first = drawn.image[y : y + height, x : x + width]
     rows, columns = np.flatnonzero(first[..., 3].any(1)), np.flatnonzero(first[..., 3].any(0))
@@ -146,7 +174,39 @@ def test_frames_of_aseprite_files_are_drawings(tmp_path):
     assert np.array_equal(found[0].picture, first)
 
 
+@given(st.integers(1, 6), st.integers(4, 40), st.integers(4, 40), st.integers(0, 99))
+@settings(max_examples=25, deadline=None)
+def test_a_gif_is_read_as_it_is_shown(count, height, width, seed):
+    random = np.random.Generator(np.random.Philox(seed))
+    colours = random.integers(0, 256, (6, 3)).astype(np.uint8)
+    frames = np.zeros((count, height, width, 4), np.uint8)
+    index = random.integers(0, 7, (count, height, width))
+    frames[index > 0, :3] = colours[index[index > 0] - 1]
+    frames[index > 0, 3] = 255
+    read_back = read_gif(gif(list(frames)), "a.gif")
+    assert np.array_equal(read_back[..., 3], frames[..., 3])
+    assert np.array_equal(read_back[index > 0], frames[index > 0])
+
+
+def test_the_name_of_a_sheet_may_say_its_cells(tmp_path):
+    figures = [figure(10, 9, i) for i in range(8)]
+    (tmp_path / "imp_24x12.png").write_bytes(png(sheet(figures, 4, (12, 24), 0, 0)))
+    found, report = read_drawings(tmp_path)
+    assert report.guesses == [("imp_24x12.png", "cells of 24x12, 4x2, by its name")]
+    assert all(np.array_equal(d.picture, f) for d, f in zip(found, figures, strict=True))
+
+
+def test_figures_of_cells_that_touch_are_told_from_halves_of_figures(tmp_path):
+    small = [figure(16, 13, i) for i in range(16)]  # each touches the one below
+    found, _ = read(tmp_path, sheet(small, 4, (16, 16), 0, 0))
+    assert len(found) == 16
+    large = [figure(30, 28, i) for i in range(16)]
+    found, report = read(tmp_path, sheet(large, 4, (32, 32), 0, 0))
+    assert len(found) == 16 and report.guesses == [("a.png", "cells of 32x32, 4x4")]
+
+
 GOOD = png(figure(20, 20))
+MOVING = gif(moving(3))
 
 
 def claims(width: int, height: int) -> bytes:
@@ -178,7 +238,15 @@ HOSTILE = {
     "bomb.png": (bomb(), "is 4096x4097 px"),
     "cut.aseprite": (struct.pack("<IH", 128, 0xA5E0) + bytes(40), "not an .aseprite file"),
     "text.aseprite": (b"hello" * 40, "not an .aseprite file"),
-    "hero.psd": (b"8BPS", ".psd is not read (read: .png .aseprite)"),
+    "hero.psd": (b"8BPS", ".psd is not read (read: .png .gif .aseprite)"),
+    "hero.jpg": (b"\xff\xd8", ".jpg blurs pixels: save the drawing as .png"),
+    "big_font.png": (GOOD, "shows no figures by its name: font"),
+    "text.gif": (b"hello" * 20, "is not a GIF"),
+    "cut.gif": (gif(moving(2))[:-30], "is cut off"),
+    "noend.gif": (gif(moving(2))[:-1], "is cut off"),
+    "outside.gif": (gif(moving(1), left=9), "is a damaged GIF"),
+    "huge.gif": (gif(moving(1), screen=(60_000, 60_000)), "is 1 frames of 60000x60000 px"),
+    "none.gif": (gif([]), "is a damaged GIF"),
     "hero": (b"x", "no suffix is not read"),
 }
 
@@ -194,7 +262,21 @@ def test_what_is_wrong_with_a_file_is_said_and_the_rest_is_read(tmp_path, name):
     assert any(line.startswith(f"  dropped: {name}: ") for line in report.lines())
 
 
-@given(st.binary(max_size=200), st.sampled_from([".png", ".aseprite"]))
+def test_what_many_files_share_is_one_line(tmp_path):
+    for number in range(9):
+        (tmp_path / f"{number}.jpg").write_bytes(b"x")
+        picture = sheet(
+            [figure(11 + number % 3, 13, number + i) for i in range(12)], 4, (16, 16), 0, 0
+        )
+        (tmp_path / f"{number}.png").write_bytes(png(picture))
+    _, report = read_drawings(tmp_path)
+    assert report.lines() == [
+        "  guessed of 9 files: cells of 16x16",
+        "  dropped 9: .jpg blurs pixels, such as 0.jpg: save the drawing as .png",
+    ]
+
+
+@given(st.binary(max_size=200), st.sampled_from([".png", ".gif", ".aseprite"]))
 @settings(max_examples=60, deadline=None)
 def test_any_bytes_are_named_and_skipped(folder, content, suffix):
     path = folder / f"a{suffix}"
@@ -213,6 +295,16 @@ def test_damage_never_ends_in_anything_but_a_data_error(place, value):
         assert np.array_equal(read_png(data, "a.png"), read_png(GOOD, "a.png"))
     except DataError as error:
         assert "a.png" in str(error)
+
+
+@given(st.integers(6, len(MOVING) - 1), st.integers(0, 255))
+@settings(max_examples=40, deadline=None)
+def test_a_damaged_gif_is_read_in_full_or_named(place, value):
+    data = MOVING[:place] + bytes([value]) + MOVING[place + 1 :]
+    try:
+        assert read_gif(data, "a.gif").ndim == 4
+    except DataError as error:
+        assert "a.gif" in str(error)
 
 
 def test_links_and_pipes_are_named_and_left(tmp_path):

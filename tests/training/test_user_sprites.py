@@ -11,10 +11,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aigc_assets.errors import UsageError
+from aigc_assets.models.own_drawings import off_canvas, onto_canvas
+from aigc_assets.training.characters.drawings.classes import Vocabulary, own_classes
 from aigc_assets.training.characters.drawings.user_sprites import (
     FEWEST,
-    Vocabulary,
     colour_error,
+    own_colours,
     pack_drawings,
     palette,
 )
@@ -29,7 +31,7 @@ VOCABULARY = Vocabulary(
     COLOURS,
     np.tile(np.arange(48, dtype=np.uint8), (6, 1)),
     {"orc": "monster", "sword": "item"},
-    ("big", "fire"),
+    {"big": "monster", "fire": "effect"},
 )
 
 
@@ -46,12 +48,14 @@ def test_drawings_become_pictures_on_the_ground_line(tmp_path):
     assert (sprites.images[:, 31] > 0).any(1).all() and not (sprites.images[:, :8] > 0).any()
     columns = np.flatnonzero((sprites.images > 0).any((0, 1)))
     assert columns[0] == 5 and columns[-1] == 25
+    assert info["own_drawings"] == {"side": 24, "kinds": ["monster"], "words": {}}
     parts = [len(sprites.rows(split)) for split in pixel_sprites.SPLITS]
     assert sum(parts) == 36 and min(parts) >= 3 and parts[2] == 6
     assert report.dropped == [] and info["fine_tune"] is True
     assert info["sources"][0]["licence"] == "LicenseRef-own-drawings"
     assert (
-        "36 drawings of 36 files" in info["notes"][0] and "6 of them held out" in info["notes"][0]
+        "36 drawings of 36 files" in info["notes"][0]
+        and "6 of them (17%) held out" in info["notes"][0]
     )
 
 
@@ -91,21 +95,57 @@ def test_copies_are_dropped_up_to_a_mirror_and_a_shift(tmp_path):
     assert len(set(arrays["split"][same])) == 1 == len(set(arrays["identity"][same]))
 
 
-def test_small_drawings_are_doubled_file_by_file(tmp_path):
-    (tmp_path / "small.png").write_bytes(
-        png(sheet([figure(14, 12, i) for i in range(20)], 5, (16, 16), 0, 0))
-    )
-    mixed = [figure(12 if i % 2 else 28, 12, 100 + i) for i in range(20)]
-    (tmp_path / "mixed.png").write_bytes(png(sheet(mixed, 5, (32, 32), 0, 0)))
+def test_the_frame_is_the_smallest_that_holds_most(tmp_path):
+    small = sheet([figure(14, 12, i) for i in range(40)], 5, (16, 16), 0, 0)
+    (tmp_path / "small.png").write_bytes(png(small))
+    (tmp_path / "large.png").write_bytes(png(figure(28, 30, 99)))
     arrays, info, report = pack_drawings(tmp_path, VOCABULARY)
-    assert any("are doubled: small.png" in guess for guess in report.guesses)
-    for label, image in zip(info["labels"], arrays["images"], strict=True):
-        height = int((image > 0).any(1).sum())
-        doubled = (image[::2] == image[1::2]).all() and (image[:, ::2] == image[:, 1::2]).all()
-        if label["name"].startswith("small"):
-            assert height == 28 and doubled
-        else:
-            assert height in (12, 28) and not doubled
+    assert info["own_drawings"]["side"] == 16 and len(arrays["images"]) == 40
+    assert report.dropped == [("large.png", "too large: 30x28 px, frames have 16x16")]
+    for image in arrays["images"]:  # doubled on the canvas
+        assert int((image > 0).any(1).sum()) == 28 and (image[::2] == image[1::2]).all()
+    arrays, info, report = pack_drawings(tmp_path, VOCABULARY, side=32)
+    assert info["own_drawings"]["side"] == 32 and len(arrays["images"]) == 41
+    assert sorted({int((image > 0).any(1).sum()) for image in arrays["images"]}) == [14, 28]
+
+
+def test_drawings_that_no_frame_holds_say_what_to_do(tmp_path):
+    for i in range(40):
+        (tmp_path / f"{i}.png").write_bytes(png(figure(38, 34, i)))
+    with pytest.raises(UsageError, match="draw them in at most 32x32 px"):
+        pack_drawings(tmp_path, VOCABULARY)
+    for i in range(40):
+        (tmp_path / f"{i}.png").write_bytes(png(figure(22, 20, i)))
+    with pytest.raises(UsageError, match="give a larger --size"):
+        pack_drawings(tmp_path, VOCABULARY, side=16)
+
+
+def test_pieces_of_larger_figures_are_no_drawings(tmp_path):
+    fill(tmp_path, 30)
+    picture = np.zeros((120, 300, 4), np.uint8)
+    picture[20:100, 20:90] = figure(80, 70, 1)
+    picture[20:100, 110:180] = figure(80, 70, 2)
+    picture[60:70, 240:250] = figure(10, 10, 3)
+    (tmp_path / "boss.png").write_bytes(png(picture))
+    report = pack_drawings(tmp_path, VOCABULARY)[2]
+    reasons = sorted(reason.split(":")[0] for _, reason in report.dropped)
+    assert reasons == ["a piece", "too large", "too large"]
+
+
+def test_cells_that_are_alike_show_one_thing_and_others_do_not(tmp_path):
+    base = figure(15, 14, 3)
+    walk = []
+    for i in range(16):
+        frame = base.copy()
+        frame[9 + i % 5, 3 + i % 7, :3] ^= 200
+        walk.append(frame)
+    (tmp_path / "walk.png").write_bytes(png(sheet(walk, 4, (16, 16), 0, 0)))
+    things = [figure(9 + i % 6, 8 + i % 5, 40 + i) for i in range(24)]
+    (tmp_path / "things.png").write_bytes(png(sheet(things, 6, (16, 16), 0, 0)))
+    arrays, info, _ = pack_drawings(tmp_path, VOCABULARY)
+    names = np.array([label["name"].split(".")[0] for label in info["labels"]])
+    assert len(set(arrays["identity"][names == "walk"])) == 1
+    assert len(set(arrays["identity"][names == "things"])) > 12
 
 
 @given(st.integers(1, 90), st.integers(0, 99))
@@ -133,6 +173,53 @@ def test_the_distance_to_the_colours_of_the_model_is_told():
     assert expected > 0.005 and colour_error(frames, images, COLOURS) == pytest.approx(expected)
 
 
+@given(st.integers(1, 120), st.integers(0, 99))
+@settings(max_examples=30, deadline=None)
+def test_own_colours_take_the_place_of_those_they_resemble(count, seed):
+    random = np.random.Generator(np.random.Philox(seed))
+    colours = np.unique(random.integers(0, 256, (count, 3)).astype(np.uint8), axis=0)
+    frames = np.zeros((4, 32, 32, 4), np.uint8)
+    frames[..., :3] = colours[np.arange(4 * 32 * 32).reshape(4, 32, 32) % len(colours)]
+    frames[..., 3] = 255
+    table = own_colours(frames, COLOURS)
+    changed = np.flatnonzero((table != COLOURS).any(1))
+    assert 0 not in changed and {tuple(c) for c in table[changed].tolist()} <= {
+        tuple(c) for c in colours.tolist()}  # fmt: skip
+    moved = np.linalg.norm(to_oklab(table[changed]) - to_oklab(COLOURS[changed]), axis=1)
+    near = np.linalg.norm(to_oklab(table[changed])[:, None] - to_oklab(COLOURS[1:]), axis=2).min(1)
+    assert (moved <= near + 0.1 + 1e-9).all()
+    shown = frames[..., 3] > 0
+    before, after = (
+        colour_error(frames, pixel_sprites.to_indices(frames[..., :3], shown, t), t)
+        for t in (COLOURS, table)
+    )
+    assert after <= before + 0.02
+    if len(colours) <= 8:
+        assert after < 0.02
+
+
+@given(st.sampled_from([16, 24, 32]), st.integers(0, 99))
+@settings(max_examples=15, deadline=None)
+def test_what_is_put_onto_the_canvas_comes_off_it(side, seed):
+    images = np.random.Generator(np.random.Philox(seed)).integers(0, 48, (3, side, side))
+    canvas = onto_canvas(images, side)
+    assert canvas.shape == (3, 32, 32) and np.array_equal(off_canvas(canvas, side), images)
+    rgba = onto_canvas(np.stack([images] * 4, -1), side)
+    assert np.array_equal(rgba[..., 0], canvas)
+
+
+def test_words_that_several_drawings_share_become_sub_classes():
+    names = [f"animals/jackalope_{i}.png" for i in range(3)] + ["Gnoll/Sheet.png[0,1]"] * 3
+    names += ["orcs/gnoll_orc.png", "sprites/odd.png", "sprites/lone1.png", "idle/walk.png"] + [
+        "idle/run.png"] * 3  # fmt: skip
+    labels, words = own_classes(names, VOCABULARY)
+    assert words == {"gnoll": "monster", "jackalope": "animal"}
+    assert [label.subclass for label in labels] == (
+        ["jackalope"] * 3 + ["gnoll"] * 3 + ["orc"] + [""] * 6
+    )
+    assert [label.kind for label in labels[:4]] == ["animal"] * 3 + ["monster"]
+
+
 @pytest.mark.parametrize(
     ("name", "kind", "subclass", "words"),
     [
@@ -140,6 +227,7 @@ def test_the_distance_to_the_colours_of_the_model_is_told():
         ("sword.png", "item", "sword", ()),
         ("effects/fire3.png[0,1]", "effect", "", ("fire",)),
         ("Weapons/x.png", "item", "", ()),
+        ("Characters/swords/BigOne2.png", "monster", "sword", ("big",)),
         ("nameless.png", "monster", "", ()),
     ],
 )

@@ -10,8 +10,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from aigc_assets.errors import UsageError
+from aigc_assets.models.own_drawings import OwnDrawings, own_drawings
 from aigc_assets.pipelines.characters.reference import Reference, read_reference
 from aigc_assets.pipelines.characters.words.kinds import KINDS, kind_of
+from aigc_assets.pipelines.characters.words.lexicon import words
 
 
 @dataclass(frozen=True)
@@ -56,9 +58,17 @@ CROWD_KINDS = ("person", "monster", "animal")
 """Crowds are drawn by a fast network of their own, in ``size32/crowds.py``."""
 
 SIZES: tuple[int, ...] = tuple(sorted({size for size, _ in TIERS}))
-"""Sides of a frame in px that something can be drawn at."""
+"""Sides of a frame in px that something can be drawn at with the shipped weights."""
+_SINGLE = TIERS[32, "monster"]
+"""The tier whose weights may have learnt from the user's own drawings, of another size say."""
 ANIMATIONS: tuple[str, ...] = tuple(dict.fromkeys(a for t in TIERS.values() for a in t.animations))
 """Animations of all tiers; ``attack`` of a 64 px person is another name of ``slash``."""
+
+
+def sizes() -> tuple[int, ...]:
+    """Sides of a frame in px that something can be drawn at with the weights in use."""
+    own = own_drawings()
+    return SIZES if own is None else tuple(sorted({*SIZES, own.side}))
 
 
 @dataclass(frozen=True)
@@ -95,27 +105,16 @@ class CharacterRequest:
         if self.crowd:
             self._check_crowd()
             return
-        if self.size not in SIZES:
+        if self.size not in sizes():
             raise UsageError(
                 f"no characters of {self.size} px",
                 where="size",
-                remedy=f"one of: {', '.join(map(str, SIZES))}",
+                remedy=f"one of: {', '.join(map(str, sizes()))}",
             )
+        own = own_drawings()
         if not self.kind:
-            self._set("kind", self._kind_of_words())
-        elif self.kind not in KINDS:
-            raise UsageError(
-                f"no kind {self.kind!r}", where="kind", remedy=f"one of: {', '.join(KINDS)}"
-            )
-        elif (self.size, self.kind) not in TIERS:
-            sizes = [str(size) for size, kind in sorted(TIERS) if kind == self.kind]
-            here = [kind for size, kind in TIERS if size == self.size]
-            there = f"{self.kind}: {', '.join(sizes)} px; " if sizes else ""
-            raise UsageError(
-                f"no {self.kind} of {self.size} px",
-                where="kind",
-                remedy=f"{there}of {self.size} px: {', '.join(here)}",
-            )
+            self._set("kind", self._kind_of_words(own))
+        self._check_kind(own)
         if self.like is not None and not isinstance(self.like, Reference):
             self._set("like", read_reference(self.like))
         self._check_animations()
@@ -123,7 +122,35 @@ class CharacterRequest:
     @property
     def tier(self) -> Tier:
         """What draws it."""
+        own = own_drawings()
+        if own is not None and self.size == own.side and self.kind in own.kinds:
+            return _SINGLE
         return TIERS[self.size, self.kind]
+
+    def _check_kind(self, own: OwnDrawings | None) -> None:
+        """That it is a kind, and that something draws it at this size."""
+        here = [kind for size, kind in TIERS if size == self.size]
+        if self.kind not in KINDS:
+            raise UsageError(
+                f"no kind {self.kind!r}", where="kind", remedy=f"one of: {', '.join(KINDS)}"
+            )
+        if own is not None and self.size == own.side and self.kind in own.kinds:
+            return
+        if self.kind not in here:
+            elsewhere = [str(size) for size, kind in sorted(TIERS) if kind == self.kind]
+            there = f"{self.kind}: {', '.join(elsewhere)} px; " if elsewhere else ""
+            raise UsageError(
+                f"no {self.kind} of {self.size} px",
+                where="kind",
+                remedy=f"{there}of {self.size} px: {', '.join(here)}",
+            )
+        if own is not None and TIERS[self.size, self.kind] == _SINGLE:
+            raise UsageError(
+                f"these weights draw {', '.join(own.kinds)} of {own.side} px, as the drawings they "
+                "have learnt from",
+                where="kind" if self.size == own.side else "size",
+                remedy=f"say size = {own.side} and such a kind, or use other weights",
+            )
 
     def _check_crowd(self) -> None:
         """A crowd has one size, breathes, and is of people or creatures."""
@@ -151,8 +178,13 @@ class CharacterRequest:
                 "a crowd takes its colours from no picture", where="like", remedy="leave it out"
             )
 
-    def _kind_of_words(self) -> str:
+    def _kind_of_words(self, own: OwnDrawings | None) -> str:
         named = kind_of(self.prompt)
+        if own is not None and self.size == own.side:
+            said = [own.words[word] for word in words(self.prompt[:2000]) if word in own.words]
+            named = (said or [named or own.kinds[0]])[-1]
+            if named in own.kinds:
+                return named
         self._set("named", bool(named))
         named = named or "person"
         if (self.size, named) in TIERS:

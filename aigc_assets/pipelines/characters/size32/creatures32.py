@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aigc_assets.models.cards import read_card
+from aigc_assets.models.own_drawings import CANVAS, off_canvas, own_drawings
 from aigc_assets.pipelines.characters.neighbours import known_pictures
 from aigc_assets.pipelines.characters.request import CharacterRequest
 from aigc_assets.pipelines.characters.words.creature_words import COLOURS, ELEMENTS, NOUNS
@@ -74,7 +75,10 @@ def read_words(prompt: str, kind: str) -> tuple[Condition, str]:
 def draw_character(
     request: CharacterRequest, wish: Wish, palette: NDArray[np.uint8], seed: int
 ) -> Made:
-    """A picture of 32 px with a two-frame idle; see `generate_character`."""
+    """A picture of 32 px, or of the own drawings' size, with a two-frame idle.
+
+    See `generate_character`.
+    """
     from aigc_assets.pipelines.characters.colours.index_colours import (
         onto_palette,
         wear,
@@ -85,7 +89,9 @@ def draw_character(
     condition, wanted = read_words(request.prompt, request.kind)
     if not wanted and request.like is not None:
         wanted = main_family(request.like.picture)
-    index, colours = _draw_best(condition, wanted, seed)
+    own = own_drawings()
+    side = own.side if own is not None else CANVAS
+    index, colours = _draw_best(condition, wanted, seed, side)
     index = without_specks(index)
     operations = ["colours as drawn", "fitted to the pack palette as ramps", "specks removed"]
     used = np.unique(index[index > 0]).astype(np.intp)
@@ -136,9 +142,9 @@ def main_family(picture: NDArray[np.uint8]) -> str:
 
 
 def _draw_best(
-    condition: Condition, wanted: str, seed: int
+    condition: Condition, wanted: str, seed: int, side: int
 ) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-    """The best of `TRIES` index maps [32, 32], and the global colours [K, 3]."""
+    """The best of `TRIES` index maps [side, side], and the global colours [K, 3]."""
     import torch
 
     from aigc_assets.models.sprite_crossover import recombine
@@ -146,6 +152,7 @@ def _draw_best(
     tokeniser, prior = networks()
     source = torch.Generator().manual_seed(seed % 2**63)
     (pictures,), (crosses,) = recombine(tokeniser, prior, [condition], source, tries=TRIES)
+    pictures = off_canvas(pictures, side)
     colours: NDArray[np.uint8] = tokeniser.colours.numpy()
     costs = [cross.cost for cross in crosses]
     if wanted:

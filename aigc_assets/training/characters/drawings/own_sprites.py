@@ -1,7 +1,8 @@
-"""Tokeniser and prior of 32 px pixel art, fine-tuned on the user's own drawings.
+"""Tokeniser and prior of single pictures, fine-tuned on the user's own drawings.
 
-Both go on from the shipped weights and see the user's drawings alone. The tokeniser learns to draw
-them; the prior takes them as the pictures whose parts it joins, and learns to mend their seams.
+Both go on from the shipped weights and see the user's drawings alone, in the drawings' own colours.
+The tokeniser learns to draw them; the prior takes them as the pictures whose parts it joins, and
+learns to mend their seams. Words that the shipped prior does not know become sub-classes.
 """
 
 from __future__ import annotations
@@ -15,27 +16,40 @@ import numpy as np
 import torch
 
 from aigc_assets.errors import DataError, UsageError
+from aigc_assets.metrics.distributions import kernel_distance
+from aigc_assets.metrics.likeness import CopyIndex, tone_codes
+from aigc_assets.metrics.picture_features import picture_features
 from aigc_assets.models import checkpoint
+from aigc_assets.models.own_drawings import CANVAS, off_canvas
+from aigc_assets.models.sprite_crossover import recombine
 from aigc_assets.models.sprite_maskgit import SpriteMaskgit
-from aigc_assets.training.characters.drawings.user_sprites import Vocabulary, pack_drawings
+from aigc_assets.models.sprite_sampling import Wish
+from aigc_assets.training.characters.drawings.classes import Vocabulary
+from aigc_assets.training.characters.drawings.user_sprites import pack_drawings
 from aigc_assets.training.characters.neighbours import neighbours
-from aigc_assets.training.characters.size32.pixel_sprites import PixelSprites, unpack
+from aigc_assets.training.characters.size32.pixel_sprites import PixelSprites
 from aigc_assets.training.characters.size32.sprite_prior import SpritePriorTask
 from aigc_assets.training.characters.size32.sprite_tokens import (
     SHARPEN_FROM,
-    Batches,
     SpriteTokensTask,
     write_sheet,
 )
 from aigc_assets.training.packing import read, write
-from aigc_assets.training.trainer import Ema, Metrics, Run, Task, train
+from aigc_assets.training.trainer import Ema, Metrics, Run, train
 
 TOKENISER, PRIOR = "sprite_fsq_vae", "sprite_maskgit"
 SHARES = (0.6, 0.4)
 """Of the time, for the tokeniser and for the prior."""
 GENTLE = 0.3
 """Learning rates over those of a training from nothing."""
-_BASELINE = "baseline: the shipped weights before they saw a drawing of the user's."
+STYLE_SAMPLES = 48
+SHOWN = 48
+"""Last samples."""
+_NOTES = (
+    "baseline: the shipped weights before they saw a drawing of the user's.",
+    "style_distance: maximum mean discrepancy of drawn pictures and of the user's drawings in a "
+    "hand-made embedding; floor: drawings that were learnt from and held-out ones.",
+)
 
 
 class OwnSpriteTokensTask(SpriteTokensTask):
@@ -44,9 +58,11 @@ class OwnSpriteTokensTask(SpriteTokensTask):
     def __init__(self, data: dict[str, np.ndarray], info: dict[str, Any], run: Run):
         super().__init__(data, info, run)
         self.network.load_state_dict(checkpoint.load(TOKENISER).network.state_dict())
+        self.network.colours.copy_(torch.from_numpy(self.sprites.colours))
         self.ema = Ema(self.network, 0.998)
         for group in self.optimizer.param_groups:
             group["scale"] = GENTLE
+        self.side = int(info["own_drawings"]["side"])
         self.before: dict[str, Metrics] = {}
         for split in ("validation", "held-out"):
             self.before[split] = super()._metrics(split)
@@ -66,42 +82,40 @@ class OwnSpriteTokensTask(SpriteTokensTask):
         sprites = self.sprites
         rows = np.concatenate([sprites.rows("validation")[:8], sprites.rows("train")[:24]])
         drawn, _ = self.redraw(rows)
-        _strip(path, sprites, [p[i : i + 16] for i in range(0, len(rows), 16)
-                               for p in (sprites.images[rows], drawn)])  # fmt: skip
+        lines = [p[i : i + 16] for i in range(0, len(rows), 16)
+                 for p in (sprites.images[rows], drawn)]  # fmt: skip
+        _strip(path, sprites, lines, self.side)
 
 
 class OwnSpritePriorTask(SpritePriorTask):
     """The shipped prior on the user's drawings: see `aigc_assets.training.trainer.Task`."""
 
     def __init__(self, data: dict[str, np.ndarray], info: dict[str, Any], run: Run):
-        self.run = run
-        self.sprites = sprites = unpack(data, info)
-        tokeniser: Any = checkpoint.load(
-            TOKENISER, folder=run.out / "weights", device=run.device
-        ).network
-        self.tokeniser = tokeniser
+        super().__init__(data, info, run)
+        self.side = int(info["own_drawings"]["side"])
         shipped = checkpoint.load(PRIOR).network
         assert isinstance(shipped, SpriteMaskgit)
-        train = sprites.rows("train")
-        # Words and sub-classes stay those of the shipped prior, so that prompts mean the same.
-        self.config = dataclasses.replace(shipped.config, seeds=len(train))
-        self.network = SpriteMaskgit(self.config)
-        known = shipped.state_dict()
-        kept = {name: known[name] for name in known if not name.startswith("seed_")}
-        self.network.load_state_dict(kept, strict=False)
-        self.network.to(run.device)
+        # Words and sub-classes are those of the shipped prior, so that prompts mean the same, and
+        # the words of the drawings besides.
+        known = shipped.config
+        own = tuple(w for w in info["own_drawings"]["words"] if w not in known.subclasses)
+        train = self.sprites.rows("train")
+        self.config = dataclasses.replace(
+            known, subclasses=known.subclasses + own, seeds=len(train)
+        )
+        network = SpriteMaskgit(self.config)
+        network.load_state_dict(_widened(shipped, network, len(own)))
+        self.network = network.to(run.device)
         self.labels = torch.from_numpy(self._labels()).to(run.device)
-        self.network.seed_images.copy_(torch.from_numpy(sprites.images[train]))
-        thing = torch.from_numpy(sprites.identity).to(run.device)[train, None]
-        labels = torch.cat([self.labels[train], thing], 1)
-        self.network.seed_labels.copy_(labels.to(torch.int16))
-        self.ema = Ema(self.network, 0.998)
+        network.seed_images.copy_(torch.from_numpy(self.sprites.images[train]))
+        thing = torch.from_numpy(self.sprites.identity).to(run.device)[train, None]
+        network.seed_labels.copy_(torch.cat([self.labels[train], thing], 1).to(torch.int16))
+        self.ema = Ema(network, 0.998)
         self.optimizer = torch.optim.AdamW(
-            self.network.parameters(), lr=0, betas=(0.9, 0.98), weight_decay=0.02, fused=True
+            network.parameters(), lr=0, betas=(0.9, 0.98), weight_decay=0.02, fused=True
         )
         for group in self.optimizer.param_groups:
             group["scale"] = GENTLE
-        self.batches = Batches(sprites, "train", run, shift=1)
         self.before: dict[str, Metrics] = {}
         for split in ("validation", "held-out"):
             self.before[split] = super()._cross_entropy(split)
@@ -116,14 +130,66 @@ class OwnSpritePriorTask(SpritePriorTask):
             row["baseline"] = self.before[split][name]["model"]
         return metrics
 
+    def evaluate(self) -> Metrics:
+        """That of the shipped prior, and how near its drawings are to the style of the user's."""
+        drawings = self.sprites.images
+        known, held = (drawings[self.sprites.rows(split)] for split in ("train", "held-out"))
+        generator = torch.Generator().manual_seed(5)
+        rows = torch.randint(len(known), (STYLE_SAMPLES,), generator=generator).numpy()
+        labels = self.labels[self.sprites.rows("train")][torch.from_numpy(rows)].tolist()
+        wishes = [Wish(kind, subclass, tuple(words)) for kind, subclass, *words in labels]
+        drawn = recombine(self.tokeniser, self.average, wishes, generator, tries=4)[0][:, 0]
+        look = self._looks
+        near = look(np.concatenate([known, held]))
+        metrics = super().evaluate()
+        metrics["style_distance"] = {
+            "model": round(kernel_distance(look(drawn), near), 5),
+            "floor": round(kernel_distance(look(held), look(known)), 5),
+            "baseline": round(kernel_distance(picture_features(_shipped_samples(wishes)), near), 5),
+        }
+        return metrics
+
+    def _looks(self, images: np.ndarray) -> np.ndarray:
+        features: np.ndarray = picture_features(self.sprites.rgba(images))
+        return features
+
     def preview(self, path: Path) -> None:
         """Training drawings above pictures that are joined from their parts."""
-        rows = self.sprites.rows("train")[:16]
-        _strip(path, self.sprites, [self.sprites.images[rows], self.sample(16)])
+        rows = self.sprites.rows("train")
+        rows = rows[:: max(1, len(rows) // 16)][:16]
+        _strip(path, self.sprites, [self.sprites.images[rows], self.sample(16)], self.side)
 
 
-def _strip(path: Path, sprites: PixelSprites, lines: list[np.ndarray]) -> None:
-    write_sheet(path.with_suffix(".png"), [sprites.rgba(line) for line in lines if len(line)])
+def _widened(shipped: SpriteMaskgit, network: SpriteMaskgit, own: int) -> dict[str, torch.Tensor]:
+    """The shipped weights with ``own`` more sub-classes, which begin as the unknown one."""
+    state = network.state_dict()
+    for name, value in shipped.state_dict().items():
+        if name == "subclass.weight":
+            state[name] = torch.cat([value[:-1], value[-1:].repeat(own + 1, 1)])
+        elif not name.startswith("seed_"):
+            state[name] = value
+    return state
+
+
+def _shipped_samples(wishes: list[Wish]) -> np.ndarray:
+    """What the shipped models draw of the same kinds, RGBA."""
+    tokeniser: Any = checkpoint.load(TOKENISER).network
+    prior: Any = checkpoint.load(PRIOR).network
+    most = len(prior.config.subclasses)
+    known = [dataclasses.replace(wish, subclass=min(wish.subclass, most)) for wish in wishes]
+    generator = torch.Generator().manual_seed(5)
+    drawn = recombine(tokeniser, prior, known, generator, tries=4)[0][:, 0]
+    table = np.concatenate(
+        [tokeniser.colours.numpy(), np.full((len(tokeniser.colours), 1), 255)], 1
+    )
+    table[0] = 0
+    result: np.ndarray = table.astype(np.uint8)[drawn]
+    return result
+
+
+def _strip(path: Path, sprites: PixelSprites, lines: list[np.ndarray], side: int) -> None:
+    shown = [sprites.rgba(off_canvas(line, side)) for line in lines if len(line)]
+    write_sheet(path.with_suffix(".png"), shown, 3 * CANVAS // side)
     print(f"samples: {path.with_suffix('.png')}", flush=True)
 
 
@@ -133,22 +199,28 @@ def shipped_vocabulary() -> Vocabulary:
     prior = checkpoint.load(PRIOR).network
     assert isinstance(prior, SpriteMaskgit)
     config, labels = prior.config, prior.seed_labels.numpy()
-    kind_of = {}
-    for number, name in enumerate(config.subclasses):
-        kinds = np.bincount(labels[labels[:, 1] == number, 0], minlength=len(config.kinds))
-        kind_of[name] = config.kinds[int(kinds.argmax())]
-    return Vocabulary(colours, prior.turned.numpy(), kind_of, config.words)
+
+    def kind(rows: np.ndarray) -> str:
+        return config.kinds[int(np.bincount(labels[rows, 0], minlength=1).argmax())]
+
+    subclasses = {name: kind(labels[:, 1] == i) for i, name in enumerate(config.subclasses)}
+    words = {name: kind((labels[:, 2:5] == i).any(1)) for i, name in enumerate(config.words)}
+    return Vocabulary(colours, prior.turned.numpy(), subclasses, words)
 
 
-def train_on_drawings(folder: Path, cell: tuple[int, int] | None, run: Run) -> dict[str, Any]:
+def train_on_drawings(
+    folder: Path, cell: tuple[int, int] | None, side: int | None, run: Run
+) -> dict[str, Any]:
     """Read a folder of drawings and fine-tune both models on it.
 
-    Weights, cards and the list of known pictures go to ``run.out / "weights"``, the colours of the
-    drawings to ``palette.hex`` and all that was dropped to ``dropped.txt``; samples lie beside.
+    Weights, cards, the list of known pictures and the colours of the drawings go to
+    ``run.out / "weights"``, what was dropped to ``dropped.txt``, last samples and the drawing that
+    each is most like to ``samples.png`` and ``samples.txt``; samples of before lie beside.
 
     Args:
         folder: See `aigc_assets.training.characters.drawings.user_sprites.pack_drawings`.
         cell: Width and height of the cells of sheets, or None.
+        side: Of the frames, px, or None.
         run: Time and place; the time is for both models together, steps are for each.
 
     Returns:
@@ -158,31 +230,41 @@ def train_on_drawings(folder: Path, cell: tuple[int, int] | None, run: Run) -> d
         UsageError: If there are too few drawings, or ``run.out`` holds a run on other ones.
         DataError: If the folder cannot be read.
     """
-    arrays, info, report = pack_drawings(folder, shipped_vocabulary(), cell)
+    print(f"reading the drawings of {folder}", flush=True)
+    arrays, info, report = pack_drawings(folder, shipped_vocabulary(), cell, side)
     _check_unused(run.out, arrays)
     print("\n".join(report.lines()))
     print("\n".join(info["notes"]), flush=True)
     info["command"] = (
         f"aigc-assets train character --data {folder.resolve().name} --minutes {run.minutes:g} "
-        f"--seed {run.seed}" + (f" --steps {run.steps}" if run.steps is not None else "")
+        f"--seed {run.seed}"
+        + (f" --grid {cell[0]}x{cell[1]}" if cell else "")
+        + (f" --size {side}" if side else "")
+        + (f" --steps {run.steps}" if run.steps is not None else "")
     )
-    info["notes"] = [*info["notes"], _BASELINE]
+    info["notes"] = [*info["notes"], *_NOTES]
     # The new weights go on from the shipped ones, so the sources of those count as well.
     for source in checkpoint.read_card(TOKENISER)["data"]:
         info["sources"].append(source)
     write(run.out / "data", "sprite", arrays, info)
-    colours = "".join(f"{r:02x}{g:02x}{b:02x}\n" for r, g, b in arrays["palette"].tolist())
-    _replace(run.out / "palette.hex", colours)
     dropped = "".join(f"{name}: {reason}\n" for name, reason in report.dropped)
     _replace(run.out / "dropped.txt", dropped)
     metrics: dict[str, Any] = {}
     every = max(5.0, run.minutes * 60 / 8)
-    tasks: tuple[type[Task], ...] = (OwnSpriteTokensTask, OwnSpritePriorTask)
-    for task, share in zip(tasks, SHARES, strict=True):
+    tasks: tuple[tuple[Any, str], ...] = (
+        (OwnSpriteTokensTask, "the tokeniser learns to draw the drawings"),
+        (OwnSpritePriorTask, "the prior learns to join parts of them"),
+    )
+    for number, ((task, what), share) in enumerate(zip(tasks, SHARES, strict=True), 1):
         part = dataclasses.replace(run, minutes=run.minutes * share)
+        print(f"{number} of 2: {what}, {part.minutes:.1f} minutes and a little", flush=True)
         torch.manual_seed(run.seed)
-        metrics |= train(task(arrays, info, part), info, part, save_every=every)
-    _write_known(unpack(arrays, info), run.out / "weights")
+        trained = task(arrays, info, part)
+        metrics |= train(trained, info, part, save_every=every)
+    weights, drawn = run.out / "weights", trained.sample(SHOWN)
+    colours = "".join(f"{r:02x}{g:02x}{b:02x}\n" for r, g, b in arrays["palette"].tolist())
+    _replace(weights / "palette.hex", colours)
+    _write_known(trained.sprites, trained.side, weights, drawn, run.out)
     return metrics
 
 
@@ -203,9 +285,11 @@ def _check_unused(out: Path, arrays: dict[str, np.ndarray]) -> None:
         )
 
 
-def _write_known(sprites: PixelSprites, weights: Path) -> None:
-    """The list that near copies are found by; its limit is at most the shipped one."""
-    pictures, train = sprites.rgba(), sprites.rows("train")
+def _write_known(
+    sprites: PixelSprites, side: int, weights: Path, drawn: np.ndarray, out: Path
+) -> None:
+    """The list that near copies are found by, and how near to it the samples come."""
+    pictures, train = sprites.rgba(off_canvas(sprites.images, side)), sprites.rows("train")
     names = [sprites.names[row] for row in train]
     entry = json.loads(neighbours(pictures[train], names, pictures[sprites.rows("held-out")]))
     shipped = checkpoint.weights_folder() / f"{PRIOR}.neighbours.json"
@@ -213,6 +297,15 @@ def _write_known(sprites: PixelSprites, weights: Path) -> None:
         # Own drawings differ little from each other: what is held out may look like a copy itself.
         entry["limit"] = min(entry["limit"], json.loads(shipped.read_bytes())["limit"])
     _replace(weights / f"{PRIOR}.neighbours.json", json.dumps(entry, ensure_ascii=False) + "\n")
+    samples = sprites.rgba(off_canvas(drawn, side))
+    distances, nearest = CopyIndex(tone_codes(pictures[train]), names).nearest(samples)
+    lines = [f"a copy is below {entry['limit']:.3f}; of a real drawing no more are than 1 %"]
+    for number, (distance, row) in enumerate(zip(distances, nearest, strict=True)):
+        copied = " (a copy: is drawn again)" if distance < entry["limit"] else ""
+        lines.append(f"{number + 1}: {distance:.3f} from {names[row]}{copied}")
+    _replace(out / "samples.txt", "\n".join(lines) + "\n")
+    rows = [drawn[i : i + 16] for i in range(0, len(drawn), 16)]
+    _strip(out / "samples", sprites, rows, side)
 
 
 def _replace(path: Path, text: str) -> None:

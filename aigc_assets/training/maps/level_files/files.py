@@ -20,16 +20,17 @@ class Folder:
 
     Args:
         root: An existing folder.
+        most: Files that it may hold, `MOST_FILES` by default.
     """
 
-    def __init__(self, root: Path):
-        self.root = root
+    def __init__(self, root: Path, most: int | None = None):
+        self.root, self.most = root, most or MOST_FILES
 
     def files(self) -> Iterator[str]:
         """Relative names with ``/`` of everything that is not a folder, sorted; links too.
 
         Raises:
-            DataError: If there are more than `MOST_FILES`.
+            DataError: If there are too many.
         """
         found = []
         for parent, folders, names in os.walk(self.root, followlinks=False):
@@ -38,8 +39,8 @@ class Folder:
             for name in [*names, *links]:
                 if not name.startswith("."):
                     found.append((Path(parent) / name).relative_to(self.root).as_posix())
-            if len(found) > MOST_FILES:
-                raise DataError(f"more than {MOST_FILES} files", where=str(self.root))
+            if len(found) > self.most:
+                raise DataError(f"more than {self.most} files", where=str(self.root))
         yield from sorted(found)
 
     def read(self, name: str) -> bytes:

@@ -6,6 +6,7 @@ and every failure names the file and skips it.
 
 from __future__ import annotations
 
+import re
 from pathlib import Path, PurePosixPath
 
 import numpy as np
@@ -13,8 +14,15 @@ from numpy.typing import NDArray
 
 from aigc_assets.errors import DataError
 from aigc_assets.training.characters.drawings.aseprite_files import read_aseprite
+from aigc_assets.training.characters.drawings.files.animation import own_frames
 from aigc_assets.training.characters.drawings.files.drawing import Drawing, Report
-from aigc_assets.training.characters.drawings.files.grid import find_layout, given, touching
+from aigc_assets.training.characters.drawings.files.gif import read_gif
+from aigc_assets.training.characters.drawings.files.grid import (
+    Layout,
+    find_layout,
+    given,
+    touching,
+)
 from aigc_assets.training.characters.drawings.files.picture import (
     hard_edges,
     key_background,
@@ -26,19 +34,26 @@ from aigc_assets.training.maps.level_files.files import Folder
 
 __all__ = ["READ", "Drawing", "Report", "read_drawings"]
 
-READ = (".png", ".aseprite", ".ase")
+READ = (".png", ".gif", ".aseprite", ".ase")
 PARTS = (".json", ".txt", ".md", ".toml", ".gpl", ".hex", ".licence", ".license")
 """Suffixes of what people keep beside drawings; nothing is said about them."""
+LOSSY = (".jpg", ".jpeg", ".webp", ".avif", ".heic")
 SINGLE = 40
 """A picture of at most so many px each way is one drawing, not a sheet."""
 FEWEST_PIXELS = 24
 MOST_HALF = 0.3
 """Share of half-transparent pixels from which a drawing is smoke and no pixel art."""
+MOST_FILES = 10_000
 MOST_DRAWINGS = 6000
 MOST_PIXELS = 256 * 1024 * 1024
 """Of all pictures together."""
+MOST_OF_ONE = 16 * 1024 * 1024
+"""Pixels of the frames of one file that are looked at."""
 _CUT = 0.5
 """Share of a cell's side along which a figure may go on in the next cell."""
+_NO_FIGURES = frozenset("font fonts tileset tilesets background backgrounds".split())
+"""Words of a name that say that a file shows no figures."""
+_CELL = re.compile(r"(?<!\d)(\d{1,3})x(\d{1,3})(?!\d)", re.IGNORECASE)
 
 
 def read_drawings(
@@ -46,8 +61,10 @@ def read_drawings(
 ) -> tuple[list[Drawing], Report]:
     """All drawings of a folder and of the folders in it, in the order of their names.
 
+    Of an animation only frames are taken that show other poses.
+
     Args:
-        folder: Holds .png or .aseprite files, single drawings or sheets.
+        folder: Holds .png, .gif or .aseprite files, single drawings or sheets.
         cell: Width and height of the cells of every sheet, in px of the files; found by itself
             where None.
 
@@ -56,7 +73,7 @@ def read_drawings(
     """
     if not folder.is_dir():
         raise DataError("no such folder", where=str(folder), remedy="give a folder of drawings")
-    source = Folder(folder)
+    source = Folder(folder, MOST_FILES)
     drawings: list[Drawing] = []
     report = Report()
     pixels = 0
@@ -64,21 +81,20 @@ def read_drawings(
         suffix = PurePosixPath(name).suffix.lower()
         if suffix in PARTS or PurePosixPath(name).stem.lower() in NOTES:
             continue
-        if suffix not in READ:
-            known = " ".join(READ[:2])
-            report.dropped.append((name, f"{suffix or 'no suffix'} is not read (read: {known})"))
+        if reason := _unwanted(name, suffix):
+            report.dropped.append((name, reason))
             continue
         try:
-            frames, notes = _frames(source.read(name), name, suffix)
+            frames, starts, notes = _frames(source.read(name), name, suffix)
             pixels += frames.size // 4
             if pixels > MOST_PIXELS:
                 raise DataError(f"the files have more than {MOST_PIXELS >> 20} million pixels")
-            found = _cut(frames, name, cell, report)
+            found = _cut(frames, starts, name, cell, report)
         except DataError as error:
             report.dropped.append((name, error.message))
             continue
         report.files.append(name)
-        report.guesses += [f"{name}: {note}" for note in notes]
+        report.guesses += [(name, note) for note in notes]
         drawings += found
         if len(drawings) > MOST_DRAWINGS:
             report.dropped.append((name, f"only the first {MOST_DRAWINGS} drawings are taken"))
@@ -86,35 +102,61 @@ def read_drawings(
     return drawings, report
 
 
-def _frames(data: bytes, name: str, suffix: str) -> tuple[NDArray[np.uint8], tuple[str, ...]]:
-    """The pictures of a file, [F, H, W, 4], and what is to be said about it."""
+def _unwanted(name: str, suffix: str) -> str:
+    """Why a file is not even opened, or ''."""
+    if suffix in LOSSY:
+        return f"{suffix} blurs pixels: save the drawing as .png"
+    if suffix not in READ:
+        return f"{suffix or 'no suffix'} is not read (read: {' '.join(READ[:3])})"
+    said = set(re.findall(r"[a-z]+", name.lower())) & _NO_FIGURES
+    return f"shows no figures by its name: {min(said)}" if said else ""
+
+
+def _frames(
+    data: bytes, name: str, suffix: str
+) -> tuple[NDArray[np.uint8], tuple[int, ...], tuple[str, ...]]:
+    """The pictures of a file, [F, H, W, 4], where tags start, and what is to be said about it."""
     if suffix == ".png":
-        return read_png(data, name)[None], ()
+        return read_png(data, name)[None], (), ()
+    if suffix == ".gif":
+        return read_gif(data, name), (), ()
     drawing = read_aseprite(data, name)
-    return drawing.frames, drawing.notes
+    most = max(1, MOST_OF_ONE // (drawing.frames[0].size // 4))
+    return drawing.frames[:most], tuple(tag.start for tag in drawing.tags), drawing.notes
 
 
 def _cut(
-    frames: NDArray[np.uint8], name: str, cell: tuple[int, int] | None, report: Report
+    frames: NDArray[np.uint8],
+    starts: tuple[int, ...],
+    name: str,
+    cell: tuple[int, int] | None,
+    report: Report,
 ) -> list[Drawing]:
     """The drawings of one file."""
     count, height, width = frames.shape[:3]
     whole, colour = key_background(frames.reshape(count * height, width, 4), name)
     if colour:
-        report.guesses.append(f"{name}: the background is {colour}")
+        report.guesses.append((name, f"the background is {colour}"))
     hard = hard_edges(whole)[0]
+    named = None if cell else _named_cell(name, (height, width))
+    cell = cell or named
     # Frames lie below each other: lines between them are multiples of what was enlarged too.
     scale = pixel_size(hard, divides=(height, *(cell or ())))
     if scale > 1:
-        report.guesses.append(f"{name}: was enlarged {scale}x")
+        report.guesses.append((name, f"was enlarged {scale}x"))
         cell = None if cell is None else (cell[0] // scale, cell[1] // scale)
-    small = whole[scale // 2 :: scale, scale // 2 :: scale]
-    pictures = small.reshape(count, height // scale, -1, 4)
+    step = np.s_[scale // 2 :: scale, scale // 2 :: scale]
+    shape = (count, height // scale, -1, 4)
+    pictures, hard = whole[step].reshape(shape), hard[step].reshape(shape)
+    numbers = [0]
+    if count > 1:
+        numbers = own_frames(hard, [start for start in starts if start < count])
+        shown = ", ".join(f"#{number}" for number in numbers[:8])
+        more = ", ..." if len(numbers) > 8 else ""
+        report.guesses.append((name, f"of {count} frames are learnt {shown}{more}"))
     found: list[Drawing] = []
-    empty = 0
-    for number, picture in enumerate(pictures):
-        frame = f"{name}#{number}" if count > 1 else name
-        solid = picture[..., 3] >= 128
+    for number in numbers:
+        picture, solid = pictures[number], hard[number, ..., 3] > 0
         layout = None
         if cell is not None and (solid.shape[1] > cell[0] or solid.shape[0] > cell[1]):
             layout = given(solid.shape, cell)
@@ -122,30 +164,51 @@ def _cut(
                 raise DataError(f"is smaller than a cell of {cell[0]}x{cell[1]} px", where=name)
         elif cell is None and count == 1 and max(solid.shape) > SINGLE:
             layout = find_layout(solid)
-            if layout is not None:
-                report.guesses.append(f"{name}: {layout.text}")
-        boxes = [(0, 0, *solid.shape)] if layout is None else list(layout.boxes)
-        for place, box in enumerate(boxes):
-            top, left, bottom, right = box
-            part = frame
-            if layout is not None:
-                across = layout.columns
-                part += f"[{place // across},{place % across}]" if across else f"[{place}]"
-            if not solid[top:bottom, left:right].any():
-                if (picture[top:bottom, left:right, 3] > 10).any():
-                    report.dropped.append((part, "half-transparent: nothing in it is opaque"))
-                else:
-                    empty += 1
-                continue
-            reason, drawing = _clean(picture[top:bottom, left:right])
-            if layout is not None and layout.columns and touching(solid, box) > _CUT:
-                reason = "cut by the edge of its cell (give --grid if the cells are others)"
-            if reason:
-                report.dropped.append((part, reason))
-            else:
-                found.append(Drawing(part, name, drawing))
-    if empty:
-        report.dropped.append((name, f"empty: {empty} of its cells" if len(boxes) > 1 else "empty"))
+        if layout is not None and (cell is None or cell == named):
+            report.guesses.append((name, layout.text + (", by its name" if named else "")))
+        found += _figures(picture, solid, layout, (name, f"#{number}" * (count > 1)), report)
+    return found
+
+
+def _named_cell(name: str, shape: tuple[int, int]) -> tuple[int, int] | None:
+    """The cells that a name such as ``hero_16x24.png`` speaks of, if they divide the picture."""
+    for width, height in _CELL.findall(PurePosixPath(name).stem):
+        cell = int(width), int(height)
+        fits = min(cell) >= 4 and shape[1] % cell[0] == 0 and shape[0] % cell[1] == 0
+        if fits and cell != (shape[1], shape[0]):
+            return cell
+    return None
+
+
+def _figures(
+    picture: NDArray[np.uint8],
+    solid: NDArray[np.bool_],
+    layout: Layout | None,
+    named: tuple[str, str],
+    report: Report,
+) -> list[Drawing]:
+    """The figures in the cells of one picture; what is dropped goes into the report."""
+    name, found = named[0], []
+    boxes = [(0, 0, *solid.shape)] if layout is None else list(layout.boxes)
+    for place, box in enumerate(boxes):
+        top, left, bottom, right = box
+        part = "".join(named)
+        if layout is not None:
+            across = layout.columns
+            part += f"[{place // across},{place % across}]" if across else f"[{place}]"
+        if not solid[top:bottom, left:right].any():
+            if (picture[top:bottom, left:right, 3] > 10).any():
+                report.dropped.append((part, "half-transparent: nothing in it is opaque"))
+            elif layout is None:
+                report.dropped.append((part, "empty"))
+            continue
+        reason, drawing = _clean(picture[top:bottom, left:right])
+        if layout is not None and layout.columns and touching(solid, box) > _CUT:
+            reason = "cut by the edge of its cell (give --grid if the cells are others)"
+        if reason:
+            report.dropped.append((part, reason))
+        else:
+            found.append(Drawing(part, name, drawing))
     return found
 
 

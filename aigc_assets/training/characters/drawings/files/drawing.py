@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import collections
+import re
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -11,7 +12,9 @@ from numpy.typing import NDArray
 from aigc_assets.training.maps.level_files.level import printable
 
 SHOWN = 40
-"""Reasons that are printed; the rest is counted."""
+"""Lines that are printed; the rest is counted."""
+FEW = 3
+"""So many of a kind have a line each."""
 
 
 @dataclass(frozen=True)
@@ -36,26 +39,33 @@ class Report:
     Args:
         files: Names of the files that were read.
         dropped: What was left out, a file or a part of one, and why.
-        guesses: What had to be guessed, one line each.
+        guesses: What had to be guessed, of which file.
     """
 
     files: list[str] = field(default_factory=list)
     dropped: list[tuple[str, str]] = field(default_factory=list)
-    guesses: list[str] = field(default_factory=list)
+    guesses: list[tuple[str, str]] = field(default_factory=list)
 
     def lines(self, most: int = SHOWN) -> list[str]:
-        """The report for people; parts of a file that were dropped for one reason share a line."""
-        alike: dict[tuple[str, str], list[str]] = {}
+        """The report for people; what many files have in common is one line."""
+        guesses: dict[str, list[tuple[str, str]]] = {}
+        for file, note in self.guesses:
+            guesses.setdefault(_plain(note), []).append((file, note))
+        found = []
+        for said in guesses.values():
+            notes = sorted({note.split(", ")[0] for _, note in said})
+            shown = "; ".join(notes[:4]) + (", ..." if len(notes) > 4 else "")
+            each = [f"  guessed: {file}: {note}" if file else f"  {note}" for file, note in said]
+            found += _gathered(each, f"  guessed of {len(said)} files: {shown}")
+        reasons: dict[str, list[tuple[str, str]]] = {}
         for name, reason in self.dropped:
-            file = next((f for f in self.files if name.startswith((f"{f}[", f"{f}#"))), name)
-            alike.setdefault((file, _kind(reason)), []).append(f"{name}: {reason}")
-        lines = [
-            said[0] if len(said) == 1 else f"{file}: {len(said)} parts of it: {kind}"
-            for (file, kind), said in alike.items()
-        ]
-        found = [f"  guessed: {guess}" for guess in _first(self.guesses, most)]
-        found += [f"  dropped: {line}" for line in _first(lines, most)]
-        return [printable(line) for line in found]
+            reasons.setdefault(_kind(reason), []).append((name, reason))
+        for kind, parts in sorted(reasons.items(), key=lambda item: (-len(item[1]), item[0])):
+            name, reason = parts[0]
+            many = f"  dropped {len(parts)}: {kind}, such as {name}"
+            found += _gathered([f"  dropped: {name}: {reason}" for name, reason in parts],
+                               many + reason.removeprefix(kind))  # fmt: skip
+        return [printable(line) for line in _first(found, most)]
 
     def reasons(self) -> str:
         """How often each reason was met, the most frequent first, in one line."""
@@ -67,6 +77,15 @@ class Report:
 def _kind(reason: str) -> str:
     """A reason without its numbers."""
     return reason.split(":")[0].split(" (")[0]
+
+
+def _plain(note: str) -> str:
+    """A note without its numbers, for notes of one sort to be told together."""
+    return re.sub(r"\S*\d\S*", "", note.split(", ")[0])
+
+
+def _gathered(lines: list[str], together: str) -> list[str]:
+    return lines if len(lines) <= FEW else [together]
 
 
 def _first(lines: list[str], most: int) -> list[str]:

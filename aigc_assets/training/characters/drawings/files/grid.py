@@ -18,6 +18,9 @@ SMALLEST, LARGEST = 6, 96
 MOST_MARGIN, MOST_SPACING = 8, 8
 _CROWDED = 48
 """Figures wider than this may be several that touch."""
+_RARE, _HARDLY = 0.6, 0.4
+"""Pixels that touch across the lines of a grid, over those that touch elsewhere: figures that touch
+meet few; a line through the middle of figures meets about as many as any other."""
 _TIGHT = (16, 32, 24, 48, 8, 64, 20, 40, 12)
 """Sides of cells that are tried where figures touch the lines."""
 
@@ -83,11 +86,14 @@ def find_layout(solid: Mask) -> Layout | None:
     rows, columns = _axis(solid), _axis(solid.T)
     layout = _layout(rows, columns)
     boxes = _figures(solid)
-    if _widest(solid, layout) > _CROWDED and max(_sides(boxes)) > _CROWDED:
-        tight = _tight(solid)
-        if tight is not None:
-            return tight
-    if _merged(solid, layout, boxes):
+    crowded = _widest(solid, layout) > _CROWDED and max(_sides(boxes)) > _CROWDED
+    side = _tight(solid, _RARE if crowded else _HARDLY)
+    plain = all(not a.margin and not a.spacing and a.size % side == 0 for a in (rows, columns))
+    merged = _merged(solid, layout, boxes)
+    finer = side < max(rows.size, columns.size)
+    if side > 1 and (merged or (finer and (crowded or plain))):
+        return given(solid.shape, (side, side))
+    if merged:
         boxes = sorted(boxes, key=lambda box: (box[2] // 16, box[1]))
         return Layout(tuple(boxes), 0, f"no grid, {len(boxes)} figures apart")
     return layout if len(layout.boxes) > 1 else None
@@ -218,8 +224,11 @@ def _merged(solid: Mask, layout: Layout, figures: list[Box]) -> bool:
     return len(figures) > 2 and len(two) > 0.34 * len(shown)
 
 
-def _tight(solid: Mask) -> Layout | None:
-    """Square cells whose lines meet the fewest pixels, where figures touch the lines."""
+def _tight(solid: Mask, most: float) -> int:
+    """Side of the square cells whose lines meet the fewest pixels, where figures touch the lines.
+
+    1 where no lines meet at most ``most`` times as many as elsewhere.
+    """
     found = []
     bonds = [_bonds(solid), _bonds(solid.T)]
     for size in _TIGHT:
@@ -228,8 +237,5 @@ def _tight(solid: Mask) -> Layout | None:
         on = np.concatenate([b[size::size] for b in bonds]).mean()
         off = np.concatenate([np.delete(b, np.s_[0::size]) for b in bonds]).mean()
         found.append((float(on / max(off, 1e-9)), -size))
-    if not found or min(found)[0] > 0.6:
-        return None
     # Every second line of a grid meets as few pixels as the grid does: the finest good one is it.
-    good = [-size for share, size in found if share <= min(found)[0] + 0.1]
-    return given(solid.shape, (min(good), min(good)))
+    return min((-size for share, size in found if share <= most), default=1)
