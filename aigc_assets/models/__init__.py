@@ -41,6 +41,9 @@ MODELS: dict[str, ModelEntry] = {
     "creatures16_mixer": ModelEntry(
         "character", "aigc_assets.models.slot_mixer", "SlotMixer", "SlotMixerConfig"
     ),
+    "beasts16_mixer": ModelEntry(
+        "character", "aigc_assets.models.slot_mixer", "SlotMixer", "SlotMixerConfig"
+    ),
     "poses16_decoder": ModelEntry(
         "character", "aigc_assets.models.pose_decoder", "PoseDecoder", "PoseDecoderConfig"
     ),

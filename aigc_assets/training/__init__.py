@@ -17,6 +17,7 @@ TASKS: dict[str, tuple[str, str]] = {
     "palette": ("aigc_assets.training.characters.palette_colours", "PaletteTask"),
     "people16": ("aigc_assets.training.characters.size16.tiny_people", "TinyPeopleTask"),
     "creatures16": ("aigc_assets.training.characters.size16.tiny_creatures", "TinyCreaturesTask"),
+    "beasts16": ("aigc_assets.training.characters.size16.tiny_beasts", "TinyBeastsTask"),
     "poses16": ("aigc_assets.training.characters.size16.tiny_poses", "TinyPosesTask"),
     "doll": ("aigc_assets.training.characters.size32.dolls", "DollTask"),
     "prompt": ("aigc_assets.training.characters.words.prompts", "PromptTask"),

@@ -130,6 +130,7 @@ INPUTS: dict[str, Inputs] = {
     "character_cvae": character_inputs,
     "people16_mixer": mixer_inputs,
     "creatures16_mixer": mixer_inputs,
+    "beasts16_mixer": mixer_inputs,
     "poses16_decoder": pose_inputs,
     "doll_cvae": character_inputs,
     "prompt_tagger": prompt_inputs,

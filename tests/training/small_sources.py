@@ -13,6 +13,7 @@ from aigc_assets.training.characters.size32 import doll_items
 from aigc_assets.training.characters.size64.lpc_layers import ACTIONS
 from aigc_assets.training.maps import tokens as map_tokens
 from aigc_assets.training.maps import windows as map_windows
+from tests.training.dawn_sources import write_dawn
 from tests.training.ninja_sources import write_ninja
 from tests.training.test_character_layers import ITEMS, NO_SLASH
 from tests.training.test_dialogue import SAID
@@ -228,6 +229,7 @@ WRITERS: dict[str, Callable[[Path], object]] = {
     "palette": lambda root: None,  # the pictures of upscaling serve it as well
     "people16": write_ninja,
     "creatures16": write_ninja,
+    "beasts16": write_dawn,
     "poses16": write_ninja,
     "sprite": write_sprites,
     "sprite_prior": write_sprites,

@@ -30,6 +30,7 @@ from aigc_assets.models.sprite_maskgit import SpriteMaskgitConfig
 from aigc_assets.training import TASKS
 from aigc_assets.training.__main__ import main
 from aigc_assets.training.characters.size16 import (
+    tiny_beasts,
     tiny_creatures,
     tiny_people,
     tiny_poses,
@@ -69,9 +70,10 @@ def small(monkeypatch: pytest.MonkeyPatch):
     for name in ("LEVELS", "PLATFORMERS", "SOKOBANS"):
         monkeypatch.setattr(map_tokens, name, 1)
     monkeypatch.setattr(characters, "BATCH", 4)
-    for tiny in (tiny_people, tiny_creatures, tiny_poses):
+    for tiny in (tiny_people, tiny_beasts, tiny_creatures, tiny_poses):
         monkeypatch.setattr(tiny, "BATCH", 12)
-    for tiny in (tiny_people, tiny_creatures):
+    monkeypatch.setattr(tiny_beasts, "POOL", 60)
+    for tiny in (tiny_people, tiny_beasts, tiny_creatures):
         thin = functools.partial(
             SlotMixerConfig, widths=(32, 16, 16), item_channels=8, condition=16
         )

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from aigc_assets.errors import GenerationError, WeightsError
 from aigc_assets.metrics.likeness import CopyIndex
@@ -28,6 +29,8 @@ from aigc_assets.types import SpriteSheet
 
 TRIES = 3
 """Drawings, each from a seed of its own, before a copy is refused."""
+CLEAR = 0.06
+"""How far beyond the distance of a copy a drawing is well clear of one."""
 _LARGEST = 1 << 26
 
 
@@ -62,6 +65,31 @@ def _read(path: Path, changed: int) -> Known:
         raise WeightsError(
             f"no readable list of neighbours: {error}", where=str(path), remedy=REMEDY
         ) from error
+
+
+def most_original(model: str, colours: NDArray[np.uint8], drawings: NDArray[np.uint8]) -> int:
+    """Number of the first drawing that is well clear of what ``model`` has learnt from.
+
+    Args:
+        model: Its list is looked at; without one the first drawing is taken.
+        colours: Colour of each slot, [K, 3].
+        drawings: Slots, 0 transparent, [N, S, S].
+
+    Returns:
+        0..N - 1; where no drawing is clear, that of the one which is farthest.
+    """
+    known = known_pictures(model)
+    best, far = 0, -1.0
+    for number, drawing in enumerate(drawings if known is not None else ()):
+        assert known is not None
+        alpha = np.where(drawing > 0, 255, 0).astype(np.uint8)[..., None]
+        picture = np.concatenate([colours[drawing] * (alpha > 0), alpha], 2)
+        distance = float(known.pictures.nearest(picture[None])[0][0])
+        if distance >= known.limit + CLEAR:
+            return number
+        if distance > far:
+            best, far = number, distance
+    return best
 
 
 def draw_original(draw: Callable[[int], Made], seed: int) -> Made:

@@ -10,9 +10,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aigc_assets.models.cards import read_card
+from aigc_assets.pipelines.characters.neighbours import most_original
 from aigc_assets.pipelines.characters.reference import region_ramps, taken_from
 from aigc_assets.pipelines.characters.request import CharacterRequest
-from aigc_assets.pipelines.characters.size16 import animated16, tiny_colours, tiny_frames
+from aigc_assets.pipelines.characters.size16 import (
+    animated16,
+    beasts16,
+    natural_colours,
+    one_view,
+    tiny_colours,
+    tiny_frames,
+)
 from aigc_assets.pipelines.characters.words.lexicon import words
 from aigc_assets.pipelines.characters.words.prompt import Wish
 from aigc_assets.pipelines.made import Made, derive_seed, generator, load_model, provenance
@@ -22,9 +30,19 @@ from aigc_assets.types.validation import Scalar
 MODEL = "creatures16_mixer"
 COLOURS_OF = "character_cvae"
 """Model whose card names the ramps."""
-SHARE = (0.2, 0.42)
+SHARE = (0.25, 0.45)
 """How much of a second body goes into a new monster."""
-SHARE_ANIMAL = (0.12, 0.35)
+SHARE_ANIMAL = (0.12, 0.3)
+TRIES = 8
+"""Creatures around one body of which the first original one is drawn."""
+BEASTS = 0.75
+"""Share of creatures without a name that have one view."""
+_ONE_VIEW: Mapping[str, str] = {
+    "side": "drawn from the side: mirrored to the right, slimmer from the front and without a face "
+    "from behind",
+    "front": "drawn from the front: its face moves to the sides and is missing from behind",
+}
+"""What is said of creatures that are drawn in one view, by view."""
 
 _KIN: Mapping[str, str] = {
     **dict.fromkeys("demon devil fiend gremlin goblin kobold hobgoblin".split(), "imp"),
@@ -53,11 +71,19 @@ _ELEMENTS: Mapping[str, tuple[str, ...]] = {
     "blood": ("garnet", "red"), "undead": ("dove", "gray"), "bone": ("ivory", "linen"),
 }  # fmt: skip
 """Colours of the elements that prompts name."""
+_ANY = frozenset({"monster", "animal", "creature"})
+"""Words that choose nothing."""
 _OPEN = ("green", "blue", "red", "purple", "orange", "teal", "pink", "sky", "mustard", "forest",
          "plum", "apple", "garnet", "salmon", "lavender", "umber")  # fmt: skip
 _FUR = ("umber", "tan", "white", "charcoal", "orange", "honey", "gray", "chocolate", "linen")
 _BEAKS = ("mustard", "orange", "salmon", "linen", "tan")
 _MARKS = ("ivory", "mustard", "red", "salmon", "white", "teal", "purple", "orange")
+_QUIET = ("ivory", "charcoal", "linen", "umber")
+"""Second colours beside one that the prompt names: they let it be seen."""
+_FAINT = ("Lizard", "Mouse", "Snake", "Snake4", "Cyclope", "Mollusc2", "cat", "dog", "dog2", "pig",
+          "cub", "chicken")  # fmt: skip
+"""Bodies that read less well than those of one view with the same name: only drawn for want of
+them."""
 _PARTNERS = ("Axolot", "Bamboo", "Beast", "Cyclope", "Flam", "Larva", "Octopus", "Reptile2",
              "Slime2", "Slime3", "Spirit", "Mushroom")  # fmt: skip
 """Bodies that mix well into any other: seen whole from all sides."""
@@ -94,9 +120,10 @@ class Creature:
 
 def vocabulary() -> Mapping[str, Any]:
     """Words for bodies, elements and looks, and the named ramps."""
-    card = read_card(MODEL)["vocabulary"]
-    known = {word for text in card["bodies"].values() for word in text.split()}
-    known |= {*_KIN, *_ELEMENTS, *_HORNS, *_LOOKS, "monster", "animal", "creature"}
+    known = {*_ANY, *_KIN, *_ELEMENTS, *_HORNS, *_LOOKS}
+    for model in (MODEL, beasts16.MODEL):
+        bodies = read_card(model)["vocabulary"]["bodies"]
+        known |= {word for text in bodies.values() for word in text.split()}
     colours = read_card(COLOURS_OF)["vocabulary"]["colours"]
     return {"attributes": {"creature": sorted(known)}, "colours": colours}
 
@@ -107,19 +134,37 @@ def draw_character(
     """A monster or an animal on 16 px frames, one row per tag; see `generate_character`."""
     if request.like is not None and animated16.fits(request.like):
         return animated16.draw_animated(request, request.like, palette, seed)
-    checkpoint = load_model(MODEL)
-    card = checkpoint.card["vocabulary"]
-    said = words(request.prompt)
-    creature = choose_creature(said, card, seed, animal=request.kind == "animal")
+    said, animal = words(request.prompt), request.kind == "animal"
     like = region_ramps(request.like.picture) if request.like is not None else {}
-    table, tints = paint_table(creature, said, wish, card, palette, seed, like)
-    walks = draw_walks(checkpoint, creature, card)
-    animal = creature.body.islower()
+    names, beasts = choose_bodies(said, seed, animal=animal)
+    model = beasts16.MODEL if beasts else MODEL
+    checkpoint = load_model(model)
+    card = checkpoint.card["vocabulary"]
+    if beasts:
+        several = beasts16.choose(card, names, seed)
+        about = [*said, *card["bodies"][several[0].fore].split()]
+    else:
+        creatures = [choose_creature(said, names, card, seed, n) for n in range(TRIES)]
+        about = [*said, *card["bodies"][creatures[0].body].split()]
+    table, tints = paint_table(said, about, wish, card, palette, seed, like, animal=animal)
+    colours = palette[table]
+    if beasts:
+        beast, walks = beasts16.draw_beast(checkpoint, several, colours)
+        drawn = f"{beast.fore} before {beast.hind}"
+        drawn += f", towards {beast.other} {beast.share:.2f}" if beast.share else ""
+        notes = [_ONE_VIEW[card["views"][card["family"][beast.fore]]]]
+    else:
+        creature = original(checkpoint, creatures, colours)
+        walks = draw_walks(checkpoint, creature, card)
+        drawn = f"{creature.body} with {creature.share:.2f} {creature.other}"
+        drawn += "".join(f", {k} {v}" for k, v in (("eyes", creature.face),
+                                                   ("crest", creature.crest)) if v)  # fmt: skip
+        notes = []
+    if animal:
+        walks = {side: walks[side] for side in ("left", "right")}
+        notes = ["animals are drawn from the side: left and right"]
     runs = tiny_frames.beast_runs(walks, request.animations, time=170 if animal else 160)
     asset = tiny_frames.sheet(runs, table, palette)
-    drawn = f"{creature.body} with {creature.share:.2f} {creature.other}"
-    drawn += "".join(f", {k} {v}" for k, v in (("eyes", creature.face), ("crest", creature.crest))
-                     if v)  # fmt: skip
     painted = ", ".join(f"{slot}={name}" for slot, name in tints.items())
     made_for: Mapping[str, Scalar] = {
         "prompt": request.prompt,
@@ -128,38 +173,72 @@ def draw_character(
     }
     operations = ("ramps fitted to the pack palette", f"drawn: {drawn}; {painted}",
                   *taken_from(request.like))  # fmt: skip
-    notes = [_derived(request.animations)] if set(request.animations) - {"walk"} else []
-    if animal:
-        notes.append("animals are drawn from the side: left and right")
+    if set(request.animations) - {"walk"} or beasts:
+        notes = [_derived(request.animations, walk=beasts), *notes]
     return Made(asset, provenance(checkpoint, seed, made_for, operations, tuple(notes)))
 
 
-def _derived(animations: Sequence[str]) -> str:
-    names = ", ".join(name for name in animations if name != "walk")
-    return f"{names}: derived by rule from the walk (no drawing was learnt)"
+def _derived(animations: Sequence[str], *, walk: bool) -> str:
+    names = ", ".join(name for name in animations if walk or name != "walk")
+    source = "standing frame" if walk else "walk"
+    return f"{names}: derived by rule from the {source} (no drawing was learnt)"
+
+
+def choose_bodies(said: Sequence[str], seed: int, *, animal: bool) -> tuple[list[str], bool]:
+    """Bodies that the words name, and whether they are those of `beasts16`.
+
+    Both models know some creatures; what both know equally well, and what no word names, is left
+    to the seed.
+    """
+    random = generator(derive_seed(seed, "model16"))
+    spoken = {part for word in said for part in (word, word.removesuffix("s"), *word.split("-"))}
+    spoken -= _ANY
+    bodies: Mapping[str, str] = read_card(MODEL)["vocabulary"]["bodies"]
+    here = [name for name in bodies if name.islower() == animal]
+    card = read_card(beasts16.MODEL)["vocabulary"]
+    for known in (spoken, spoken | {_KIN[word] for word in spoken if word in _KIN}):
+        scores = {name: len(known & set(bodies[name].split())) for name in here}
+        most = max(scores.values())
+        meant = [name for name in here if scores[name] == most]
+        others, score = beasts16.candidates(card, known, animal=animal)
+        if most or score:
+            plain = [name for name in meant if name not in _FAINT]
+            if most == score and plain:
+                meant = plain
+            elif most == score:
+                return others, True
+            if most != score:
+                return (others, True) if score > most else (meant, False)
+            share = len(others) / (len(others) + len(meant))
+            return (others, True) if random.random() < share else (meant, False)
+    if random.random() < BEASTS:
+        return others, True
+    return [name for name in here if name not in _FAINT], False
 
 
 def choose_creature(
-    said: Sequence[str], card: Mapping[str, Any], seed: int, *, animal: bool
+    said: Sequence[str], meant: Sequence[str], card: Mapping[str, Any], seed: int, number: int = 0
 ) -> Creature:
-    """Bodies, eyes and horns by the words; what they leave open depends on the seed only."""
-    random = generator(derive_seed(seed, "creature16"))
+    """Eyes and horns by the words, around one of the bodies that are meant.
+
+    Args:
+        said: Words of the prompt.
+        meant: Names of bodies.
+        card: Vocabulary of the model card.
+        seed: Decides what the words leave open.
+        number: Of several creatures with the same body.
+    """
+    random = generator(derive_seed(seed, "creature16", *([str(number)] if number else [])))
 
     def pick(names: Sequence[str]) -> str:
         return names[int(random.integers(len(names)))]
 
-    spoken = {part for word in said for part in (word, word.removesuffix("s"), *word.split("-"))}
-    spoken |= {_KIN[word] for word in spoken if word in _KIN}
-    here = [name for name in card["bodies"] if name.islower() == animal]
-    scores = {name: len(spoken & set(card["bodies"][name].split())) for name in here}
-    most = max(scores.values())
-    meant = [name for name in here if scores[name] == most] if most else here
-    if not most and not animal:
-        meant = [name for name in here if name not in ("Lizard", "Mouse")]
-    body = pick(meant)
+    body = meant[int(generator(derive_seed(seed, "body16")).integers(len(meant)))]
+    animal = body.islower()
     low, high = SHARE_ANIMAL if animal else SHARE
     share = round(float(random.uniform(low, high)), 3)
     if animal:
+        here = [name for name in card["bodies"] if name.islower()]
         return Creature(body, pick([name for name in here if name != body]), share)
     other = pick([name for name in _PARTNERS if name != body])
     looks = next((_LOOKS[word] for word in said if word in _LOOKS), ())
@@ -172,21 +251,34 @@ def choose_creature(
         own = body in card["faces"] and random.random() < 0.35
         face = body if own else pick([name for name in _EYES if name != body])
     crest = pick(horns) if horns else ""
-    if not horns and random.random() < 0.5:
+    if not horns and random.random() < 0.7:
         crest = pick(card["crests"])
     return Creature(body, other, share, face, crest)
 
 
 def paint_table(
-    creature: Creature,
     said: Sequence[str],
+    about: Sequence[str],
     wish: Wish,
     card: Mapping[str, Any],
     palette: NDArray[np.uint8],
     seed: int,
     like: Mapping[str, Any],
+    *,
+    animal: bool,
 ) -> tuple[NDArray[np.intp], dict[str, str]]:
-    """Palette index of every slot class, and the names of the ramps."""
+    """Palette index of every slot class, and the names of the ramps.
+
+    Args:
+        said: Words of the prompt.
+        about: Words for what is drawn, best first: they choose what the prompt leaves open.
+        wish: What the prompt asks for.
+        card: Vocabulary of the model card.
+        palette: Of the pack, [N, 3].
+        seed: Of the request.
+        like: Ramps of a reference picture.
+        animal: Whether fur and feathers are likely.
+    """
     ramps = {**read_card(COLOURS_OF)["vocabulary"]["colours"], "like": like}
     outline = tiny_colours.fixed("outline", palette)
     named = list(dict.fromkeys(wish.colours.values()))
@@ -194,13 +286,15 @@ def paint_table(
     asked = [names for names in named if tiny_colours.tones(names, "cloth", ramps) is not None]
     if element and (not asked or set(asked[0]) <= {"charcoal", "coffee", "iron", "ivory", "dove"}):
         asked = [element]
-    usual = _FUR if creature.body.islower() else _OPEN
+    found = natural_colours.usual(about)
+    usual, second = found or ((_FUR, _BEAKS) if animal else (_OPEN, _MARKS))
+    if asked and not found:
+        second = _QUIET
     wanted = asked[:1] or tiny_colours.shuffled(usual, seed, "colour16", "body")
     kind = "cloth"
     if not asked and "main" in like:
         kind, wanted = "like", [("main",)]
     body, body_name = tiny_colours.choose("body", wanted, kind, ramps, palette, (), outline)
-    second = _BEAKS if creature.body.islower() else _MARKS
     wanted = asked[1:2] or tiny_colours.shuffled(second, seed, "colour16", "mark")
     mark, mark_name = tiny_colours.choose("mark", wanted, "cloth", ramps, palette, (body,), outline)
     fitted = {"body": body, "mark": mark}
@@ -214,15 +308,47 @@ def paint_table(
     return table, {"body": body_name, "mark": mark_name}
 
 
+def original(
+    checkpoint: Any, creatures: Sequence[Creature], colours: NDArray[np.uint8]
+) -> Creature:
+    """The first of some creatures that is no copy in its base frame, or the most original one."""
+    card = checkpoint.card["vocabulary"]
+    rows = [row for row, _ in card["poses"]]
+    base = rows.index("side 0" if creatures[0].body.islower() else "walk 0")
+    frames = np.concatenate([_draw(checkpoint, one, card, [base]) for one in creatures])
+    return creatures[most_original(MODEL, colours, frames)]
+
+
 def draw_walks(
     checkpoint: Any, creature: Creature, card: Mapping[str, Any]
 ) -> dict[str, list[NDArray[np.uint8]]]:
-    """Frames of the walk by direction, cleaned, the first of each on the ground."""
+    """Frames of the walk by direction, cleaned, with eyes, the first of each on the ground.
+
+    The head of every step is that of the standing frame where it only moves.
+    """
+    animal = creature.body.islower()
+    numbers = [n for n, (row, _) in enumerate(card["poses"]) if row.startswith("side") == animal]
+    drawn = [tiny_frames.clean(frame) for frame in _draw(checkpoint, creature, card, numbers)]
+    if animal:
+        left = [one_view.with_eyes(tiny_frames.grounded(f), "side", ()) for f in drawn]
+        return {"left": left, "right": [np.ascontiguousarray(f[:, ::-1]) for f in left]}
+    walks = {}
+    for number, direction in enumerate(DIRECTIONS):
+        stand, *others = drawn[4 * number : 4 * number + 4]
+        if direction != "up":
+            stand = one_view.with_eyes(stand, "front", ())
+        stand = tiny_frames.grounded(stand)
+        walks[direction] = [stand, *(tiny_frames.same_top(stand, step) for step in others)]
+    return walks
+
+
+def _draw(
+    checkpoint: Any, creature: Creature, card: Mapping[str, Any], numbers: Sequence[int]
+) -> NDArray[np.uint8]:
+    """Slots [P, 16, 16] of a creature in some poses."""
     import torch
 
     bodies = list(card["bodies"])
-    animal = creature.body.islower()
-    numbers = [n for n, (row, _) in enumerate(card["poses"]) if row.startswith("side") == animal]
     face = 1 + card["faces"].index(creature.face) if creature.face else 0
     crest = 1 + card["crests"].index(creature.crest) if creature.crest else 0
     pair = [bodies.index(creature.body), bodies.index(creature.other)]
@@ -232,12 +358,4 @@ def draw_walks(
         logits = checkpoint.network(
             items, weights.expand(len(numbers), -1, -1), torch.tensor(numbers)
         )
-    drawn = [tiny_frames.clean(f) for f in logits.argmax(1).numpy().astype(np.uint8)]
-    if animal:
-        left = [tiny_frames.grounded(frame) for frame in drawn]
-        return {"left": left, "right": [np.ascontiguousarray(f[:, ::-1]) for f in left]}
-    walks = {}
-    for number, direction in enumerate(DIRECTIONS):
-        frames = drawn[4 * number : 4 * number + 4]
-        walks[direction] = [tiny_frames.grounded(frames[0]), *frames[1:]]
-    return walks
+    return np.asarray(logits.argmax(1).numpy(), dtype=np.uint8)

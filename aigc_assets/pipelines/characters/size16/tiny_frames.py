@@ -22,6 +22,9 @@ ANIMATIONS: tuple[str, ...] = ("idle", "walk", "attack", "jump", "hurt", "dead")
 MIN_SPECK = 4
 """Connected specks of fewer pixels than this are not part of a figure."""
 
+TOP, ALIKE = 0.5, 0.6
+"""Upper share of a figure that keeps still in a walk, if no larger share of its pixels changed."""
+
 Picture = NDArray[np.uint8]
 _TOWARDS: Mapping[str, int] = {"left": -1, "right": 1}
 
@@ -113,6 +116,59 @@ def raised(frame: Picture, most: int) -> Picture:
     return np.roll(frame, -min(most, int(rows[0])), 0) if len(rows) else frame
 
 
+def same_top(stand: Picture, step: Picture) -> Picture:
+    """A step with the upper part of the standing frame, where that has only moved.
+
+    A model draws every frame anew; what only moves shall not change. The upper `TOP` of the stand
+    is laid over the step at the shift that fits best; where even that does not fit, as of a body
+    that is squeezed, the step stays as it is.
+    """
+    rows = np.flatnonzero(stand.any(1))
+    if len(rows) < 4:
+        return step
+    first, stop = int(rows[0]), int(rows[0] + round(TOP * len(rows)))
+    top = stand[first:stop]
+    best: tuple[float, int, int] | None = None
+    for down in range(-3, 4):
+        if not 0 <= first + down <= FRAME - len(top):
+            continue
+        under = step[first + down : stop + down]
+        for across in (0, -1, 1, -2, 2):
+            moved = _across(top, across)
+            drawn = (moved > 0) | (under > 0)
+            above = int((step[: first + down] > 0).sum())
+            cost = (float((moved != under)[drawn].sum()) + above) / max(1, int(drawn.sum()))
+            if best is None or cost < best[0]:
+                best = cost, down, across
+    if best is None or best[0] > ALIKE:
+        return step
+    out = step.copy()
+    out[: first + best[1]] = 0
+    out[first + best[1] : stop + best[1]] = _across(top, best[2])
+    return out
+
+
+def _across(rows: Picture, by: int) -> Picture:
+    """Rows moved sideways, empty where nothing was."""
+    out = np.zeros_like(rows)
+    if by >= 0:
+        out[:, by:] = rows[:, : rows.shape[1] - by]
+    else:
+        out[:, :by] = rows[:, -by:]
+    return out
+
+
+def lunged(frame: Picture, side: str, by: int = 1) -> Picture:
+    """A strike that goes ``by`` px further: forward, up from behind, down towards us."""
+    if side == "down":
+        return squashed(frame, by)
+    if side == "up":
+        return raised(frame, by)
+    for _ in range(by):
+        frame = moved(frame, _TOWARDS[side])
+    return frame
+
+
 def person_runs(
     poses: Mapping[tuple[str, str], Picture], animations: Sequence[str], directions: Sequence[str]
 ) -> list[Run]:
@@ -133,12 +189,15 @@ def person_runs(
         for side in directions:
             stand = poses["walk 0", side]
             breath = sunk(stand, 12)
+            strike, leap = poses["attack", side], poses["jump", side]
             back = -_TOWARDS.get(side, 0)
             frames, times = {
                 "idle": ((stand, breath), (600, 500)),
                 "walk": (tuple(poses[f"walk {k}", side] for k in range(4)), (140,) * 4),
-                "attack": ((breath, poses["attack", side], stand), (90, 220, 90)),
-                "jump": ((breath, poses["jump", side], breath), (90, 320, 110)),
+                # A crouch before either would make them look alike: the strike has a low head.
+                "attack": ((stand, strike, lunged(strike, side), lunged(strike, side, 2)),
+                           (80, 90, 80, 140)),
+                "jump": ((stand, leap, raised(leap, 2), leap), (80, 120, 200, 110)),
                 "hurt": ((moved(sunk(stand, 12, 2), back), moved(breath, back), stand),
                          (120, 100, 80)),
             }[name]  # fmt: skip

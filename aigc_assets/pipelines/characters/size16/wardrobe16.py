@@ -1,7 +1,8 @@
 """From words to one 16 px figure: which heads it is made of, which face, which body.
 
-Most heads are put together from two: the crown of one (a hat, a fringe) over the sides and the face
-of another. What a prompt leaves open depends on the seed alone.
+A head that the words name comes through as it is, over another body; where no word names one, the
+head is put together from two, the crown of one (a hat, a fringe) over the sides and the face of
+another. What a prompt leaves open depends on the seed alone.
 """
 
 from __future__ import annotations
@@ -18,6 +19,8 @@ CLOTH = ("blue", "red", "forest", "teal", "linen", "mustard", "plum", "navy", "w
           "royal", "umber", "ochre", "purple", "sky", "salmon")  # fmt: skip
 SKIN = ("ivory", "peach", "peach", "tan", "tan", "honey", "bronze", "brown")
 DARK = ("charcoal", "navy", "forest", "wine", "plum", "midnight")
+OWN_FACE = 0.5
+"""How often a head that is named keeps its own face, where another would do."""
 _STRAW = ("honey", "blonde", "ochre", "tan")
 
 STYLES: Mapping[str, tuple[str, tuple[str, ...]]] = {
@@ -70,17 +73,6 @@ _FRINGES = ("BlackSorcerer", "Boy", "Cavegirl", "Lion", "LionOrange", "Master", 
 """Heads whose upper half is hair that goes over any other."""
 _CASUAL = ("Greenman", "Inspector", "Noble", "OldMan2", "OldMan3", "Samurai")
 """Hats that anybody may wear."""
-_MASKED = ("DarkNinja", "Eskimo", "EskimoNinja", "GrayNinja", "MaskedNinja", "RedCamouflage",
-           "RedNinja", "YellowNinja")  # fmt: skip
-"""Heads whose halves go together among themselves, and under a hat."""
-_BEINGS: Mapping[str, tuple[str, ...]] = {
-    "Flam": ("Lion", "LionOrange", "Cavegirl", "Boy"),
-    "GreenDemon": ("MaskFrog", "MaskedNinja", "Flam", "Lion"),
-    "MaskFrog": ("GreenDemon", "MaskedNinja", "EggBoy"),
-    "Spirit": ("LionOrange", "Cavegirl", "BlackNinjaMage"),
-    "EggBoy": ("MaskedNinja", "Lion", "GreenDemon"),
-}
-"""Heads of no human, and the crowns that suit them."""
 _SIDES = ("BlackSorcerer", "Boy", "Cavegirl", "Lion", "LionOrange", "Master", "Monk", "OldMan",
           "Princess", "Skeleton", "Villager", "Villager2", "Villager3", "WhiteFighter")  # fmt: skip
 """Heads whose lower half goes under any hat."""
@@ -141,31 +133,35 @@ def choose_figure(said: Sequence[str], wish: Wish, card: Mapping[str, Any], seed
         heads = [name for name in _PLAIN if not allowed or name in allowed]
     meant = pick(heads)
     low = [name for name in _SIDES if name != "Skeleton" and (not allowed or name in allowed)]
-    old = _best({name: card["heads"][name] for name in low}, spoken & {"old", "elder"})
-    # What is named is what one sees first, the crown; what is not named is mixed more freely.
+    # A head that is named comes through unmixed: it is what the figure is known by. What no word
+    # names is mixed freely.
     crown = head = meant
-    mixed = random.random() < (0.35 if named else 0.9)
     hats = bool(spoken & _COVERED) or ("hair" not in wish.colours and random.random() < 0.2)
-    if meant in _HATS:
-        head = pick([name for name in old or low if name != meant])
-    elif meant in _FRINGES and hats and not named:
+    if named:
+        pass
+    elif meant in _FRINGES and hats:
         crown = pick(_CASUAL)
-    elif meant in _FRINGES and mixed:
+    elif meant in _FRINGES and random.random() < 0.9:
         head = pick([name for name in low if name not in (meant, *_BARE)] or [meant])
-    elif meant in _MASKED and mixed:
-        head = pick([name for name in _MASKED if name != meant])
-    elif meant in _BEINGS and mixed:
-        crown = pick(_BEINGS[meant])
     bodies = _best(card["bodies"], spoken) or list(_EVERYDAY)
     others = [body for body in bodies if body != head]
     if not others:  # only its own body was asked for: one that is worn alike
         others = [body for body in _EVERYDAY if body != head]
     body = pick(others)
+    scarf = bool(spoken & {"scarf", "shawl", "collar"}) or bool(random.random() < 0.2)
+    known = crown == head and not _fresh(card, head, body)
     face = ""
     if head in card["open"]:
-        face = pick([name for name in card["faces"] if name != head])
-    scarf = bool(spoken & {"scarf", "shawl", "collar"}) or bool(random.random() < 0.2)
+        if not named or known or random.random() >= OWN_FACE:
+            face = pick([name for name in card["faces"] if name != head])
+    elif known:  # nothing of the head changes, so that the scarf makes it another figure
+        scarf = True
     return Figure(crown, head, face, body, scarf)
+
+
+def _fresh(card: Mapping[str, Any], head: str, body: str) -> bool:
+    """Whether the model has never seen a head and a body together."""
+    return (list(card["heads"]).index(head) * 5 + list(card["bodies"]).index(body) * 3) % 11 == 0
 
 
 def _best(texts: Mapping[str, str], spoken: set[str]) -> list[str]:
