@@ -20,17 +20,22 @@ from torch import Tensor
 from aigc_assets.models import checkpoint
 from aigc_assets.models.decoder_transformer import Cache
 from aigc_assets.ops import declare
-from benchmarks import ops, timing
+from benchmarks import character_models, ops, timing
 from benchmarks.cases import Case
 
 Run = Callable[[], Any]
 
 
 def cases(device: str) -> Iterator[Case]:
-    """Every shipped model in float32 and in bfloat16."""
+    """Every shipped model in float32 and in bfloat16, those of small characters in float32."""
     for dtype in (torch.float32, torch.bfloat16):
         for make in (character, tilemap, refiner, tokens, relief, sound, dialogue):
             yield make(dtype, device)
+    if device == "cpu":  # small networks, whose cost is that of calling them
+        for row in character_models.rows():
+            network = _load(row.model, torch.float32, device)
+            call = row.call(network, torch.Generator().manual_seed(1))
+            yield _case(f"{row.model}: {row.part}", row.shape, torch.float32, call)
 
 
 def character(dtype: torch.dtype, device: str) -> Case:
