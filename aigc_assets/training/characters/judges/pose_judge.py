@@ -15,6 +15,8 @@ from aigc_assets.types.sprite import DIRECTIONS
 
 _LUMA = np.array([0.299, 0.587, 0.114], dtype=np.float32)
 
+_LOOPS = ("idle", "walk", "run")
+
 
 class Clip(NamedTuple):
     """An animation and what it is: frames [F, S, S, 4], action, direction."""
@@ -41,7 +43,8 @@ class PoseJudge:
         self, clips: Sequence[Clip], actions: Sequence[str], *, steps: int = 300, seed: int = 0
     ):
         self.actions = tuple(actions)
-        frames = torch.cat([_tensor(clip.frames) for clip in clips])
+        random = np.random.Generator(np.random.Philox(seed))
+        frames = torch.cat([_tensor(_begun_anywhere(clip, random)) for clip in clips])
         labels = [
             [self.actions.index(clip.action), DIRECTIONS.index(clip.direction)]
             for clip in clips
@@ -76,6 +79,13 @@ class PoseJudge:
         )
         right = (found == wanted).mean(axis=0)
         return {"action": float(right[0]), "direction": float(right[1])}
+
+
+def _begun_anywhere(clip: Clip, random: np.random.Generator) -> NDArray[np.uint8]:
+    """Frames of an animation; a loop has no first frame and begins with any of them."""
+    if clip.action not in _LOOPS:
+        return clip.frames
+    return np.roll(clip.frames, int(random.integers(len(clip.frames))), 0)
 
 
 def _tensor(frames: NDArray[np.uint8]) -> Tensor:
