@@ -8,6 +8,8 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
+from aigc_assets.models import MODELS
+
 
 class Row(NamedTuple):
     """A shipped model, what is timed and for what, and a call of its network."""
@@ -20,8 +22,9 @@ class Row(NamedTuple):
 
 def rows() -> Iterator[Row]:
     """Every network that characters are drawn with, besides the sprite decoder of 64x48."""
-    for name in ("people16_mixer", "creatures16_mixer"):
-        yield Row(name, "mixer", "24 frames of 16x16", _mixer)
+    for name in MODELS:
+        if name.endswith("16_mixer"):
+            yield Row(name, "mixer", "24 frames of 16x16", _mixer)
     yield Row("poses16_decoder", "decoder", "8 frames of 16x16", _poses)
     yield Row("doll_cvae", "decoder", "1 picture of 32x32", _doll)
     yield Row("sprite_fsq_vae", "decoder", "8 pictures of 32x32", _pixels)
