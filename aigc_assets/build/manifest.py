@@ -61,6 +61,8 @@ def _text(low: int, high: int) -> Callable[[object], object]:
         ok = isinstance(value, str) and low <= len(value) <= high
         if not ok or any(ord(c) < 32 or ord(c) == 127 for c in str(value)):
             raise ValueError(f"expected one line of {low}..{high} characters, got {shown(value)}")
+        if any("\ud800" <= c <= "\udfff" for c in str(value)):
+            raise ValueError("expected text in UTF-8, got bytes that are none")
         return value
 
     return check

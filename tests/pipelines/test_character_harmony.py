@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from aigc_assets.models.cards import read_card
-from aigc_assets.pipelines.characters.colours.harmony import FAITH, chances
+from aigc_assets.pipelines.characters.colours.harmony import FAITH, chances, clothes
 from aigc_assets.types.oklab import to_oklab
 
 RAMPS = read_card("character_cvae")["vocabulary"]["colours"]
@@ -37,6 +37,16 @@ def test_without_anything_fixed_the_list_stands() -> None:
         ("metal", {"torso": ("cloth", "red")}),  # no part that the model knows
     ):
         assert chances(slot, NAMES, "cloth", fixed, RAMPS) == pytest.approx([0.1] * 10)
+
+
+def test_only_the_model_chooses_other_names() -> None:
+    others = clothes(RAMPS)
+    assert len(others) > 40 and not {"peach", "tan"} & set(others)
+    found = chances("legs", NAMES, "cloth", {"torso": ("cloth", "navy")}, RAMPS, others)
+    assert found.shape == (len(NAMES) + len(others),) and found.sum() == pytest.approx(1)
+    assert 0 < found[len(NAMES) :].sum() < FAITH
+    alone = chances("legs", NAMES, "cloth", {}, RAMPS, others)
+    assert alone[len(NAMES) :].sum() == 0 and alone.sum() == pytest.approx(1)
 
 
 def test_a_repeated_name_counts_twice() -> None:

@@ -45,6 +45,13 @@ def test_tiers_name_known_kinds_and_animations() -> None:
         assert len(tier.default) >= 1
 
 
+@pytest.mark.parametrize("prompt", ["", " \t ", "\u200b", "a" * 1001, "wiz\udcffard"])
+def test_a_prompt_that_says_nothing_is_refused_at_once(prompt) -> None:
+    with pytest.raises(UsageError) as caught:
+        CharacterRequest(prompt)
+    assert caught.value.where == "prompt"
+
+
 def test_defaults_follow_the_tier() -> None:
     request = CharacterRequest("old wizard")
     assert (request.kind, request.animations) == ("person", ("idle", "walk"))

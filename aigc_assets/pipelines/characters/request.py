@@ -14,6 +14,7 @@ from aigc_assets.models.own_drawings import OwnDrawings, own_drawings
 from aigc_assets.pipelines.characters.reference import Reference, read_reference
 from aigc_assets.pipelines.characters.words.kinds import KINDS, kind_of
 from aigc_assets.pipelines.characters.words.lexicon import words
+from aigc_assets.pipelines.characters.words.prompt import clean
 
 
 @dataclass(frozen=True)
@@ -87,7 +88,8 @@ class CharacterRequest:
             ``idle_2``, ...; 0 for a single character.
 
     Raises:
-        UsageError: If the size, the kind, an animation or the picture is not available.
+        UsageError: If the prompt is empty, too long or no text, or if the size, the kind, an
+            animation or the picture is not available.
     """
 
     prompt: str
@@ -102,6 +104,7 @@ class CharacterRequest:
     """Whether the request or a word of the prompt says which kind it is."""
 
     def __post_init__(self) -> None:
+        clean(self.prompt)
         if self.crowd:
             self._check_crowd()
             return

@@ -1,7 +1,8 @@
 """Colours for slots that a prompt leaves open: what goes with those that are fixed.
 
-The names come from hand-made lists, which keep hair a hair colour and boots leather; the palette
-model, which has seen what artists put together, says which of them goes with the rest.
+Half of the say has a hand-made list, which keeps hair a hair colour and boots leather; the other
+half has the palette model, which has seen what artists put together. It chooses among the same
+names, and for clothes among all colours of cloth that nobody takes for skin.
 """
 
 from __future__ import annotations
@@ -18,10 +19,26 @@ from aigc_assets.types.oklab import to_oklab
 MODEL = "palette_mdn"
 PARTS: Mapping[str, int] = {"hair": 0, "torso": 1, "over": 1, "legs": 2, "feet": 2}
 """Slots and the part of a figure that they cover: head, trunk or legs."""
-FAITH = 0.6
+FAITH = 0.5
 """How much the model says; the rest is the list as it stands."""
 _SOFTNESS = 2.0
 """Densities are raised to one over this, or nearly always the same colour would come out."""
+_BARE = 0.09
+"""OKLab distance from a colour of skin below which clothes look like none."""
+
+
+def clothes(ramps: Mapping[str, Any]) -> tuple[str, ...]:
+    """Names of the ramps of cloth that nobody takes for skin.
+
+    Args:
+        ramps: Named ramps of sRGB tones, dark to light, by kind.
+    """
+    skin = np.stack([_middle(tones) for tones in ramps["skin"].values()])
+    return tuple(
+        name
+        for name, tones in ramps["cloth"].items()
+        if np.linalg.norm(skin - _middle(tones), axis=1).min() >= _BARE
+    )
 
 
 def chances(
@@ -30,8 +47,9 @@ def chances(
     kind: str,
     fixed: Mapping[str, tuple[str, str]],
     ramps: Mapping[str, Any],
+    others: Sequence[str] = (),
 ) -> NDArray[np.float64]:
-    """How likely each of the names of a slot is to be taken, [N], of sum 1.
+    """How likely each of the names of a slot, then of others, is to be taken, [N], of sum 1.
 
     Args:
         slot: To be coloured.
@@ -39,8 +57,10 @@ def chances(
         kind: Kind of ramp of the slot.
         fixed: Kind and name of the ramps of slots that have one already.
         ramps: Named ramps of sRGB tones, dark to light, by kind.
+        others: More names, which only the model can choose.
     """
-    even = np.full(len(names), 1 / len(names))
+    even = np.repeat([1 / len(names), 0.0], [len(names), len(others)])
+    names = (*names, *others)
     part = PARTS.get(slot)
     known = {PARTS[s]: c for s, c in fixed.items() if s in PARTS and PARTS[s] != part}
     if part is None or not known or not all(name in ramps[kind] for name in names):

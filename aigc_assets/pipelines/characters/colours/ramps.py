@@ -13,6 +13,7 @@ from aigc_assets.pipelines.characters.words.lexicon import EYES
 from aigc_assets.pipelines.palettes import from_oklab, nearest, to_oklab
 
 _NEIGHBOURS: tuple[tuple[str, str, float], ...] = (
+    ("hair", "skin", 0.13),
     ("torso", "skin", 0.12),
     ("over", "torso", 0.08),
     ("legs", "torso", 0.08),
@@ -101,11 +102,16 @@ def paint_table(
     for first, second, clash in _NEIGHBOURS:
         pair = [s for s in (first, second) if s in look.free and s != "skin"]
         worn = all(look.values.get(s, "") != "none" for s in (first, second))
-        if not pair or not worn:
+        grey = first == "hair" and look.values["head"] == "elderly"
+        if not pair or not worn or grey:
             continue
         slot, neighbour = pair[0], second if pair[0] == first else first
-        options = [colours[slot], *alternatives(slot, seed)]
+        options = [colours[slot], *alternatives(slot, look, seed, vocabulary["colours"])]
         ramps = [fit(slot, option) for option in options]
+        if slot == "hair":  # darker than the face, if it has to be another
+            lights = [_light(palette, ramp) > _light(palette, skin) for ramp in ramps]
+            order = [0, *(1 + np.argsort(lights[1:], kind="stable"))]
+            options, ramps = [options[i] for i in order], [ramps[i] for i in order]
         gaps = [_gap(palette, ramp, fitted[neighbour]) for ramp in ramps]
         # The first that stands clear, or else the one that stands clearest.
         pick = next((i for i, gap in enumerate(gaps) if gap >= clash), int(np.argmax(gaps)))
@@ -163,6 +169,11 @@ def _gap(palette: NDArray[np.uint8], a: NDArray[np.intp], b: NDArray[np.intp]) -
     """OKLab distance between the body tones (without outline) of two ramps."""
     first, second = to_oklab(palette[a[2:]]).mean(0), to_oklab(palette[b[2:]]).mean(0)
     return float(np.sqrt(((first - second) ** 2).sum()))
+
+
+def _light(palette: NDArray[np.uint8], ramp: NDArray[np.intp]) -> float:
+    """OKLab lightness of the body tones of a ramp."""
+    return float(to_oklab(palette[ramp[2:]])[:, 0].mean())
 
 
 def _eyes(name: str, palette: NDArray[np.uint8]) -> NDArray[np.intp]:

@@ -16,6 +16,7 @@ from aigc_assets.pipelines.characters.size32 import still
 from aigc_assets.pipelines.characters.words import lexicon_doll
 from aigc_assets.pipelines.characters.words.prompt import Wish, find_ramp
 from aigc_assets.pipelines.made import Made, derive_seed, generator, load_model, provenance
+from aigc_assets.types.oklab import to_oklab
 
 MODEL = "doll_cvae"
 PIVOT = (16, 31)
@@ -52,6 +53,8 @@ _TONES: Mapping[str, tuple[str, ...]] = {
     "feet": ("leather", "umber", "chocolate", "soot"),
     "gloves": ("leather", "umber", "charcoal"),
 }  # fmt: skip
+_ALIKE = 0.13
+"""OKLab distance below which hair and skin run into one another."""
 _USED = [1, 3, 4, 5]
 """Tones of a ramp of six that make the four shades of a doll."""
 _CLOSED = ("leggings", "plate leggings", "armored leggings", "hose")
@@ -179,7 +182,7 @@ def choose_ramps(
             ramps[slot], names[slot] = like[slot][_USED], "like the picture"
             continue
         keeps = slot in own and _keeps(slot, values)
-        if found is None and slot in wish.colour_habits and not keeps:
+        if found is None and slot in wish.colour_habits and (slot == "skin" or not keeps):
             found = find_ramp(slot, _drawn_from(wish.colour_habits[slot], slot, seed), colours)
         if found is None and slot in _TONES and not keeps:
             found = find_ramp(slot, _drawn_from(_TONES[slot], slot, seed), colours)
@@ -190,6 +193,9 @@ def choose_ramps(
             ramps[slot], names[slot] = own[slot], "as drawn"
         else:
             ramps[slot] = np.array(colours["cloth"]["leather"], dtype=np.uint8)[_USED]
+    if names.get("hair") in _TONES["hair"] and "hair" not in wish.colours:
+        names["hair"] = _clear_of(ramps["skin"], names["hair"], colours["hair"], seed)
+        ramps["hair"] = np.array(colours["hair"][names["hair"]], dtype=np.uint8)[_USED]
     if "headwear" not in wish.colours and values["headwear"] in _MATCHING:
         leader = "over" if values["over"] != "none" else "torso"
         ramps["headwear"], names["headwear"] = ramps[leader], names.get(leader, "as drawn")
@@ -199,6 +205,20 @@ def choose_ramps(
 _MATCHING = ("hood", "wide hood", "long hood", "wizard hat", "banded wizard hat",
              "wide wizard hat", "trimmed hood", "peaked hood", "skullcap", "cap")  # fmt: skip
 """Headwear of cloth, which goes with the clothes."""
+
+
+def _clear_of(skin: NDArray[np.uint8], wanted: str, colours: Mapping[str, Any], seed: int) -> str:
+    """A colour of hair that a face stands out from: the wanted one, or the first that does."""
+    tones = list(dict.fromkeys(_TONES["hair"]))
+    order = generator(derive_seed(seed, "alternative", "hair")).permutation(len(tones))
+    face = to_oklab(skin[2:]).mean(0)
+
+    def gap(name: str) -> float:
+        hair = to_oklab(np.array(colours[name], dtype=np.uint8)[_USED][1:]).mean(0)
+        return float(np.linalg.norm(hair - face))
+
+    options: list[str] = [wanted, *(tones[i] for i in order)]
+    return next((name for name in options if gap(name) >= _ALIKE), max(options, key=gap))
 
 
 def _drawn_from(tones: tuple[str, ...], slot: str, seed: int) -> tuple[str, ...]:

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from aigc_assets.pipelines.characters.colours.harmony import chances
+from aigc_assets.pipelines.characters.colours.harmony import chances, clothes
 from aigc_assets.pipelines.characters.words.lexicon import EYES
 from aigc_assets.pipelines.characters.words.prompt import KIND_OF_SLOT, Wish, find_ramp
 from aigc_assets.pipelines.made import derive_seed, generator
@@ -74,6 +74,8 @@ _TONES: Mapping[str, tuple[str, ...]] = {
 }  # fmt: skip
 
 
+_CLOTHES = ("torso", "over", "legs")
+"""Slots that may have any colour."""
 _JEWELS = ("azure", "amethyst", "spring", "teal", "cerise")
 """Colours of what tips a staff or a wand."""
 _ENCHANTED: Mapping[str, tuple[str, ...]] = {
@@ -93,6 +95,7 @@ class Look:
         colours: Per slot of `_TONES`: kind and name of its ramp.
         free: Slots whose colour neither the prompt nor another slot decides.
         follows: Slots that take the colour of another slot.
+        habits: Colours that a role or an element is known by, by slot; others would hide it.
         glowing: Colours of a weapon that glows, best first; none for plain ones.
         notes: What could not be done as asked.
     """
@@ -101,6 +104,7 @@ class Look:
     colours: Mapping[str, tuple[str, str]]
     free: frozenset[str]
     follows: Mapping[str, str]
+    habits: Mapping[str, tuple[str, ...]]
     glowing: tuple[str, ...]
     notes: tuple[str, ...]
 
@@ -161,6 +165,7 @@ def choose_look(
             found = "like", slot
         if found is None:
             free.add(slot)
+            others = clothes(ramps) if slot in _CLOTHES and slot not in wish.colour_habits else ()
             tones = wish.colour_habits.get(slot, tones)
             if slot == "weapon" and glowing:
                 tones = glowing
@@ -169,23 +174,31 @@ def choose_look(
             random = generator(derive_seed(seed, "colour", slot))
             seen = {s: r for s, r in {**colours, **asked_for}.items() if r}
             worn = {s: r for s, r in seen.items() if values.get(s) != "none"}
-            weights = chances(slot, tones, KIND_OF_SLOT.get(slot, "cloth"), worn, ramps)
-            start = int(random.choice(len(tones), p=weights))
-            found = find_ramp(slot, (tones[start], *tones), ramps)
+            kind = KIND_OF_SLOT.get(slot, "cloth")
+            weights = chances(slot, tones, kind, worn, ramps, others)
+            start = int(random.choice(len(weights), p=weights))
+            found = find_ramp(slot, ((*tones, *others)[start], *tones), ramps)
         colours[slot] = found if found is not None else ("eyes", next(iter(EYES)))
     if wish.colours.get("weapon") and values.get("weapon") in ("staff", "wand", "bow"):
         colours["handle"] = colours["weapon"]  # they are all handle
     follows = _sets(values, free, wish)
     free -= set(follows)
     glowing = glowing if "weapon" in free else ()
-    return Look(values, colours, frozenset(free), follows, glowing, tuple(notes))
+    return Look(
+        values, colours, frozenset(free), follows, wish.colour_habits, glowing, tuple(notes)
+    )
 
 
-def alternatives(slot: str, seed: int) -> list[tuple[str, str]]:
-    """Other cloth colours for a slot that clashes with its neighbour, in seeded order."""
+def alternatives(
+    slot: str, look: Look, seed: int, ramps: Mapping[str, Mapping[str, Any]]
+) -> list[tuple[str, str]]:
+    """Other colours for a slot that clashes with its neighbour, in seeded order."""
+    if slot in look.habits:
+        found = [find_ramp(slot, (name,), ramps) for name in look.habits[slot]]
+        return [ramp for ramp in found if ramp is not None]
     tones = list(dict.fromkeys(_TONES[slot]))
     order = generator(derive_seed(seed, "alternative", slot)).permutation(len(tones))
-    return [("cloth", tones[i]) for i in order]
+    return [(KIND_OF_SLOT.get(slot, "cloth"), tones[i]) for i in order]
 
 
 def _open(attribute: str, values: Mapping[str, str], known: list[str]) -> tuple[str, ...]:

@@ -178,12 +178,12 @@ SYNONYMS: Mapping[str, Meaning] = {
               torso=("scoop longsleeve shirt",), headwear=("pointed hat",))),
     **dict.fromkeys(
         ("knight", "paladin", "sentinel"),
-        _role({"torso": ("gray", "smoke", "dove"), "legs": ("gray", "smoke", "charcoal"),
+        _role({"torso": ("gray", "dove", "silver"), "legs": ("charcoal", "soot", "midnight"),
                "metal": ("steel", "silver")}, headwear=_HELMS, feet=("boots",), over=("none",),
               torso=("longsleeve shirt",), legs=("pants", "hose"), weapon=("sword",),
               shield=("shield", "round shield"))),
     **dict.fromkeys(
-        ("soldier", "guard", "warrior", "captain"),
+        ("soldier", "guard", "warrior", "captain", "fighter", "mercenary"),
         _role({"torso": ("navy", "wine", "forest"), "metal": ("steel", "iron")}, headwear=_HELMS,
               feet=("boots",), legs=("pants", "hose"), weapon=("sword", "sword", "spear"),
               shield=("shield", "round shield", "none"))),
@@ -243,8 +243,36 @@ SYNONYMS: Mapping[str, Meaning] = {
     **dict.fromkeys(
         ("bard", "minstrel", "jester"), _role({"torso": ("teal", "red orange", "amber")},
                                               legs=("hose",), feet=("shoes",))),
-    **dict.fromkeys(("sailor", "pirate", "fisherman"),
+    **dict.fromkeys(("sailor", "fisherman"),
                     _role({"torso": ("navy", "white")}, legs=("cuffed pants",))),
+    **dict.fromkeys(("pirate", "corsair", "buccaneer"),
+                    _role({"torso": ("white", "linen"), "over": ("wine", "navy", "soot")},
+                          legs=("cuffed pants",), over=("cardigan",), feet=("boots",),
+                          weapon=("sword",))),
+    **dict.fromkeys(
+        ("barbarian", "berserker", "savage", "gladiator"),
+        _role({"torso": ("leather", "umber"), "legs": ("umber", "soot")}, weapon=("axe",),
+              over=("none",), legs=("skirt",), torso=("t-shirt", "scoop t-shirt"),
+              hair=("medium page", "medium dreadlocks"), feet=("boots",))),
+    **dict.fromkeys(
+        ("ninja",),
+        _role({"torso": ("soot", "midnight"), "legs": ("soot", "midnight")}, headwear=("hood",),
+              torso=("longsleeve shirt",), legs=("hose",), over=("none",), weapon=("dagger",))),
+    **dict.fromkeys(
+        ("samurai",),
+        _role({"torso": ("garnet", "navy"), "legs": ("charcoal", "soot")}, over=("none",),
+              torso=("longsleeve shirt",), legs=("long skirt",), weapon=("sword",),
+              headwear=("kettle helm", "none"), hair=("medium bangs and bun",))),
+    **dict.fromkeys(
+        ("necromancer", "cultist"),
+        _role({"torso": ("soot", "plum"), "over": ("plum", "soot")}, headwear=("hood",),
+              torso=("longsleeve shirt",), legs=("long skirt",), over=("cloak",),
+              weapon=("staff", "scythe"))),
+    **dict.fromkeys(
+        ("druid", "shaman"),
+        _role({"torso": ("fern", "umber", "olivine"), "over": ("forest", "fern")},
+              torso=("longsleeve shirt",), legs=("long skirt",), over=("cloak",),
+              headwear=("hood", "none"), weapon=("staff",))),
     **dict.fromkeys(("villager", "citizen", "traveler", "traveller", "adventurer", "hero",
                      "heroine", "child", "kid", "student", "servant", "worker"), _role()),
     **dict.fromkeys(("dwarf", "viking"), _role(body=("masculine",), head=("masculine",),

@@ -108,8 +108,10 @@ def clean(prompt: str) -> str:
     """The prompt in composed letters; pictographs become the words of their names.
 
     Raises:
-        UsageError: If it is empty or too long.
+        UsageError: If it is empty, too long or no text.
     """
+    if any("\ud800" <= letter <= "\udfff" for letter in prompt):
+        raise UsageError("the prompt is no text", where="prompt", remedy="write it in UTF-8")
     if len(prompt) > MAX_PROMPT:
         raise UsageError(
             f"the prompt has {len(prompt)} characters, the limit is {MAX_PROMPT}",
