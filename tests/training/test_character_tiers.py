@@ -10,6 +10,7 @@ import pytest
 from aigc_assets.errors import DataError
 from aigc_assets.training import packing
 from aigc_assets.training.characters.judges import (
+    beast_report,
     crowd_report,
     doll_report,
     portrait_report,
@@ -76,8 +77,10 @@ def test_the_sources_dolls_pass_and_others_do_not(folder) -> None:
         distance = right[f"frechet_distance_{name}"]
         assert distance.columns["model"] == pytest.approx(distance.columns["floor"], rel=1e-3)
         assert distance.met is True and "no baseline" in distance.target
-    for measure in ("palette_leaks", "alpha_errors", "torso_word_found_features"):
+    for measure in ("palette_leaks", "alpha_errors"):
         assert right[measure].met is True, right[measure]
+    words = right["torso_word_found_features"].columns
+    assert words["model"] == words["floor"]
     colours = right["colour_words_found"].columns
     assert colours["model"] == colours["floor"]
     assert right["feet_off_pivot_px"].columns == {"model": 1}  # the small source hovers
@@ -155,3 +158,45 @@ def test_portraits_are_busts_at_twice_the_size(packed) -> None:  # noqa: F811
     bust = portrait_report.busts(figure)[0]
     assert bust.shape == (64, 64, 4) and not bust[0].any() and bust[-1, 32, 3] == 255
     assert bust[2, 8, 3] == 0 and bust[3, 9, 3] == 255  # EPX rounds the corner
+
+
+def test_creatures_are_judged_in_tones_and_known_ones_are_copies(monkeypatch) -> None:
+    monkeypatch.setattr(beast_report, "_STEPS", 2)
+    monkeypatch.setattr(beast_report, "_COLOURED", 1)
+    random = np.random.Generator(np.random.Philox(6))
+    slots = np.zeros((40, 2, 16, 16), np.uint8)
+    for number, pair in enumerate(slots):
+        tall, wide = ((9, 5), (5, 9))[number % 2] + random.integers(0, 4, 2)
+        pair[:, 15 - tall : 15, 8 - wide // 2 : 9 + wide // 2] = 1
+        pair[:, 16 - tall : 14, 9 - wide // 2 : 8 + wide // 2] = 2
+        y, x = random.integers(1, tall - 1), random.integers(-1, 2)
+        pair[:, 15 - y, 7 + x : 9 + x] = 3 + random.integers(0, 6)
+    names = [f"{('imp', 'dog')[i % 2]} {chr(97 + i)}" for i in range(40)]
+    families = {name: ("humanoid", "quadruped")[i % 2] for i, name in enumerate(names)}
+    info = {"vocabulary": {
+        "bodies": {name: name for name in names[:36]}, "family": families,
+        "views": {"humanoid": "front", "quadruped": "side"},
+    }}  # fmt: skip
+    data = {"frames": slots[:36], "held_out": slots[36:]}
+    palette = beast_report.colours_of_ramps()
+    assert palette.shape == (160, 3)
+
+    def draw(wanted: Wanted, colours: np.ndarray, seed: int) -> SpriteSheet:
+        kind = {"animal": 1, "monster": 0}[wanted.kind]
+        table = np.zeros((10, 4), np.uint8)
+        table[1:, :3], table[1:, 3] = colours[:9], 255
+        frame = table[slots[(2 * seed + kind) % 36]]
+        sides = ("left", "right") if kind else ("down", "up", "left", "right")
+        return strip({f"{a}_{d}": frame for a in wanted.animations for d in sides}, (8, 14))
+
+    rows = by_measure(beast_report.beast_rows(data, info, draw))
+    assert rows["near_copies"].columns["model"] == 1 and rows["near_copies"].met is False
+    assert rows["palette_leaks"].met is True
+    assert rows["feet_off_pivot_px"].columns["model"] == 0
+    assert {"family_word_found_features", "walk_loop_seam", "motion"} <= rows.keys()
+    assert "head_flicker" not in rows  # the source does not walk
+
+    light, dark = slots[:2, 0, ..., None].repeat(4, -1) * 20, slots[:2, 0, ..., None].repeat(4, -1)
+    for pictures in (light, dark):
+        pictures[..., 3] = np.where(slots[:2, 0] > 0, 255, 0)
+    assert (beast_report.toned(light) == beast_report.toned(dark)).all()

@@ -101,7 +101,7 @@ def test_same_judgement_twice() -> None:
 def test_every_damage_is_done_and_named() -> None:
     pictures, _ = creatures(40, 3)
     spoilt, kinds = damaged(pictures)
-    assert set(kinds) == {1, 2, 3, 4}
+    assert set(kinds) == {1, 2, 3, 4, 5}
     for kind in set(kinds):
         of_kind = np.array(kinds) == kind
         changed = (spoilt[of_kind] != pictures[of_kind]).any(-1).mean()

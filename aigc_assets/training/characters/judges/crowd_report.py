@@ -20,7 +20,7 @@ KINDS = ("person", "monster", "animal")
 """What crowds are of."""
 _PEOPLE = 500
 """People that judges learn from."""
-_STEPS = 200
+_STEPS = 260
 _COLOURED = 6
 """Figures per colour word and kind."""
 

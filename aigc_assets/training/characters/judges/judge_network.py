@@ -11,14 +11,13 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-WIDTH = 16
-"""Length of the embedding."""
-_BATCH, _LARGE_BATCH = 64, 32
-"""Pictures of a step, up to 32 px and above."""
+HIDDEN = 64
+"""Numbers of the layer before the answers."""
+BATCH = 64
 
 
 class JudgeNetwork(nn.Module):
-    """Classifier with one head per question; the layer before the heads is the embedding.
+    """Classifier with one head per question; the layer before the heads is what it embeds with.
 
     It looks at the figure on a 4 x 4 grid and, all over the picture, at the texture of the three
     finest scales, where damage to single pixels shows. ``fine`` is whether it looks at the full
@@ -43,23 +42,25 @@ class JudgeNetwork(nn.Module):
                 )
             )  # fmt: skip
         self.stages = nn.ModuleList(stages)
-        self.squeeze = nn.Linear(widths[-1] * 16 + sum(widths[:3]), WIDTH)
-        self.heads = nn.ModuleList(nn.Linear(WIDTH, n) for n in classes)
+        self.squeeze = nn.Linear(widths[-1] * 16 + sum(widths[:3]), HIDDEN)
+        self.scale = nn.BatchNorm1d(HIDDEN, affine=False)
+        self.heads = nn.ModuleList(nn.Linear(HIDDEN, n) for n in classes)
 
     def embed(self, x: Tensor) -> Tensor:
-        """Embedding [B, 16] of pictures [B, channels, S, S]."""
+        """The layer before the heads, [B, 64], of pictures [B, channels, S, S]: has no bounds."""
         x = self.stem(x)
         texture = [x.mean((2, 3))]
         for stage in self.stages:
             x = stage(x)
             texture.append(x.mean((2, 3)))
         shape = F.dropout(F.adaptive_avg_pool2d(x, 4).flatten(1), 0.2, self.training)
-        return torch.tanh(self.squeeze(torch.cat([shape, *texture[:3]], 1)))
+        seen: Tensor = self.scale(self.squeeze(torch.cat([shape, *texture[:3]], 1)))
+        return seen
 
     def forward(self, x: Tensor) -> list[Tensor]:
         """Logits per question."""
-        embedding = self.embed(x)
-        return [head(embedding) for head in self.heads]
+        seen = F.dropout(F.silu(self.embed(x)), 0.2, self.training)
+        return [head(seen) for head in self.heads]
 
 
 def fit_network(
@@ -68,6 +69,7 @@ def fit_network(
     labels: Tensor,
     *,
     steps: int,
+    batch: int = BATCH,
     shares: Sequence[float],
     seed: int = 0,
     flip: bool = True,
@@ -79,7 +81,6 @@ def fit_network(
     generator = torch.Generator().manual_seed(seed)
     optimizer = torch.optim.AdamW(network.parameters(), 2e-3, weight_decay=0.05, fused=True)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 3e-3, total_steps=steps)
-    batch = _BATCH if pictures.shape[2] <= 32 else _LARGE_BATCH
     weights = [balance(labels[:, i], head.out_features) for i, head in enumerate(_heads(network))]
     network.to(memory_format=torch.channels_last).train()  # type: ignore[call-overload]
     with torch.random.fork_rng():

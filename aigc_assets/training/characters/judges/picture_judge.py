@@ -7,11 +7,13 @@ Both learn from real training pictures in a minute, so nothing has to be shipped
 An embedding maps pictures that it was fitted to to other places than new ones, so the distance from
 those pictures to held-out ones says nothing of real pictures. Where there are only so many
 pictures, two judges are fitted to a half each (`cross_fitted`), the floor of each is the half it
-never saw, and a measure is the mean over both. Embeddings have 16 numbers: the bias of a Fréchet
-distance grows with the square of their number over that of the pictures, and with 64 numbers and
-150 pictures it is most of what is measured. A distance extrapolated to infinitely many pictures
-would have a floor of about nothing, to which no ratio can be told; the kernel distance, which has
-no bias, stands beside it.
+never saw, and a measure is the mean over both.
+
+Embeddings have 16 numbers, those along which sound and damaged training pictures vary most, and no
+bounds, so that what is worse lies farther. The bias of a Fréchet distance grows with the square of
+their number over that of the pictures; with 64 numbers and 150 pictures it is most of what is
+measured. A distance extrapolated to infinitely many pictures would have a floor of about nothing,
+to which no ratio can be told; the kernel distance, which has no bias, stands beside it.
 
 References:
     Chong and Forsyth, arXiv:1911.07023 (the bias of Fréchet distances).
@@ -34,15 +36,15 @@ from aigc_assets.metrics.distributions import density_coverage, frechet_distance
 from aigc_assets.metrics.picture_features import picture_features
 from aigc_assets.training.characters.judges.damage import DAMAGES, LADDER, ceiling, damaged, halved
 from aigc_assets.training.characters.judges.judge_network import (
-    WIDTH,
+    BATCH,
     JudgeNetwork,
     balance,
     fit_network,
     tensor_of,
 )
 
-DAMAGE_SHARE = 1.0
-"""Weight of the question whether a picture is damaged, against that of what it shows."""
+WIDTH = 16
+"""Length of both embeddings."""
 _COPIES = 2
 """Damaged copies of each picture that a judge learns from."""
 _DRAWS = 3
@@ -78,21 +80,25 @@ class PictureJudge:
                 side = tensor_of(pictures[:1]).shape[2]
                 self.network = JudgeNetwork(side, (*classes, len(DAMAGES)))
             spoilt = [damaged(pictures, seed * _COPIES + copy) for copy in range(_COPIES)]
+            count = len(labels)
             every = np.concatenate([*[pictures] * _COPIES, *(copy for copy, _ in spoilt)])
             asked = np.concatenate([*[labels] * _COPIES, *[np.full_like(labels, -1)] * _COPIES])
             damage = np.array(
                 [0] * len(labels) * _COPIES + [k for _, kinds in spoilt for k in kinds]
             )
-            fit_network(self.network, tensor_of(every),
-                        torch.from_numpy(np.concatenate([asked, damage[:, None]], 1)), steps=steps,
-                        shares=[*(1 / len(classes) for _ in classes), DAMAGE_SHARE],
-                        seed=seed)  # fmt: skip
+            shown = tensor_of(every)
+            fit_network(
+                self.network, shown, torch.from_numpy(np.concatenate([asked, damage[:, None]], 1)),
+                steps=steps, batch=BATCH if side <= 32 else BATCH // 2,
+                shares=[0.5] * (len(classes) + 1), seed=seed,
+            )  # fmt: skip
             features = picture_features(pictures)
             # Axes of sound and damaged pictures: sound ones alone vary in other ways.
             both = np.concatenate([features, picture_features(spoilt[0][0])])
             self._mean, self._scale = both.mean(axis=0), both.std(axis=0) + 0.02
-            _, _, axes = np.linalg.svd((both - self._mean) / self._scale, full_matrices=False)
-            self._axes = axes[:WIDTH].T
+            self._axes = _main_axes((both - self._mean) / self._scale)
+            seen = self._seen(shown[[*range(count), *range(_COPIES * count, len(shown))]])
+            self._centre, self._turn = seen.mean(axis=0), _main_axes(seen - seen.mean(axis=0))
             scaled = (features - self._mean) / self._scale
             self._linear = [
                 linear_classifier(scaled[labels[:, q] >= 0], labels[labels[:, q] >= 0, q], n)
@@ -104,9 +110,14 @@ class PictureJudge:
     def embeddings(self, pictures: NDArray[np.uint8]) -> dict[str, NDArray[np.float64]]:
         """[N, 16] of the ``network`` and of the ``features``."""
         scaled = (picture_features(pictures) - self._mean) / self._scale
+        seen = self._seen(tensor_of(pictures))
+        return {"network": (seen - self._centre) @ self._turn, "features": scaled @ self._axes}
+
+    def _seen(self, pictures: Tensor) -> NDArray[np.float64]:
         with torch.inference_mode():
-            parts = [self.network.embed(x) for x in tensor_of(pictures).split(256)]
-        return {"network": torch.cat(parts).double().numpy(), "features": scaled @ self._axes}
+            parts = [self.network.embed(x) for x in pictures.split(256)]
+        found: NDArray[np.float64] = torch.cat(parts).double().numpy()
+        return found
 
     def classify(self, pictures: NDArray[np.uint8]) -> dict[str, NDArray[np.int64]]:
         """Most likely class per question, [N, Q], by ``network`` and by ``features``."""
@@ -238,6 +249,12 @@ def linear_classifier(rows: NDArray[np.float64], labels: NDArray[np.int64], clas
         return best
 
     return predict
+
+
+def _main_axes(rows: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The `WIDTH` axes along which centred rows [N, D] vary most, [D, WIDTH]."""
+    axes: NDArray[np.float64] = np.linalg.svd(rows, full_matrices=False)[2][:WIDTH].T
+    return axes
 
 
 def _accuracy(

@@ -25,6 +25,7 @@ class Report(NamedTuple):
 _HERE = "aigc_assets.training.characters.judges"
 REPORTS: tuple[Report, ...] = (
     Report(16, "people16", f"{_HERE}.tiny_report", "tiny_rows"),
+    Report(16, "beasts16", f"{_HERE}.beast_report", "beast_rows"),
     Report(32, "sprite", f"{_HERE}.sprite_report", "sprite_rows"),
     Report(32, "doll", f"{_HERE}.doll_report", "doll_rows"),
     Report(32, "crowd", f"{_HERE}.crowd_report", "crowd_rows"),

@@ -17,7 +17,7 @@ from aigc_assets.training.characters.size32 import pixel_sprites
 from aigc_assets.types import SpriteSheet
 
 SIZE = 32
-_STEPS = 220
+_STEPS = 300
 """Of the judge, 64 pictures each."""
 _COLOURED = 5
 """Pictures per colour word and kind."""

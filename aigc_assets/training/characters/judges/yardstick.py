@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from aigc_assets.errors import DataError
@@ -68,11 +67,12 @@ class Yardstick:
         if task is None:
             return None
         if not kinds:
-            return _drawn(task, count, 17)
+            drawn: Pictures = task.pictures(count, 17)
+            return drawn
         wanted = [KINDS.index(kind) for kind in kinds]
         parts: list[Pictures] = []
         for seed in range(17, 17 + _ROUNDS):
-            some = _drawn(task, 2 * count, seed)
+            some = task.pictures(2 * count, seed)
             seen = self._classifier.classify(some)["network"][:, 0]
             parts.append(some[np.isin(seen, wanted)])
             if sum(map(len, parts)) >= count:
@@ -98,15 +98,6 @@ class Yardstick:
         kind = np.array([KINDS.index(name.split("/")[0]) for name in pictures.classes])
         rgba = pictures.sprites.rgba(maps.numpy().astype(np.uint8))
         return PictureJudge(rgba, kind[labels.numpy()], [len(KINDS)], steps=_STEPS)
-
-
-def _drawn(task: Any, count: int, seed: int) -> Pictures:
-    if callable(task.pictures):
-        drawn: Pictures = task.pictures(count, seed)
-        return drawn
-    maps = task.sample(torch.zeros(count), seed).numpy().astype(np.uint8)
-    coloured: Pictures = task.pictures.sprites.rgba(maps)
-    return coloured
 
 
 def baseline(
