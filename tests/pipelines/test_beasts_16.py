@@ -17,6 +17,7 @@ from aigc_assets.pipelines.characters.size16 import (
     creatures16,
     natural_colours,
     one_view,
+    tiny_colours,
     tiny_frames,
 )
 from aigc_assets.pipelines.palettes import make_palette
@@ -215,3 +216,38 @@ def test_single_pixels_of_a_tone_leave_the_skin_but_not_the_face():
     assert out[6, 7] == 6
     assert (out[12, 5:7] == 4).all()
     assert (out != frame).sum() == 1
+
+
+def test_a_colour_does_not_fade_to_grey():
+    colours = [(20, 20, 24), (70, 30, 90), (110, 60, 140), (150, 150, 152), (190, 190, 192)]
+    palette = np.array(colours, dtype=np.uint8)
+    ramps = {"cloth": {"purple": [(60, 30, 80), (100, 60, 130), (150, 120, 170)],
+                       "grey": [(80, 80, 80), (150, 150, 150), (200, 200, 200)]}}  # fmt: skip
+    purple, _ = tiny_colours.choose("body", [("purple",)], "cloth", ramps, palette, (), 0)
+    grey, _ = tiny_colours.choose("body", [("grey",)], "cloth", ramps, palette, (), 0)
+    assert set(purple.tolist()) <= {1, 2}
+    assert {3, 4} <= set(grey.tolist())
+
+
+def test_an_animal_is_drawn_further_from_its_kind_when_it_was_a_copy():
+    card = read_card(creatures16.MODEL)["vocabulary"]
+    for seed in range(8):
+        several = [creatures16.choose_creature([], ["racoon"], card, seed, n) for n in (0, 7)]
+        assert {one.body for one in several} == {"racoon"}
+        assert several[0].share < 0.25 < 0.3 < several[1].share <= card["most"]
+
+
+@pytest.mark.parametrize(
+    "changed", [(1, 2, 3), (9, 9, 1), (1, 9, 9), (9, 9, 9), (0, 0, 0), (5, 0, 9)]
+)
+def test_a_walk_closes_as_smoothly_as_it_goes(changed: tuple[int, int, int]):
+    walk = [blob()]
+    for rows in changed:
+        step = blob()
+        step[15 - rows : 15][step[15 - rows : 15] == 3] = 4
+        walk.append(step)
+    order = tiny_frames.closed(walk)
+    np.testing.assert_array_equal(order[0], walk[0])
+    gaps = [(a != b).sum() for a, b in zip(order, [*order[1:], order[0]], strict=True)]
+    assert gaps[-1] * 3 <= sum(gaps[:-1])
+    assert all(any((a == b).all() for b in walk) for a in order)

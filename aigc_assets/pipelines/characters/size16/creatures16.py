@@ -32,9 +32,11 @@ COLOURS_OF = "character_cvae"
 """Model whose card names the ramps."""
 SHARE = (0.25, 0.45)
 """How much of a second body goes into a new monster."""
-SHARE_ANIMAL = (0.12, 0.3)
+SHARE_ANIMAL, FURTHER = (0.12, 0.24), 0.03
 TRIES = 8
 """Creatures around one body of which the first original one is drawn."""
+BOTH = 0.35
+"""Share of creatures that both models know by name that have one view."""
 BEASTS = 0.75
 """Share of creatures without a name that have one view."""
 _ONE_VIEW: Mapping[str, str] = {
@@ -82,8 +84,11 @@ _QUIET = ("ivory", "charcoal", "linen", "umber")
 """Second colours beside one that the prompt names: they let it be seen."""
 _FAINT = ("Lizard", "Mouse", "Snake", "Snake4", "Cyclope", "Mollusc2", "cat", "dog", "dog2", "pig",
           "cub", "chicken")  # fmt: skip
-"""Bodies that read less well than those of one view with the same name: only drawn for want of
-them."""
+"""Bodies that read less well than those of one view: drawn only where nothing else has the name."""
+_SECOND = (*_FAINT, "Axolot", "Bamboo", "Beast", "Butterfly", "Dragon", "Reptile2")
+"""Bodies that give way where one of one view has the same name."""
+_FIRST = ("Mushroom", "Slime2", "Slime3", "Slime4")
+"""Bodies that read better than those of one view with the same name."""
 _PARTNERS = ("Axolot", "Bamboo", "Beast", "Cyclope", "Flam", "Larva", "Octopus", "Reptile2",
              "Slime2", "Slime3", "Spirit", "Mushroom")  # fmt: skip
 """Bodies that mix well into any other: seen whole from all sides."""
@@ -202,15 +207,12 @@ def choose_bodies(said: Sequence[str], seed: int, *, animal: bool) -> tuple[list
         meant = [name for name in here if scores[name] == most]
         others, score = beasts16.candidates(card, known, animal=animal)
         if most or score:
-            plain = [name for name in meant if name not in _FAINT]
-            if most == score and plain:
-                meant = plain
-            elif most == score:
-                return others, True
             if most != score:
                 return (others, True) if score > most else (meant, False)
-            share = len(others) / (len(others) + len(meant))
-            return (others, True) if random.random() < share else (meant, False)
+            meant = [name for name in meant if name not in _SECOND]
+            first = any(name in _FIRST for name in meant)
+            beasts = not meant or (not first and random.random() < BOTH)
+            return (others, True) if beasts else (meant, False)
     if random.random() < BEASTS:
         return others, True
     return [name for name in here if name not in _FAINT], False
@@ -236,7 +238,9 @@ def choose_creature(
     body = meant[int(generator(derive_seed(seed, "body16")).integers(len(meant)))]
     animal = body.islower()
     low, high = SHARE_ANIMAL if animal else SHARE
-    share = round(float(random.uniform(low, high)), 3)
+    if animal:  # the few that there are: the more that were copies, the further it is drawn
+        low, high = low + FURTHER * number, high + FURTHER * number
+    share = round(min(float(random.uniform(low, high)), float(card["most"])), 3)
     if animal:
         here = [name for name in card["bodies"] if name.islower()]
         return Creature(body, pick([name for name in here if name != body]), share)
@@ -296,6 +300,8 @@ def paint_table(
         kind, wanted = "like", [("main",)]
     body, body_name = tiny_colours.choose("body", wanted, kind, ramps, palette, (), outline)
     wanted = asked[1:2] or tiny_colours.shuffled(second, seed, "colour16", "mark")
+    if element and asked[:1] == [element] and len(element) > 1:
+        wanted = [(name,) for name in element[1:]]
     mark, mark_name = tiny_colours.choose("mark", wanted, "cloth", ramps, palette, (body,), outline)
     fitted = {"body": body, "mark": mark}
     table = np.zeros(len(card["classes"]), dtype=np.intp)
@@ -338,7 +344,10 @@ def draw_walks(
         if direction != "up":
             stand = one_view.with_eyes(stand, "front", ())
         stand = tiny_frames.grounded(stand)
-        walks[direction] = [stand, *(tiny_frames.same_top(stand, step) for step in others)]
+        steps = [tiny_frames.same_top(stand, step) for step in others]
+        if direction != "up":
+            steps = [one_view.with_eyes(step, "front", ()) for step in steps]
+        walks[direction] = tiny_frames.closed([stand, *steps])
     return walks
 
 

@@ -15,6 +15,8 @@ from aigc_assets.types.oklab import to_oklab
 
 CLEAR = 0.11
 """Distance in OKLab from which on two ramps look like two colours."""
+DULL = 0.035
+"""Chroma in OKLab below which a colour is a grey."""
 FIXED: Mapping[str, tuple[int, int, int]] = {
     "outline": (20, 22, 27), "white": (250, 248, 240), "eye": (214, 40, 46), "glow": (226, 44, 62),
 }  # fmt: skip
@@ -63,7 +65,7 @@ def choose(
         if found is None:
             continue
         if usable is None:
-            fitted = fit_ramp(palette, found, np.array([outline]))
+            fitted = fit_ramp(palette, found, np.append(_grey(palette, found), outline))
         else:
             fitted = usable[fit_ramp(palette[usable], found)]
         fitted = _spread(palette, fitted, outline, usable)
@@ -75,6 +77,12 @@ def choose(
     if best is None:
         raise KeyError(f"no ramp for {slot}: {wanted}")
     return best[1], best[2]
+
+
+def _grey(palette: NDArray[np.uint8], tones: NDArray[np.uint8]) -> NDArray[np.intp]:
+    """Palette indices without colour, where the tones have one: purple shall not fade to grey."""
+    chroma, wanted = (np.hypot(*to_oklab(colours)[:, 1:].T) for colours in (palette, tones))
+    return np.flatnonzero((chroma < DULL) & (wanted[1] > 2 * DULL))
 
 
 def _spread(

@@ -148,6 +148,21 @@ def same_top(stand: Picture, step: Picture) -> Picture:
     return out
 
 
+def closed(walk: Sequence[Picture]) -> list[Picture]:
+    """Four frames in an order in which the last goes over into the first like any other.
+
+    That is their own order or, where the loop would jump, the reverse of the steps, or else two of
+    the steps by turns with the stand, the greater first.
+    """
+    stand, first, middle, last = walk
+    near, far = sorted((first, last), key=lambda step: int((step != stand).sum()))
+    for order in ([stand, first, middle, last], [stand, last, middle, first]):
+        changes = [int((a != b).sum()) for a, b in zip(order, [*order[1:], stand], strict=True)]
+        if changes[-1] * 3 <= sum(changes[:-1]):
+            return order
+    return [stand, far, stand, near]
+
+
 def _across(rows: Picture, by: int) -> Picture:
     """Rows moved sideways, empty where nothing was."""
     out = np.zeros_like(rows)
