@@ -84,9 +84,13 @@ def recombine(
         crosses = []
         for first in firsts:
             near = pick_seeds(prior, [_label(prior, first)] * PARTNERS, generator).tolist()
-            # Variants of one thing would give that thing again; where there are no others they do.
+            # Variants of one thing would give that thing again; where its sub-class has no others,
+            # others of its kind lend their parts, and where there are none it gives itself.
             same = int(prior.seed_labels[first, 5])
             things = {n for n in near if int(prior.seed_labels[n, 5]) != same}
+            if not things:
+                near += pick_seeds(prior, [_of_kind(prior, first)] * PARTNERS, generator).tolist()
+                things = {n for n in near if int(prior.seed_labels[n, 5]) != same}
             crosses.append(
                 _best_cross(first, sorted(things or set(near)), prior, named, wish, random)
             )
@@ -105,6 +109,11 @@ def recombine(
 def _label(prior: SpriteMaskgit, number: int) -> Wish:
     kind, subclass, *words = prior.seed_labels[number, :5].tolist()
     return Wish(kind, subclass, tuple(words))
+
+
+def _of_kind(prior: SpriteMaskgit, number: int) -> Wish:
+    none = len(prior.config.words)
+    return Wish(int(prior.seed_labels[number, 0]), len(prior.config.subclasses), (none,) * 3)
 
 
 def _best_cross(

@@ -59,9 +59,9 @@ def tiny(tmp_path, monkeypatch) -> Path:
     monkeypatch.setattr(sprite_prior, "SAMPLES", 4)
     for name in ("STYLE_SAMPLES", "SHOWN"):
         monkeypatch.setattr(own_sprites, name, 4)
-    shipped = checkpoint.load("sprite_fsq_vae").network
     codes = FsqVae(SMALL())
-    codes.colours.copy_(shipped.get_buffer("colours"))
+    tones = torch.tensor([30, 95, 160, 225], dtype=torch.uint8)
+    codes.colours[1:].copy_(torch.cartesian_prod(tones, tones, tones)[:47])
     config = SpriteMaskgitConfig(
         codes=codes.config.codes, subclasses=("orc", "sword"), words=("big", "fire"),
         colours=FAMILIES, dim=32, num_layers=1, num_heads=2, hidden=32, seeds=8,

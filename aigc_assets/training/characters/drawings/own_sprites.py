@@ -45,6 +45,8 @@ GENTLE = 0.3
 STYLE_SAMPLES = 48
 SHOWN = 48
 """Last samples."""
+COPIED = 0.4
+"""Distance from the nearest drawing, over that of usual held-out ones, of what is a copy."""
 _NOTES = (
     "baseline: the shipped weights before they saw a drawing of the user's.",
     "style_distance: maximum mean discrepancy of drawn pictures and of the user's drawings in a "
@@ -291,15 +293,20 @@ def _write_known(
     """The list that near copies are found by, and how near to it the samples come."""
     pictures, train = sprites.rgba(off_canvas(sprites.images, side)), sprites.rows("train")
     names = [sprites.names[row] for row in train]
-    entry = json.loads(neighbours(pictures[train], names, pictures[sprites.rows("held-out")]))
+    held = pictures[sprites.rows("held-out")]
+    entry = json.loads(neighbours(pictures[train], names, held))
+    known = CopyIndex(tone_codes(pictures[train]), names)
+    # Of few drawings the nearest held-out one says little, and one that looks like a copy itself
+    # would let copies pass; of drawings that are much alike all are near.
+    usual = float(np.median(known.nearest(held)[0]))
+    entry["limit"] = round(max(entry["limit"], COPIED * usual), 4)
     shipped = checkpoint.weights_folder() / f"{PRIOR}.neighbours.json"
     if shipped.is_file():
-        # Own drawings differ little from each other: what is held out may look like a copy itself.
         entry["limit"] = min(entry["limit"], json.loads(shipped.read_bytes())["limit"])
     _replace(weights / f"{PRIOR}.neighbours.json", json.dumps(entry, ensure_ascii=False) + "\n")
     samples = sprites.rgba(off_canvas(drawn, side))
-    distances, nearest = CopyIndex(tone_codes(pictures[train]), names).nearest(samples)
-    lines = [f"a copy is below {entry['limit']:.3f}; of a real drawing no more are than 1 %"]
+    distances, nearest = known.nearest(samples)
+    lines = [f"a copy is below {entry['limit']:.3f}; held-out drawings have {usual:.3f}"]
     for number, (distance, row) in enumerate(zip(distances, nearest, strict=True)):
         copied = " (a copy: is drawn again)" if distance < entry["limit"] else ""
         lines.append(f"{number + 1}: {distance:.3f} from {names[row]}{copied}")
