@@ -18,6 +18,7 @@ from aigc_assets.pipelines.characters import CharacterRequest, Reference, genera
 from aigc_assets.pipelines.characters.reference import (
     picture_size,
     ramp_around,
+    read_file,
     read_reference,
     region_ramps,
 )
@@ -189,3 +190,11 @@ def test_a_colour_is_looked_for_where_the_part_is() -> None:
     assert colour_share(empty, "torso", "gray") == 0
     with pytest.raises(ValueError, match="word"):
         colour_share(picture, "torso", "mauve")
+
+
+def test_files_with_names_in_no_known_letters(tmp_path) -> None:
+    path = tmp_path / "x\udcff.png"
+    with pytest.raises(UsageError, match=r"x\\udcff.png: cannot read it"):
+        read_file(path, path.name)
+    path.write_bytes(cv2.imencode(".png", np.full((4, 4, 3), 90, np.uint8))[1].tobytes())
+    assert read_file(path, path.name).name == "x\\udcff.png"

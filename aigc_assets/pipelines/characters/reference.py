@@ -74,6 +74,7 @@ def read_file(path: Path, name: str) -> Reference:
     Raises:
         UsageError: If it cannot be read, is too large, or not a picture.
     """
+    name = name.encode("utf-8", "backslashreplace").decode()  # of a file that is named in no UTF-8
     try:
         if path.stat().st_size > MAX_BYTES:
             raise UsageError(
