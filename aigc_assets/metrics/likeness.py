@@ -91,6 +91,14 @@ class CopyIndex:
                 ]
             )
         )
+        return self._compared(views, picked)
+
+    def nearest_among(self, code: NDArray[np.uint8], places: NDArray[np.intp]) -> tuple[float, int]:
+        """The same for the `tone_codes` [S, S] of one picture and known ones of given places."""
+        return self._compared(_one_hot(_views(code)), places)
+
+    def _compared(self, views: NDArray[np.float32], picked: NDArray[np.intp]) -> tuple[float, int]:
+        """Least distance of views of a picture to known ones of given places, and which that is."""
         known = self._levels[picked]
         flat = views.reshape(-1, views.shape[2]) @ known.reshape(-1, views.shape[2]).T
         joint = flat.reshape(len(views), LEVELS, len(picked), LEVELS)

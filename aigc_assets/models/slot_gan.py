@@ -1,10 +1,9 @@
-"""GAN over palette slots, on the skeleton of DCGAN: class, outline and noise in, slots out.
+"""GAN over palette slots, on the skeleton of DCGAN: class, plan and noise in, slots out.
 
 The generator chooses one of K global colours (or transparent) for every pixel, so its pictures have
 no half-transparent pixel and no colour between colours. The discriminator sees what was chosen; the
-gradient goes around the choice through the softmax. A form is what a small GAN learns last: so it
-is given one, borrowed from a stored picture of the class and bent, and draws within it; how much of
-which colour to use is borrowed from another.
+gradient goes around the choice through the softmax. A form is what a small GAN learns last: so a
+`FigurePlanner` gives it one, and how much of which colour to use; the generator draws along it.
 
 References:
     Radford et al., "Unsupervised Representation Learning with Deep Convolutional Generative
@@ -26,11 +25,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from aigc_assets.models.figure_planner import FigurePlanner
 from aigc_assets.ops import conv3x3_act, up2_conv3x3_act
 
-SIDE = 32
-"""Of a picture in px."""
-_CERTAIN = 60.0
+_MARGIN, _SLOPE = 0.5, 5.0
+"""Px beyond the surface of a plan from which on transparent becomes likelier, by how much a px."""
+_UNDER, _SOLID = 1.0, 1.5
+"""Px below it from which on transparent becomes unlikelier, by how much a px, for four px."""
 _LOUD = 8.0
 """Shares of colours are small numbers: what they say must not drown beside noise and label."""
 STDDEV_GROUP = 8
@@ -48,16 +49,22 @@ class SlotGanConfig:
         condition: Width of the vector that scales and shifts every layer.
         widths: Channels of the generator at 4, 8, 16 and 32 px.
         critic_widths: Channels of the discriminator at 16, 8 and 4 px.
-        outlines: Stored outlines.
+        code: Width of the code of a figure.
+        modes: Gaussians of codes for each class.
+        strokes: Strokes of a figure.
+        plan_width: Of the hidden layers that decode codes.
     """
 
     slots: int = 48
     classes: int = 3
     latent: int = 64
     condition: int = 128
-    widths: tuple[int, int, int, int] = (256, 128, 96, 64)
+    widths: tuple[int, int, int, int] = (256, 128, 96, 32)
     critic_widths: tuple[int, int, int] = (64, 128, 256)
-    outlines: int = 1
+    code: int = 48
+    modes: int = 4
+    strokes: int = 24
+    plan_width: int = 256
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "widths", tuple(self.widths))
@@ -67,28 +74,27 @@ class SlotGanConfig:
     def tiny(cls) -> SlotGanConfig:
         """A few thousand parameters, for tests."""
         return cls(slots=6, latent=8, condition=16, widths=(16, 16, 8, 8),
-                   critic_widths=(8, 8, 16), outlines=4)  # fmt: skip
+                   critic_widths=(8, 8, 16), code=4, modes=2, strokes=4, plan_width=16)  # fmt: skip
 
 
 class SlotGenerator(nn.Module):
-    """Noise, a label and an outline -> logits of slots, [B, slots, 32, 32].
+    """Noise, a label and a plan -> logits of slots, [B, slots, 32, 32].
 
     Attributes:
-        outlines: Stored outlines, a bit per pixel, rows packed, [outlines, 32, 4] uint8.
-        outline_labels: Their labels, [outlines] int64.
-        outline_tints: `tints` of the pictures they are of, in 255ths, [outlines, slots] uint8.
+        planner: Makes the plans.
     """
-
-    outlines: Tensor
-    outline_tints: Tensor
-    outline_labels: Tensor
 
     def __init__(self, config: SlotGanConfig | None = None):
         super().__init__()
         self.config = config = config or SlotGanConfig()
         w4, w8, w16, w32 = config.widths
+        self.planner = FigurePlanner(
+            config.slots, config.classes, config.code, config.modes, config.plan_width,
+            config.strokes,
+        )  # fmt: skip
         self.label = nn.Embedding(config.classes, config.latent)
         self.tint = nn.Linear(config.slots, config.latent)
+        self.code = nn.Linear(config.code, config.latent)
         self.mapping = nn.Sequential(
             nn.Linear(2 * config.latent, config.condition), nn.LeakyReLU(0.2),
             nn.Linear(config.condition, config.condition), nn.LeakyReLU(0.2),
@@ -106,54 +112,49 @@ class SlotGenerator(nn.Module):
         nn.init.normal_(self.label.weight)
         nn.init.normal_(self.head.weight, std=1 / math.sqrt(9 * w32))
         nn.init.zeros_(self.head.bias)  # type: ignore[arg-type]
-        stored = torch.zeros(config.outlines, SIDE, SIDE // 8, dtype=torch.uint8)
-        self.register_buffer("outlines", stored)
-        self.register_buffer("outline_labels", torch.zeros(config.outlines, dtype=torch.int64))
-        shares = torch.zeros(config.outlines, config.slots, dtype=torch.uint8)
-        self.register_buffer("outline_tints", shares)
 
-    def forward(self, z: Tensor, label: Tensor, outline: Tensor, tint: Tensor) -> Tensor:
+    def forward(
+        self, z: Tensor, label: Tensor, code: Tensor, depth: Tensor, tint: Tensor
+    ) -> Tensor:
         """Generate.
 
         Args:
             z: Standard normal, [B, latent].
             label: [B] int64.
-            outline: Where something may be drawn, [B, 32, 32] bool.
+            code: Of the figure, [B, code].
+            depth: Of every pixel below the surface of the plan in px, [B, 32, 32].
             tint: Share of each slot in the figure, [B, slots], see `tints`.
 
         Returns:
-            Logits [B, slots, 32, 32]; outside of the outline slot 0 is certain.
+            Logits [B, slots, 32, 32], see `balanced`; the farther from the plan, the surer is
+            slot 0, and the deeper below its surface, the unlikelier.
         """
-        form = outline[:, None].to(self.head.weight.dtype)
-        inner = -F.max_pool2d(-form, 3, 1, 1)
-        given = torch.cat([z, self.label(label) + self.tint(tint.to(z.dtype).sqrt() * _LOUD)], 1)
+        form = depth[:, None].to(self.head.weight.dtype)
+        near = form.clamp(-2, 2) / 2
+        deep = form.clamp(0, 8) / 4
+        told = self.tint(tint.to(z.dtype).sqrt() * _LOUD) + self.code(code.to(z.dtype))
+        given = torch.cat([z, self.label(label) + told], 1)
         c = self.mapping(given)
-        x = self.stem(torch.cat([given, F.avg_pool2d(form, 4).flatten(1)], 1))
+        x = self.stem(torch.cat([given, F.avg_pool2d(near, 4).flatten(1)], 1))
         x = F.leaky_relu(x, 0.2).unflatten(1, (-1, 4, 4))
         x = self.up8(x.contiguous(memory_format=torch.channels_last), c, up=True)
-        x = x + self.form8(_channels(F.pixel_unshuffle(form, 4)))
+        x = x + self.form8(_channels(F.pixel_unshuffle(near, 4)))
         x = x + self.mix8(x, c)
-        x = self.up16(x, c, up=True) + self.form16(_channels(F.pixel_unshuffle(form, 2)))
+        x = self.up16(x, c, up=True) + self.form16(_channels(F.pixel_unshuffle(near, 2)))
         x = x + self.mix16(x, c)
-        x = self.up32(x, c, up=True) + self.form32(_channels(torch.cat([form, form - inner], 1)))
+        x = self.up32(x, c, up=True) + self.form32(_channels(torch.cat([near, deep], 1)))
         logits = _convolved(x, self.head.weight, self.head.bias)
-        return torch.cat([logits[:, :1] + (1 - form) * _CERTAIN, logits[:, 1:]], 1)
+        outside = (-form - _MARGIN).clamp(0, 12) * _SLOPE - (form - _UNDER).clamp(0, 4) * _SOLID
+        logits = torch.cat([logits[:, :1] + outside.to(logits.dtype), logits[:, 1:]], 1)
+        return balanced(logits, tint)
 
-    def form(self, numbers: Tensor) -> Tensor:
-        """Stored outlines of given numbers, [B] -> [B, 32, 32] bool."""
-        bits = self.outlines[numbers][..., None] >> torch.arange(8, device=self.outlines.device)
-        return (bits & 1).bool().flatten(2)
-
-    def tints_of(self, numbers: Tensor) -> Tensor:
-        """Shares of the slots in stored pictures of given numbers, [B] -> [B, slots] float32."""
-        return self.outline_tints[numbers].float() / 255
-
-    def keep_forms(self, pictures: Tensor, labels: Tensor) -> None:
-        """Store outlines and shares of slots of pictures [config.outlines, 32, 32] with labels."""
-        solid = (pictures > 0).view(len(pictures), SIDE, SIDE // 8, 8)
-        self.outlines.copy_((solid.long() << torch.arange(8)).sum(-1))
-        self.outline_labels.copy_(labels)
-        self.outline_tints.copy_((tints(pictures, self.config.slots) * 255).round())
+    def plan(
+        self, label: Tensor, chance: Tensor, noise: Tensor, spread: float = 1.0
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Code, depth and tint of new figures; see `FigurePlanner.draw` and `forward`."""
+        code = self.planner.draw(label, chance, noise, spread)
+        depth, shares = self.planner(code, label)
+        return code, depth, crisp(shares)
 
 
 class StyledConv(nn.Module):
@@ -208,10 +209,14 @@ class SlotCritic(nn.Module):
         widths = (channels, *config.critic_widths)
         layers: list[nn.Module] = []
         for before, after in itertools.pairwise(widths):
-            layers += [nn.Conv2d(before, after, 4, stride=2, padding=1), nn.LeakyReLU(0.2)]
+            layers += [
+                nn.Conv2d(before, after, 4, stride=2, padding=1),
+                nn.LeakyReLU(0.2),
+            ]
         self.body = nn.Sequential(*layers)
         last = widths[-1]
-        self.mix = nn.Conv2d(last + 1, last, 3, padding=1)
+        self.mix = nn.Conv2d(last, last, 3, padding=1)
+        self.tell = nn.Linear(1, last)
         self.features = nn.Linear(16 * last, 128)
         self.out = nn.Linear(128, 1)
         self.label = nn.Embedding(config.classes, 128)
@@ -225,7 +230,7 @@ class SlotCritic(nn.Module):
     def forward(self, x: Tensor, label: Tensor) -> Tensor:
         """Judge pictures [B, C, 32, 32] with labels [B]; scores [B] float32, higher for real."""
         x = self.body(x.contiguous(memory_format=torch.channels_last))
-        x = F.leaky_relu(self.mix(torch.cat([x, spread(x)], 1)), 0.2)
+        x = F.leaky_relu(self.mix(x) + self.tell(spread(x))[:, :, None, None], 0.2)
         x = F.leaky_relu(self.features(x.flatten(1)), 0.2).float()
         return self.out(x).flatten() + (x * self.label(label)).sum(1)
 
@@ -249,32 +254,43 @@ def tints(pictures: Tensor, slots: int) -> Tensor:
     return count / count.sum(1, keepdim=True).clamp(min=1)
 
 
-def bent(outline: Tensor, source: torch.Generator) -> Tensor:
-    """Outlines that are stretched, leaned and waved a little, so that they are nobody's.
+def balanced(logits: Tensor, tint: Tensor, rounds: int = 2) -> Tensor:
+    """Logits shifted, slot by slot, until the figure has about the shares of slots asked for.
+
+    Whatever is asked for cannot drown in what is commonest: black.
 
     Args:
-        outline: [B, 32, 32] bool; the last row stays on the ground.
-        source: Of the draws, on the CPU.
+        logits: [B, slots, H, W].
+        tint: Share of each slot in the figure, [B, slots].
+        rounds: Of the Sinkhorn iteration; no gradient flows through the shifts.
+
+    Returns:
+        [B, slots, H, W] float32.
+
+    References:
+        Cuturi, "Sinkhorn Distances", arXiv:1306.0895.
     """
-    batch, height, width = outline.shape
+    rows = logits.float().permute(0, 2, 3, 1).flatten(1, 2)
+    with torch.no_grad():
+        goal = tint[:, 1:].float().clamp(min=1e-4).log()
+        shift = torch.zeros_like(goal)
+        for _ in range(rounds):
+            share = torch.softmax(rows + F.pad(shift, (1, 0))[:, None], 2).sum(1)[:, 1:]
+            share = share / share.sum(1, keepdim=True).clamp(min=1e-3)
+            shift = (shift + goal - share.clamp(min=1e-5).log()).clamp(-8, 8)
+    rows = rows + F.pad(shift, (1, 0))[:, None]
+    return rows.unflatten(1, logits.shape[2:]).permute(0, 3, 1, 2)
 
-    def uniform(reach: float) -> Tensor:
-        draw = torch.rand(batch, 1, 1, generator=source)
-        return ((draw * 2 - 1) * reach).to(outline.device)
 
-    y = torch.arange(height, device=outline.device)[None, :, None] - (height - 1.0)
-    x = torch.arange(width, device=outline.device)[None, None] - (width - 1) / 2
-    across = x * (1 + uniform(0.12)) + uniform(0.07) * y
-    across = across + uniform(0.9) * torch.sin(y / 5 + uniform(3.14))
-    along = y * (1 + uniform(0.1)) + uniform(0.7) * torch.sin(x / 4 + uniform(3.14))
-    places = (across / (width / 2), (along + height - 0.5) / (height / 2) - 1)
-    grid = torch.stack(torch.broadcast_tensors(*places), -1)
-    moved = F.grid_sample(outline[:, None].float(), grid, align_corners=False)
-    return moved[:, 0] > 0.5
+def crisp(log_shares: Tensor, power: float = 1.0, least: float = 0.03) -> Tensor:
+    """Shares [B, slots] of log shares of all slots but slot 0: a few colours, none a mere trace."""
+    shares = torch.softmax(log_shares * power, 1)
+    shares = torch.where(shares < least, 0, shares)
+    return F.pad(shares / shares.sum(1, keepdim=True).clamp(min=1e-6), (1, 0))
 
 
 def spread(x: Tensor) -> Tensor:
-    """Mean standard deviation within groups of pictures of a batch, [B, C, H, W] -> [B, 1, H, W].
+    """Mean standard deviation within groups of pictures of a batch, [B, C, H, W] -> [B, 1].
 
     Neighbours in the batch make a group.
     """
@@ -282,10 +298,10 @@ def spread(x: Tensor) -> Tensor:
     groups = x.float().permute(0, 2, 3, 1).reshape(len(x) // size, size, -1)
     variance = groups.square().mean(1) - groups.mean(1).square()
     mean = (variance.clamp(min=0) + 1e-6).sqrt().mean(1).repeat_interleave(size)
-    return mean[:, None, None, None].expand(-1, 1, *x.shape[2:]).to(x.dtype)
+    return mean[:, None].to(x.dtype)
 
 
-def straight_through(logits: Tensor, table: Tensor) -> Tensor:
+def straight_through(logits: Tensor, table: Tensor) -> tuple[Tensor, Tensor]:
     """The picture of the most likely slots, with the gradient of the mean picture.
 
     Args:
@@ -293,9 +309,10 @@ def straight_through(logits: Tensor, table: Tensor) -> Tensor:
         table: What a slot looks like, [slots, C].
 
     Returns:
-        [B, C, H, W] float32.
+        The picture, [B, C, H, W] float32, and the probabilities of the slots, [B, H, W, slots].
     """
     rows = logits.permute(0, 2, 3, 1).float()
-    soft = torch.softmax(rows, -1) @ table
+    chances = torch.softmax(rows, -1)
+    soft = chances @ table
     hard = table[rows.argmax(-1)]
-    return (soft + (hard - soft).detach()).permute(0, 3, 1, 2)
+    return (soft + (hard - soft).detach()).permute(0, 3, 1, 2), chances

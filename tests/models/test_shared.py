@@ -110,12 +110,12 @@ def code_inputs(config: Any, source: torch.Generator) -> tuple[Any, ...]:
 
 
 def crowd_inputs(config: Any, source: torch.Generator) -> tuple[Any, ...]:
-    outline = torch.rand(2, 32, 32, generator=source) < 0.6
     return (
         torch.randn(2, config.latent, generator=source),
         torch.tensor([0, 1]),
-        outline,
-        (torch.rand(2, config.slots, generator=source)),
+        torch.randn(2, config.code, generator=source),
+        4 * torch.randn(2, 32, 32, generator=source),
+        torch.rand(2, config.slots, generator=source),
     )
 
 

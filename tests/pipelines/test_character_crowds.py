@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 import torch
 
-from aigc_assets.errors import UsageError
+from aigc_assets.errors import GenerationError, UsageError
 from aigc_assets.metrics import sprites
 from aigc_assets.pipelines.characters import CharacterRequest, generate_character
 from aigc_assets.pipelines.characters.request import LARGEST_CROWD
+from aigc_assets.pipelines.characters.size32 import crowds
 from aigc_assets.pipelines.characters.size32.crowds import (
     MIN_SPECK,
     SIDE,
-    choose_classes,
     crowd_sheet,
     generate_crowd,
     sunk,
@@ -21,6 +21,7 @@ from aigc_assets.pipelines.characters.size32.crowds import (
 )
 from aigc_assets.pipelines.palettes import make_palette
 from aigc_assets.types import dump
+from aigc_assets.types.oklab import FAMILIES, families
 
 PALETTE = make_palette(24, 3)
 
@@ -83,26 +84,54 @@ def test_the_crowd_fits_one_sheet(crowd):
                                   made.asset.frame_image(frame))  # fmt: skip
 
 
-@pytest.mark.parametrize(
-    ("prompt", "kind", "found"),
-    [
-        ("guards", "person", ["person/warrior"]),
-        ("old wizards and a farmer", "person", ["person/villager", "person/mage"]),
-        ("zombies", "monster", ["monster/undead"]),
-        ("people", "person", ["person/villager"]),
-        ("strangers", "person", ["person/villager", "person/mage", "person/warrior"]),
-    ],
-)
-def test_words_choose_the_classes(prompt, kind, found):
-    classes = ["person/villager", "person/mage", "person/warrior", "monster/undead"]
-    labels = choose_classes(request(prompt, kind), classes)
-    assert [classes[label] for label in labels] == found
-
-
 def test_words_that_choose_nothing_are_named_in_the_notes():
     made = generate_crowd(request("red wizards with a zorgle, guards and villagers"), 1, PALETTE, 3)
-    notes = made[0].provenance.notes
-    assert notes == ("not drawn for a crowd: red", "not drawn for a crowd: zorgle")
+    assert made[0].provenance.notes == ("not drawn for a crowd: zorgle",)
+
+
+@pytest.mark.parametrize(
+    ("prompt", "kind", "word"),
+    [("blue goblins", "monster", "blue"), ("red guards", "person", "red"),
+     ("frost skeletons", "monster", "cyan"), ("green insects", "animal", "green")],
+)  # fmt: skip
+def test_every_figure_wears_the_colour_of_the_prompt(prompt, kind, word):
+    palette = make_palette(48, 3)
+    made = generate_crowd(request(prompt, kind), 8, palette, 5)
+    for one in made:
+        frame = one.asset.frame_image(0)
+        shown = families(frame[frame[..., 3] > 0][:, :3])
+        body = shown[shown != FAMILIES.index("black")]
+        assert (body == FAMILIES.index(word)).mean() > 0.2
+        assert f"coloured: {word}" in one.provenance.operations
+
+
+def test_two_groups_share_a_crowd():
+    made = generate_crowd(request("red guards and blue wizards"), 8, PALETTE, 5)
+    words = [o for one in made for o in one.provenance.operations if o.startswith("coloured")]
+    assert words == ["coloured: red", "coloured: blue"] * 4
+
+
+def test_a_copy_of_a_training_picture_is_drawn_again_and_refused_in_the_end(monkeypatch):
+    copied: list[np.ndarray] = []
+
+    def copies(known, pictures):
+        if not copied:
+            copied.append(pictures[1].copy())
+        same = np.array([(p == copied[0]).all() for p in pictures])
+        return np.where(same, 0.05, 0.9), ["mon/orc" if hit else "" for hit in same]
+
+    plain = generate_crowd(request("monsters", "monster"), 4, PALETTE, 2)
+    monkeypatch.setattr(crowds, "nearest_of_many", copies)
+    made = generate_crowd(request("monsters", "monster"), 4, PALETTE, 2)
+    same = [dump(a.asset) == dump(b.asset) for a, b in zip(plain, made, strict=True)]
+    assert same == [True, False, True, True]
+    monkeypatch.setattr(
+        crowds,
+        "nearest_of_many",
+        lambda known, pictures: (np.zeros(len(pictures)), ["x"] * len(pictures)),
+    )
+    with pytest.raises(GenerationError, match="near copies"):
+        generate_crowd(request("monsters", "monster"), 4, PALETTE, 2)
 
 
 def test_specks_go_holes_close_and_feet_stand():

@@ -10,7 +10,12 @@ import numpy as np
 import pytest
 
 from aigc_assets.errors import GenerationError, WeightsError
-from aigc_assets.pipelines.characters.neighbours import TRIES, draw_original
+from aigc_assets.pipelines.characters.neighbours import (
+    TRIES,
+    draw_original,
+    known_pictures,
+    nearest_of_many,
+)
 from aigc_assets.pipelines.made import Made
 from aigc_assets.training.characters.neighbours import neighbours
 from aigc_assets.types import Frame, Provenance, SpriteSheet, Tag
@@ -106,3 +111,34 @@ def test_the_limit_lets_real_pictures_pass(weights: Path) -> None:
         except GenerationError:
             pass
     assert passed >= 19
+
+
+def test_copies_among_many_are_found_and_named(weights: Path) -> None:
+    known = known_pictures(MODEL)
+    assert known is not None
+    copied = drawing(3)
+    moved = np.roll(copied[:, ::-1], (1, -2), (0, 1))
+    recoloured = copied.copy()
+    recoloured[..., :3] = 255 - recoloured[..., :3]
+    far = np.zeros_like(copied)
+    far[2:4, 2:4] = 255
+    distances, names = nearest_of_many(known, np.stack([copied, moved, recoloured, far]))
+    assert names[:3] == ["things/3"] * 3 and names[3] == ""
+    exact = known.pictures.nearest(np.stack([copied, moved, recoloured]))[0]
+    assert np.allclose(distances[:3], exact) and distances[3] == 1
+
+
+def test_no_copy_is_overlooked_among_many(weights: Path) -> None:
+    known = known_pictures(MODEL)
+    assert known is not None
+    random = np.random.Generator(np.random.Philox(8))
+    some = np.stack([drawing(i % 10) for i in range(40)])
+    for number, picture in enumerate(some):  # shifted, mirrored, worn
+        worn = random.random(picture.shape[:2]) < 0.08
+        picture[worn] = 0
+        shift = random.integers(-2, 3, 2)
+        some[number] = np.roll(picture[:, ::-1] if number % 2 else picture, shift, (0, 1))
+    exact = known.pictures.nearest(some)[0]
+    quick = nearest_of_many(known, some)[0]
+    copies = exact < known.limit
+    assert copies.sum() > 10 and np.array_equal(quick < known.limit, copies)

@@ -25,7 +25,6 @@ def small(monkeypatch):
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     monkeypatch.setattr(crowd_pictures, "PEOPLE", 64)
-    monkeypatch.setattr(crowds, "FORMS", 16)
     monkeypatch.setattr(crowds, "SAMPLES", 24)
     yield
     torch.set_num_threads(before)
@@ -101,8 +100,8 @@ def test_names_of_other_works_are_not_learnt():
 def test_both_gans_step_and_draw(task_class, packed, tmp_path: Path, monkeypatch):
     monkeypatch.setattr(
         crowds, "SlotGanConfig",
-        lambda slots, classes, outlines: SlotGanConfig(
-            slots, classes, 8, 16, (16, 16, 8, 8), (8, 8, 16), outlines
+        lambda slots, classes: SlotGanConfig(
+            slots, classes, 8, 16, (16, 16, 8, 8), (8, 8, 16), 4, 2, 4
         ),
     )  # fmt: skip
     torch.manual_seed(0)
@@ -121,6 +120,23 @@ def test_both_gans_step_and_draw(task_class, packed, tmp_path: Path, monkeypatch
     assert 0 <= int(drawn.min()) and int(drawn.max()) < len(arrays["colours"])
     task.preview(tmp_path / "shown")
     assert (tmp_path / "shown.png").stat().st_size > 100
+
+
+def test_the_discriminator_enters_after_the_start(packed, tmp_path, monkeypatch):
+    monkeypatch.setattr(
+        crowds, "SlotGanConfig",
+        lambda slots, classes: SlotGanConfig(
+            slots, classes, 8, 16, (16, 16, 8, 8), (8, 8, 16), 4, 2, 4
+        ),
+    )  # fmt: skip
+    arrays, info = packed
+    task = CrowdTask(arrays, dict(info), Run("cpu", 1, 0, tmp_path, "fp32"))
+    task.batch = 8
+    before = [p.detach().clone() for p in task.critic.parameters()]
+    assert "gap" not in task.step(crowds.START / 2)
+    assert all(torch.equal(a, b) for a, b in zip(before, task.critic.parameters(), strict=True))
+    assert {"gap", "penalty", "g"} <= set(task.step(1.1 * crowds.START))
+    assert not torch.equal(before[0], next(task.critic.parameters()))
 
 
 def test_augmentation_moves_pictures_and_cuts_squares():

@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aigc_assets.errors import GenerationError, WeightsError
-from aigc_assets.metrics.likeness import CopyIndex
+from aigc_assets.metrics.likeness import CopyIndex, tone_codes
 from aigc_assets.models.cards import REMEDY, weights_folder
 from aigc_assets.pipelines.made import Made, derive_seed
 from aigc_assets.types import SpriteSheet
@@ -31,6 +31,8 @@ TRIES = 3
 """Drawings, each from a seed of its own, before a copy is refused."""
 CLEAR = 0.06
 """How far beyond the distance of a copy a drawing is well clear of one."""
+SLACK = 0.12
+"""How much less of the union two outlines may share at half the size than at the full one."""
 _LARGEST = 1 << 26
 
 
@@ -129,3 +131,54 @@ def draw_original(draw: Callable[[int], Made], seed: int) -> Made:
         where="character",
         remedy="use another seed, or say more in the prompt",
     )
+
+
+def nearest_of_many(
+    known: Known, pictures: NDArray[np.uint8]
+) -> tuple[NDArray[np.float64], list[str]]:
+    """Distance of many pictures to the training pictures, and the names of the nearest.
+
+    A picture is compared in full with those alone whose outline it covers as far as a copy does;
+    where there are none it is as far as can be, 1, and nearest to '': most of a crowd, and thus
+    most of the time.
+
+    Args:
+        known: What a model has learnt from.
+        pictures: [N, S, S, 4].
+    """
+    distances, names = np.ones(len(pictures)), [""] * len(pictures)
+    likely = _likely(known.pictures.codes > 0, pictures[..., 3] >= 128, known.limit)
+    rows = np.flatnonzero(likely.any(1))
+    for row, code in zip(rows, tone_codes(pictures[rows]), strict=True):
+        distances[row], place = known.pictures.nearest_among(code, np.flatnonzero(likely[row]))
+        names[row] = known.pictures.names[place]
+    return distances, names
+
+
+def _likely(known: NDArray[np.bool_], drawn: NDArray[np.bool_], limit: float) -> NDArray[np.bool_]:
+    """Which of known outlines [M, S, S] those of drawings [N, S, S] may be copies of, [N, M].
+
+    What two pictures keep of each other is at most where both are drawn: a copy covers at least
+    1 - limit of the union. Outlines are compared at half the size, which moves that a little.
+    """
+    small = _halved(known).reshape(len(known), -1)
+    area = small.sum(1)
+    best = np.zeros((len(drawn), len(known)), np.float32)
+    views = np.concatenate([_halved(drawn), _halved(drawn[:, :, ::-1])])
+    padded = np.pad(views, ((0, 0), (1, 1), (1, 1)))
+    side = views.shape[1]
+    for down in range(3):
+        for right in range(3):
+            moved = padded[:, down : down + side, right : right + side].reshape(len(views), -1)
+            both = moved @ small.T
+            cover = both / np.maximum(moved.sum(1)[:, None] + area - both, 1)
+            best = np.maximum(best, np.maximum(*np.split(cover, 2)))
+    return best >= 1 - limit - SLACK
+
+
+def _halved(drawn: NDArray[np.bool_]) -> NDArray[np.float32]:
+    """Outlines at half the size, drawn where at least half of the four pixels are."""
+    count, side = len(drawn), drawn.shape[1] // 2
+    blocks = drawn[:, : 2 * side, : 2 * side].reshape(count, side, 2, side, 2).sum((2, 4))
+    halved: NDArray[np.float32] = (blocks >= 2).astype(np.float32)
+    return halved

@@ -1,8 +1,8 @@
 """The fast path: many 32 px figures at once, drawn by the slot GAN, two frames of idle each.
 
-All work is on the whole crowd: one table takes the global colours of the network to the palette of
-the pack, one gather makes the second frame. Figure number i depends on the seed and on i, not on
-how many there are.
+Plans and pictures are made for the whole crowd in batches. Of a few candidates for a figure the one
+is kept that reads best and is no copy of a training picture; its colours go onto the palette of the
+pack ramp by ramp. Figure number i depends on the seed and on i, not on how many there are.
 """
 
 from __future__ import annotations
@@ -10,60 +10,55 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from aigc_assets.errors import UsageError
+from aigc_assets.errors import GenerationError, UsageError
 from aigc_assets.models.cards import read_card
+from aigc_assets.pipelines.characters.colours.crowd_colours import Paintbox
+from aigc_assets.pipelines.characters.colours.index_colours import onto_palette, wear
+from aigc_assets.pipelines.characters.neighbours import known_pictures, nearest_of_many
 from aigc_assets.pipelines.characters.request import (
     CROWD_SIZE,
     LARGEST_CROWD,
     CharacterRequest,
 )
-from aigc_assets.pipelines.characters.words.kinds import kind_of
-from aigc_assets.pipelines.characters.words.lexicon import IGNORED, words
+from aigc_assets.pipelines.characters.words.crowd_words import Group, not_drawn, read_groups
 from aigc_assets.pipelines.characters.words.prompt import MAX_PROMPT
 from aigc_assets.pipelines.made import Made, derive_seed, generator, load_model, provenance
 from aigc_assets.types import Frame, SpriteSheet, Tag
-from aigc_assets.types.oklab import nearest
+from aigc_assets.types.oklab import FAMILIES, families
 
 MODEL = "crowd_gan"
+KNOWN = "sprite_maskgit"
+"""The model beside whose weights the list of training pictures lies; crowds learn from the same."""
 SIDE = CROWD_SIZE
 PIVOT = (16, 31)
 DURATION_MS = 500
 BATCH = 32
 """Figures that go through the network at once; the last batch is filled up, so that no figure
 depends on how many there are."""
+CANDIDATES = 3
+"""Drawings of a figure to choose from."""
+SPREAD = 0.75
+"""Scale of the noise in codes: figures are a little nearer to what is usual than those learnt."""
 MIN_SPECK = 4
 """Connected specks of fewer pixels than this are not part of a figure."""
 WAIST = 0.62
 """What of a figure sinks in the second frame: this share of its height, from the top."""
+_KEPT_COLOUR = 0.35
+"""Share of a figure, outlines and skin aside, from which a wanted colour counts as shown."""
 
-_WORDS: Mapping[str, tuple[str, ...]] = {
-    # class of the network: words for it that its name lacks
-    "person/mage": tuple("wizard witch sorcerer sorceress priest priestess cleric monk scholar "
-                         "alchemist necromancer druid noble queen king princess".split()),
-    "person/warrior": tuple("guard soldier knight paladin fighter captain gladiator viking "
-                            "barbarian samurai berserker militia army".split()),
-    "person/villager": tuple("peasant farmer merchant townsfolk folk people citizen bandit thief "
-                             "rogue child man woman blacksmith bard pirate crowd mob".split()),
-    "monster/undead": tuple("zombie ghoul lich mummy vampire revenant wight".split()),
-    "monster/skeleton": ("bones",),
-    "monster/ghost": tuple("spirit spectre phantom wraith shade".split()),
-    "monster/demon": tuple("devil imp fiend demonspawn".split()),
-    "monster/giant": tuple("ogre troll ettin cyclops titan".split()),
-    "monster/dragon": tuple("drake wyvern hydra".split()),
-    "monster/plant": tuple("treant mushroom fungus tree".split()),
-    "monster/statue": tuple("gargoyle golem".split()),
-    "monster/nonliving": tuple("elemental vortex wisp".split()),
-    "monster/beast": tuple("chimera manticore griffon harpy".split()),
-    "monster/humanoid": tuple("goblin orc kobold gnoll hobgoblin elf dwarf".split()),
-    "animal/insect": tuple("bee wasp ant moth butterfly beetle bug".split()),
-    "animal/mammal": tuple("wolf dog cat bear rat pig boar sheep yak hound".split()),
-}  # fmt: skip
+
+class Figures(NamedTuple):
+    """Drawn figures: slot maps [N, 32, 32], label and wanted family of colours or '' of each."""
+
+    slots: NDArray[np.uint8]
+    labels: NDArray[np.intp]
+    wanted: list[str]
 
 
 def generate_crowd(
@@ -72,7 +67,7 @@ def generate_crowd(
     """Draw many figures of one prompt in the colours of a pack.
 
     Args:
-        request: What to draw; kind and words choose the classes, the rest is left to chance.
+        request: What to draw; words choose classes and colours, the rest is left to chance.
         count: How many figures, 1..`LARGEST_CROWD`.
         palette: Of the pack, [N, 3] uint8 sRGB, N >= 2.
         seed: Decides everything else.
@@ -83,6 +78,7 @@ def generate_crowd(
     Raises:
         UsageError: If the count, the prompt or the palette is out of range.
         WeightsError: If the weights of the model are missing or altered.
+        GenerationError: If all drawings of a figure are near copies of training pictures.
     """
     if not 1 <= count <= LARGEST_CROWD:
         raise UsageError(f"a crowd has 1..{LARGEST_CROWD} figures, not {count}", where="crowd")
@@ -96,12 +92,20 @@ def generate_crowd(
             remedy='say who they are: "villagers"',
         )
     checkpoint = load_model(MODEL, narrow=True)
-    known = checkpoint.card["vocabulary"]
-    labels = choose_classes(request, known["classes"])
-    slots = tidy(draw(checkpoint, labels, count, seed))
-    table = nearest(palette, np.array(known["colours"], dtype=np.uint8))
-    sheets = assemble(np.stack([slots, sunk(slots)], 1), table, palette)
-    drawn_as = ", ".join(known["classes"][label] for label in labels)
+    classes = checkpoint.card["vocabulary"]["classes"]
+    paintbox = Paintbox(np.array(checkpoint.card["vocabulary"]["colours"], dtype=np.uint8))
+    groups = read_groups(request.prompt, request.kind, classes)
+    people = np.array([name.startswith("person") for name in classes])
+    figures, nearest = draw(checkpoint, groups, paintbox, people, count, seed)
+    tables = [
+        paint_table(paintbox, index, palette, wanted, person=person)
+        for index, wanted, person in zip(
+            figures.slots, figures.wanted, people[figures.labels], strict=True
+        )
+    ]
+    sheets = assemble(np.stack([figures.slots, sunk(figures.slots)], 1), tables, palette)
+    drawn_as = ", ".join(dict.fromkeys(classes[i] for group in groups for i in group.labels))
+    notes = not_drawn(request.prompt, request.kind, classes)
     return [
         Made(
             sheet,
@@ -109,11 +113,17 @@ def generate_crowd(
                 checkpoint,
                 seed,
                 {"prompt": request.prompt, "kind": request.kind, "size": SIDE},
-                ("global colours put onto the pack palette", f"specks removed; one of: {drawn_as}"),
-                not_drawn(request, known["classes"]),
+                (
+                    f"the best of {CANDIDATES} drawings; one of: {drawn_as}",
+                    "specks removed",
+                    *([f"coloured: {wanted}"] if wanted else []),
+                    "fitted to the pack palette as ramps",
+                    "second frame by rule",
+                ),
+                (*notes, near) if near else notes,
             ),
         )
-        for sheet in sheets
+        for sheet, wanted, near in zip(sheets, figures.wanted, nearest, strict=True)
     ]
 
 
@@ -121,73 +131,199 @@ def draw_crowd(request: CharacterRequest, palette: NDArray[np.uint8], seed: int)
     """``request.crowd`` figures in one sheet; see `generate_crowd` and `crowd_sheet`."""
     made = generate_crowd(request, request.crowd, palette, seed)
     source = made[0].provenance
-    source = dataclasses.replace(source, request={**source.request, "crowd": request.crowd})
+    operations = dict.fromkeys(o for one in made for o in one.provenance.operations)
+    source = dataclasses.replace(
+        source,
+        request={**source.request, "crowd": request.crowd},
+        operations=tuple(operations),
+        notes=tuple(dict.fromkeys(n for one in made for n in one.provenance.notes)),
+    )
     return Made(crowd_sheet([cast(SpriteSheet, one.asset) for one in made], palette), source)
 
 
-def choose_classes(request: CharacterRequest, classes: Sequence[str]) -> list[int]:
-    """Labels that a prompt names, all of its kind if it names none."""
-    said = {form for word in words(request.prompt) for form in (word, word.removesuffix("s"))}
-    of_kind = [i for i, name in enumerate(classes) if name.split("/")[0] == request.kind]
-    named = [i for i in of_kind if said & {classes[i].split("/")[1], *_WORDS.get(classes[i], ())}]
-    return named or of_kind or list(range(len(classes)))
+def draw(
+    checkpoint: Any,
+    groups: Sequence[Group],
+    paintbox: Paintbox,
+    people: NDArray[np.bool_],
+    count: int,
+    seed: int,
+) -> tuple[Figures, list[str]]:
+    """Figures of the groups in turn, and a note on the training picture nearest to each, or ''.
 
-
-def not_drawn(request: CharacterRequest, classes: Sequence[str]) -> tuple[str, ...]:
-    """Notes on the words of a prompt that choose nothing in a crowd, in their order, each once."""
-    names = {part for name in classes for part in name.split("/")}
-    names.update(*_WORDS.values())
-    silent = [
-        word
-        for word in dict.fromkeys(words(request.prompt))
-        if not {word, word.removesuffix("s")} & names
-        and kind_of(word) != request.kind
-        and word not in IGNORED
+    Args:
+        checkpoint: Of the network.
+        groups: Who is in the crowd.
+        paintbox: Colours of the slots.
+        people: Which labels are people, whose pictures are put together from layers: they are near
+            each other by nature, and nothing to be a copy of is stored.
+        count: How many.
+        seed: Decides everything.
+    """
+    total = math.ceil(count / BATCH) * BATCH
+    labels, wanted = assigned(groups, total, seed)
+    drawn = tidy(_drawings(checkpoint, labels, wanted, paintbox, people, seed))
+    drawn = drawn.reshape(total, CANDIDATES, SIDE, SIDE)[:count]
+    labels, wanted = labels[:count], wanted[:count]
+    score = [
+        [legibility(index, paintbox, want) for index in tries]
+        for tries, want in zip(drawn, wanted, strict=True)
     ]
-    return tuple(f"not drawn for a crowd: {word}" for word in silent)
+    order = np.argsort(-np.round(score, 4), 1, kind="stable")
+    notes = [""] * count
+    known = known_pictures(KNOWN)
+    open_rows = np.flatnonzero(~people[labels]) if known is not None else np.zeros(0, np.intp)
+    rank = np.zeros(count, np.intp)
+    table = np.zeros((len(paintbox.colours), 4), np.uint8)
+    table[1:, :3], table[1:, 3] = paintbox.colours[1:], 255
+    while len(open_rows):
+        assert known is not None
+        shown_now = drawn[open_rows, order[open_rows, rank[open_rows]]]
+        distances, names = nearest_of_many(known, table[shown_now])
+        again = []
+        for row, distance, name in zip(open_rows, distances, names, strict=True):
+            if distance < known.limit:
+                rank[row] += 1
+                again.append(row)
+                near = f"{name} (distance {distance:.2f}, a copy is below {known.limit:.2f})"
+                if rank[row] == CANDIDATES:
+                    raise GenerationError(
+                        f"{CANDIDATES} drawings of figure {row + 1} were near copies of training "
+                        f"pictures, the last of {near}",
+                        where="crowd",
+                        remedy="use another seed, or say more in the prompt",
+                    )
+            elif name:
+                notes[row] = (
+                    f"nearest training picture: {name}, distance {distance:.2f}, a copy is below "
+                    f"{known.limit:.2f}"
+                )
+        open_rows = np.array(again, dtype=np.intp)
+    chosen = drawn[np.arange(count), order[np.arange(count), rank]]
+    return Figures(chosen, labels, wanted), notes
 
 
-def draw(checkpoint: Any, labels: Sequence[int], count: int, seed: int) -> NDArray[np.uint8]:
-    """Slot maps [count, 32, 32] of figures of the given classes in turn."""
+def assigned(groups: Sequence[Group], count: int, seed: int) -> tuple[NDArray[np.intp], list[str]]:
+    """Label and wanted family of colours of every figure: groups, and what they may be, in turn."""
+    chance = generator(derive_seed(seed, "order"))
+    orders = []
+    for group in groups:
+        options = [(label, colour) for label in group.labels for colour in group.colours or ("",)]
+        orders.append([options[i] for i in chance.permutation(len(options))])
+    picked = [
+        orders[i % len(groups)][i // len(groups) % len(orders[i % len(groups)])]
+        for i in range(count)
+    ]
+    return np.array([label for label, _ in picked], dtype=np.intp), [want for _, want in picked]
+
+
+def _drawings(
+    checkpoint: Any,
+    labels: NDArray[np.intp],
+    wanted: Sequence[str],
+    paintbox: Paintbox,
+    people: NDArray[np.bool_],
+    seed: int,
+) -> NDArray[np.uint8]:
+    """Slot maps of all candidates, those of a figure one after the other, [N, 32, 32]."""
     import torch
 
-    from aigc_assets.models.slot_gan import bent
-
     network = checkpoint.network
-    figures = math.ceil(count / BATCH) * BATCH
-    of_label = network.outline_labels.numpy()
-    every = np.arange(len(of_label))
-    label = np.asarray(labels, dtype=np.int64)[
-        generator(derive_seed(seed, "order")).permutation(len(labels))
-    ]
-    label = label[np.arange(figures) % len(labels)]
-    chance = generator(derive_seed(seed, "outline")).random((figures, 2))
-    forms = [every[of_label == one] for one in range(network.config.classes)]
-    forms = [found if len(found) else every for found in forms]
-    form, tint = torch.tensor(
-        [[forms[one][int(c * len(forms[one]))] for c in two]
-         for one, two in zip(label, chance, strict=True)]
-    ).T  # fmt: skip
-    noise = generator(derive_seed(seed, "noise")).standard_normal(
-        (figures, network.config.latent), dtype=np.float32
-    )
-    z = torch.from_numpy(noise).to(network.head.weight.dtype)
-    bends = torch.Generator().manual_seed(derive_seed(seed, "bend"))
+    config, figures = network.config, len(labels)
+
+    def noise(name: str, width: int) -> Any:
+        source = generator(derive_seed(seed, name))
+        draws = source.standard_normal((figures, CANDIDATES, width), dtype=np.float32)
+        return torch.from_numpy(draws.reshape(-1, width))
+
+    dtype = network.head.weight.dtype
+    z, codes = noise("noise", config.latent), noise("code", config.code)
+    chance = generator(derive_seed(seed, "mode")).random((figures, CANDIDATES), np.float32)
+    paints = generator(derive_seed(seed, "paint")).random((figures, CANDIDATES, 2)).reshape(-1, 2)
+    label = torch.from_numpy(np.repeat(labels, CANDIDATES))
+    want = [name for name in wanted for _ in range(CANDIDATES)]
     threads = torch.get_num_threads()
     torch.set_num_threads(1)  # the order of sums, and so the bytes, must not depend on threads
     try:
         with torch.inference_mode():
             parts = []
-            for start in range(0, figures, BATCH):
+            for start in range(0, len(label), BATCH):
                 part = slice(start, start + BATCH)
-                outline = bent(network.form(form[part]), bends)
-                shares = network.tints_of(tint[part])
-                logits = network(z[part], torch.from_numpy(label[part]), outline, shares)
+                code, depth, tint = network.plan(
+                    label[part], torch.from_numpy(chance.ravel()[part]), codes[part].to(dtype),
+                    SPREAD,
+                )  # fmt: skip
+                tints = [
+                    paintbox.choose(likely, name, luck, person=bool(person))
+                    for likely, name, luck, person in zip(
+                        tint.double().numpy(), want[part], paints[part],
+                        people[label[part].numpy()], strict=True,
+                    )
+                ]  # fmt: skip
+                shares = torch.from_numpy(np.stack(tints))
+                logits = network(z[part].to(dtype), label[part], code, depth, shares)
                 parts.append(logits.argmax(1))
     finally:
         torch.set_num_threads(threads)
-    slots: NDArray[np.uint8] = torch.cat(parts)[:count].to(torch.uint8).numpy()
+    slots: NDArray[np.uint8] = torch.cat(parts).to(torch.uint8).numpy()
     return slots
+
+
+def legibility(index: NDArray[np.uint8], paintbox: Paintbox, wanted: str) -> float:
+    """How well a figure [32, 32] reads at arm's length, 0..1.
+
+    It is solid, not all dark, has shades, its colours lie in patches; the wanted one is there.
+    """
+    drawn = index > 0
+    area = int(drawn.sum())
+    if area < 60:
+        return area / 1000
+    light = paintbox.lab[index[drawn], 0]
+    lit = 1.0 if wanted == "black" else min(1.0, float((light >= 0.3).mean()) / 0.55)
+    tones = min(1.0, float(light.std()) / 0.18)
+    padded = np.pad(drawn, 1)
+    edge = sum(int((drawn & ~padded[1 + dy : 33 + dy, 1 + dx : 33 + dx]).sum())
+               for dy, dx in ((1, 0), (-1, 0), (0, 1), (0, -1)))  # fmt: skip
+    solid = min(1.0, 9 * math.sqrt(area) / max(edge, 1))
+    family = np.where(drawn & ~paintbox.line[index], paintbox.family[index], -1)
+    beside = (family[:, 1:] >= 0) & (family[:, :-1] >= 0)
+    calm = 1 - float((family[:, 1:] != family[:, :-1])[beside].mean()) if beside.any() else 0.0
+    value = (lit + tones + solid + 2 * calm) / 5
+    if wanted:
+        value *= 0.5 + 0.5 * min(1.0, _share(index, paintbox.family, wanted) / 0.5)
+    return value
+
+
+def _share(index: NDArray[np.uint8], family: NDArray[np.intp], wanted: str) -> float:
+    """Share of the figure, outlines aside, that is of a family of colours."""
+    named = family[index[index > 0]]
+    body = named[named != FAMILIES.index("black")] if wanted != "black" else named
+    return float((body == FAMILIES.index(wanted)).mean()) if len(body) else 0.0
+
+
+def paint_table(
+    paintbox: Paintbox,
+    index: NDArray[np.uint8],
+    palette: NDArray[np.uint8],
+    wanted: str,
+    *,
+    person: bool,
+) -> NDArray[np.intp]:
+    """Palette index of every slot for one figure, recoloured where it lacks the wanted colour."""
+    colours, used = paintbox.colours, np.unique(index[index > 0]).astype(np.intp)
+    table = onto_palette(colours, used, palette)
+    if not wanted:
+        return table
+    keep = paintbox.skin & person
+    clothes = np.where(keep[index], 0, index)
+    for _ in range(3):  # families that are not of the wanted colour, the largest first
+        if _share(clothes, families(palette)[table], wanted) >= _KEPT_COLOUR:
+            break
+        worn = wear(colours, clothes, wanted)
+        worn[keep] = colours[keep]
+        colours = worn
+        table = onto_palette(colours, used, palette)
+    return table
 
 
 def tidy(slots: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -222,16 +358,16 @@ def sunk(slots: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 
 def assemble(
-    frames: NDArray[np.uint8], table: NDArray[np.intp], palette: NDArray[np.uint8]
+    frames: NDArray[np.uint8], tables: Sequence[NDArray[np.intp]], palette: NDArray[np.uint8]
 ) -> list[SpriteSheet]:
-    """Sheets of frames [N, F, 32, 32] of slots; table: palette index of every slot."""
-    rgba = np.zeros((len(table), 4), dtype=np.uint8)
-    rgba[1:, :3], rgba[1:, 3] = palette[table[1:]], 255
+    """Sheets of frames [N, F, 32, 32] of slots; tables: palette index of every slot, N times."""
     count = frames.shape[1]
-    pictures = rgba[frames.transpose(0, 2, 1, 3).reshape(len(frames), SIDE, count * SIDE)]
     cells = tuple(Frame((i * SIDE, 0, SIDE, SIDE), DURATION_MS, PIVOT) for i in range(count))
     sheets = []
-    for picture, figure in zip(pictures, frames, strict=True):
+    for figure, table in zip(frames, tables, strict=True):
+        rgba = np.zeros((len(table), 4), dtype=np.uint8)
+        rgba[1:, :3], rgba[1:, 3] = palette[table[1:]], 255
+        picture = rgba[np.concatenate(list(figure), 1)]
         used = np.unique(table[np.unique(figure[figure > 0])])
         colours = palette[used] if len(used) else palette[:1]
         sheets.append(SpriteSheet(picture, cells, (Tag("idle", 0, count),), colours))

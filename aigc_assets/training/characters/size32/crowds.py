@@ -1,6 +1,11 @@
-"""Training of the slot GAN of crowds: relativistic pairs of one class, penalties, augmentation.
+"""Training of the slot GAN of crowds: a VAE of plans, and relativistic pairs of one class.
+
+First real pictures are encoded, planned and drawn again, which shows what belongs where. Later a
+part of every batch are figures of the prior, which is what a crowd is made of, and the
+discriminator compares both with what is real.
 
 References:
+    Larsen et al., "Autoencoding beyond pixels using a learned similarity metric", arXiv:1512.09300.
     Huang et al., "The GAN is dead; long live the GAN!", arXiv:2501.05441 (pairing loss, R1 + R2).
     Lin et al., arXiv:2501.08316 (R1 without second derivatives).
     Zhao et al., "Differentiable Augmentation for Data-Efficient GAN Training", arXiv:2006.10738.
@@ -10,6 +15,7 @@ References:
 from __future__ import annotations
 
 import dataclasses
+import math
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -20,31 +26,43 @@ from torch.nn import functional as F
 
 from aigc_assets.metrics.distributions import frechet_distance
 from aigc_assets.metrics.picture_features import picture_features
+from aigc_assets.models.figure_planner import FigureEncoder
 from aigc_assets.models.slot_gan import (
     SlotCritic,
     SlotGanConfig,
     SlotGenerator,
-    bent,
     straight_through,
     tints,
 )
 from aigc_assets.training.characters.size32 import crowd_pictures
-from aigc_assets.training.characters.size32.crowd_pictures import CrowdPictures, contact_sheet
+from aigc_assets.training.characters.size32.crowd_pictures import (
+    CrowdPictures,
+    contact_sheet,
+)
 from aigc_assets.training.trainer import Ema, Run, cosine, set_lr
 from aigc_assets.types.oklab import to_oklab
 
 BATCH = 64
-SIGMA, PENALTY = 0.05, 40.0
+SIGMA, PENALTY = 0.05, 60.0
 """Noise of the approximate R1 and R2 penalties on pictures of about unit variance, their weight."""
-LR_G, LR_D = 4e-4, 2e-4
-GUIDE, TINT = 4.0, 10.0
-"""Weights of the cross entropy against the picture whose outline and tints were given, which shows
+LR_G, LR_D = 4e-4, 1.5e-4
+GUIDE, TINT = 4.0, 1.0
+"""Weights of the cross entropy against the picture whose plan and tints were given, which shows
 where outlines, faces and shades belong, and of the distance of the shares of slots from them."""
+LR_PLAN = 1.2e-3
+EDGE, SHARE, PLAN = 2.0, 60.0, 0.006
+"""Logits of a pixel for each px below the surface of a plan; weight of the shares of slots against
+the pixels of the plan; weight of all that against what is drawn."""
+KNOWN = 40
+"""Pictures of a batch that are real ones encoded; the others are new."""
+START, FULL = 0.2, 0.4
+"""Progress at which the discriminator enters, and at which its weight is `AGAINST`."""
+AGAINST = 0.6
+SPREAD = 0.9
+"""Scale of the noise in codes of previews and metrics, as in a crowd."""
 SHIFT, CUT = 3, 10
 """Augmentation: pixels of translation each way, side of the square that is cut out."""
 SAMPLES = 384
-FORMS = 512
-"""People whose outlines are stored; of all else every training picture's is."""
 
 
 class CrowdTask:
@@ -67,75 +85,124 @@ class CrowdTask:
             "classes": self.pictures.classes,
             "colours": colours.tolist(),
         }
-        forms, labels = self._forms()
-        self.config = SlotGanConfig(
-            slots=len(colours), classes=len(self.pictures.classes), outlines=len(forms)
-        )
+        self.config = SlotGanConfig(slots=len(colours), classes=len(self.pictures.classes))
         self.table = looks(colours).to(run.device)
+        channels = self.table.shape[1]
         self.generator = SlotGenerator(self.config).to(run.device)
-        self.generator.keep_forms(forms, labels)
-        self.critic = SlotCritic(self.config, self.table.shape[1]).to(run.device)
-        for network in (self.generator, self.critic):
+        self.critic = SlotCritic(self.config, channels).to(run.device)
+        self.encoder = FigureEncoder(channels, self.config.classes, self.config.code).to(run.device)
+        for network in (self.generator, self.critic, self.encoder):
             for parameter in network.parameters():
                 if parameter.dim() == 4:
                     parameter.data = parameter.data.contiguous(memory_format=torch.channels_last)
         self.ema = Ema(self.generator, 0.998)
-        self.opt_g = torch.optim.Adam(
-            self.generator.parameters(), lr=0, betas=(0.0, 0.99), fused=True
+        self.critic_steps = 0
+        planner = list(self.generator.planner.parameters())
+        planned = {id(p) for p in planner}
+        painter = [p for p in self.generator.parameters() if id(p) not in planned]
+        self.opt_g, self.opt_d = (
+            torch.optim.Adam(parameters, lr=0, betas=(0.0, 0.99), fused=True)
+            for parameters in (painter, self.critic.parameters())
         )
-        self.opt_d = torch.optim.Adam(self.critic.parameters(), lr=0, betas=(0.0, 0.99), fused=True)
-
-    def _forms(self) -> tuple[Tensor, Tensor]:
-        """All training pictures and `FORMS` people, whose outlines are kept, and their labels."""
-        return self.pictures.real("train", 31, FORMS)
+        self.opt_plan = torch.optim.Adam(
+            [*planner, *self.encoder.parameters()], lr=0, betas=(0.9, 0.99), fused=True
+        )
 
     def step(self, progress: float) -> dict[str, float]:
-        """One step of the discriminator and one of the generator."""
+        """One step of planner, encoder and generator, and one of the discriminator."""
         set_lr(self.opt_g, cosine(progress, LR_G, LR_G / 10, 0.002))
         set_lr(self.opt_d, cosine(progress, LR_D, LR_D / 10, 0.002))
+        set_lr(self.opt_plan, cosine(progress, LR_PLAN, LR_PLAN / 20, 0.002))
         run, device = self.run, self.run.device
-        pictures, label = self.pictures.batch(self.batch, run.generator)
+        pictures, label = self.pictures.batch(self.batch, run.generator, mirrored=0.0)
         pictures, label = pictures.to(device), label.to(device)
-        outline = pictures > 0
-        whole = (torch.rand(self.batch, generator=run.generator) < 0.5).to(device)
-        # In a crowd all outlines are bent; whole ones show what fits which outline.
-        given = torch.where(whole[:, None, None], outline, bent(outline, run.generator))
         real = self.table[pictures].permute(0, 3, 1, 2)
+        tint = tints(pictures, self.config.slots)
+        code, depth, cost, losses = self._plan(real, pictures > 0, tint, label, progress)
+        depth = depth.detach()
+        entered = progress >= START
+        known = self.batch * KNOWN // BATCH if entered else self.batch
+        if entered:
+            with torch.no_grad():
+                new = self.generator.plan(label[known:], *self._chances(self.batch - known), SPREAD)
+            code, depth, tint = (
+                torch.cat([a[:known], b]) for a, b in zip((code, depth, tint), new, strict=True)
+            )
         z = torch.randn(self.batch, self.config.latent, generator=run.generator).to(device)
         with run.autocast():
-            tint = tints(pictures, self.config.slots)
-            logits = self.generator(z, label, given, tint)
-        fake = straight_through(logits, self.table)
-        seen = augment(torch.cat([real, fake]), self.table[0], run.generator)
-        losses = self._train_critic(seen.detach(), label)
-        self.critic.requires_grad_(False)
-        of_real, of_fake = self._judge(seen, label.repeat(2)).chunk(2)
-        self.critic.requires_grad_(True)
-        against = F.softplus(of_real.detach() - of_fake).mean()
-        guide = F.cross_entropy(logits.float(), pictures, reduction="none").mean((1, 2))
-        share = torch.softmax(logits.float(), 1)[:, 1:].sum((2, 3))
+            logits = self.generator(z, label, code, depth, tint)
+        fake, chances = straight_through(logits, self.table)
+        right = chances[:known].gather(3, pictures[:known, :, :, None])
+        guide = -right.clamp(min=1e-6).log().mean()
+        share = chances.sum((1, 2))[:, 1:]
         share = share / share.sum(1, keepdim=True).clamp(min=1)
         off = (share - tint[:, 1:]).abs().sum(1).mean()
-        loss = against + GUIDE * (guide * whole).mean() + TINT * off
-        self.opt_g.zero_grad(set_to_none=True)
+        loss = GUIDE * guide + TINT * off + PLAN * cost
+        losses |= {"guide": float(guide.detach()), "tint": float(off.detach())}
+        if entered:
+            seen = augment(torch.cat([real, fake]), self.table[0], run.generator)
+            of_real, judged = self._train_critic(seen.detach(), label)
+            self.critic.requires_grad_(False)
+            against = F.softplus(of_real - self._judge(seen[self.batch :], label)).mean()
+            self.critic.requires_grad_(True)
+            loss = loss + AGAINST * min(1.0, (progress - START) / (FULL - START)) * against
+            losses |= judged | {"g": float(against.detach())}
+        for optimizer in (self.opt_g, self.opt_plan):
+            optimizer.zero_grad(set_to_none=True)
         loss.backward()
-        nn.utils.clip_grad_norm_(self.generator.parameters(), 5.0)
-        self.opt_g.step()
+        for optimizer in (self.opt_g, self.opt_plan):
+            nn.utils.clip_grad_norm_(optimizer.param_groups[0]["params"], 5.0)
+            optimizer.step()
         self.ema.update(self.generator)
-        return losses | {"g": float(against.detach()), "tint": float(off.detach())}
+        return losses
 
-    def _train_critic(self, pictures: Tensor, label: Tensor) -> dict[str, float]:
-        noise = torch.randn(pictures.shape, generator=self.run.generator).to(pictures.device)
-        score = self._judge(torch.cat([pictures, pictures + SIGMA * noise]), label.repeat(4))
-        of_real, of_fake, real_near, fake_near = score.chunk(4)
-        penalty = (of_real - real_near).square().mean() + (of_fake - fake_near).square().mean()
+    def _chances(self, count: int) -> tuple[Tensor, Tensor]:
+        """What `FigurePlanner.draw` needs for new figures."""
+        source, device = self.run.generator, self.run.device
+        noise = torch.randn(count, self.config.code, generator=source)
+        return torch.rand(count, generator=source).to(device), noise.to(device)
+
+    def _plan(
+        self, real: Tensor, solid: Tensor, tint: Tensor, label: Tensor, progress: float
+    ) -> tuple[Tensor, Tensor, Tensor, dict[str, float]]:
+        """Codes and depths of real pictures, what they cost in nats a picture, what to log."""
+        planner = self.generator.planner
+        with self.run.autocast():
+            mean, scale = self.encoder(real, label)
+        noise = torch.randn(mean.shape, generator=self.run.generator).to(mean.device)
+        code = mean + scale.exp() * noise
+        depth, shares = planner(code, label)
+        form = F.binary_cross_entropy_with_logits(depth * EDGE, solid.float(), reduction="none")
+        form = form.sum((1, 2)).mean()
+        colour = -(tint[:, 1:] * shares).sum(1).mean()
+        chance = (-scale - 0.5 * (noise.square() + math.log(2 * math.pi))).sum(1)
+        nats = (chance - planner.log_prior(code, label)).mean()
+        cost = form + SHARE * colour + min(1.0, 0.1 + 10 * progress) * nats
+        told = {"form": float(form.detach()), "code": float(nats.detach())}
+        return code, depth, cost, told
+
+    def _train_critic(self, pictures: Tensor, label: Tensor) -> tuple[Tensor, dict[str, float]]:
+        """One step; the scores of the real half before it, and what to log."""
+        self.critic_steps += 1
+        which = self.critic_steps % 2
+        near = pictures.chunk(2)[which]
+        noise = torch.randn(near.shape, generator=self.run.generator).to(near.device)
+        score = self._judge(torch.cat([pictures, near + SIGMA * noise]), label.repeat(3))
+        of_real, of_fake, of_near = score.chunk(3)
+        # R1 and R2 in turn, each twice as heavy: three quarters of the time of both at once.
+        penalty = 2 * ((of_real, of_fake)[which] - of_near).square().mean()
         loss = F.softplus(of_fake - of_real).mean() + PENALTY * penalty
         self.opt_d.zero_grad(set_to_none=True)
         loss.backward()
         nn.utils.clip_grad_norm_(self.critic.parameters(), 5.0)
         self.opt_d.step()
         gap = (of_real - of_fake).detach().mean()
-        return {"d": float(loss.detach()), "gap": float(gap), "penalty": float(penalty.detach())}
+        told = {
+            "d": float(loss.detach()),
+            "gap": float(gap),
+            "penalty": float(penalty.detach()),
+        }
+        return of_real.detach(), told
 
     def _judge(self, pictures: Tensor, label: Tensor) -> Tensor:
         with self.run.autocast():
@@ -143,12 +210,13 @@ class CrowdTask:
         return scores
 
     def modules(self) -> dict[str, nn.Module]:
-        """Generator, its average and the discriminator."""
-        return {"generator": self.generator, "ema": self.ema.network, "critic": self.critic}
+        """Generator, its average, the discriminator and the encoder."""
+        return {"generator": self.generator, "ema": self.ema.network,
+                "critic": self.critic, "encoder": self.encoder}  # fmt: skip
 
     def optimizers(self) -> dict[str, torch.optim.Optimizer]:
-        """Both optimisers."""
-        return {"generator": self.opt_g, "critic": self.opt_d}
+        """All optimisers."""
+        return {"generator": self.opt_g, "critic": self.opt_d, "plan": self.opt_plan}
 
     def shipped(self) -> dict[str, tuple[nn.Module, dict[str, Any]]]:
         """The averaged generator."""
@@ -158,20 +226,18 @@ class CrowdTask:
     def sample(self, labels: Tensor, seed: int) -> Tensor:
         """Index maps [B, 32, 32] of labels [B], drawn by the averaged generator."""
         source = torch.Generator().manual_seed(seed)
-        z = torch.randn(len(labels), self.config.latent, generator=source)
+        count, device = len(labels), self.run.device
+        z = torch.randn(count, self.config.latent, generator=source)
+        noise = torch.randn(count, self.config.code, generator=source)
+        chance = torch.rand(count, generator=source)
         network: Any = self.ema.network
-        stored = network.outline_labels.cpu()
-        numbers, others = (
-            torch.tensor([_pick(stored == label, source) for label in labels]) for _ in range(2)
-        )
         made = []
-        for start in range(0, len(labels), 64):
+        for start in range(0, count, 64):
             part = slice(start, start + 64)
-            outline = bent(network.form(numbers[part]), source)
+            label = labels[part].to(device)
+            plan = network.plan(label, chance[part].to(device), noise[part].to(device), SPREAD)
             with self.run.autocast():
-                logits = network(z[part].to(self.run.device), labels[part].to(self.run.device),
-                                 outline, network.tints_of(others[part]))  # fmt: skip
-            made.append(logits.argmax(1).cpu())
+                made.append(network(z[part].to(device), label, *plan).argmax(1).cpu())
         return torch.cat(made)
 
     def watch(self) -> dict[str, dict[str, float]]:
@@ -229,12 +295,6 @@ def augment(x: Tensor, blank: Tensor, source: torch.Generator) -> Tensor:
     in_columns = (torch.arange(width) - left[:, None]).div(CUT, rounding_mode="floor") == 0
     square = in_rows[:, :, None] & in_columns[:, None, :] & cut[:, None, None]
     return moved * (~square)[:, None].to(x.device) + blank
-
-
-def _pick(fits: Tensor, source: torch.Generator) -> int:
-    """Number of a random one that fits, or of any if none does."""
-    pool = torch.nonzero(fits if fits.any() else torch.ones_like(fits)).flatten()
-    return int(pool[torch.randint(len(pool), (1,), generator=source)])
 
 
 def preview_labels(classes: list[str]) -> Tensor:
