@@ -168,8 +168,10 @@ class TinyBeastsTask:
         return slots
 
     def _compose_pool(self) -> None:
+        # From a generator of its own: a run that was stopped composes the same pool again.
+        source = torch.Generator().manual_seed(self.run.seed)
         while len(self.pool) < POOL:
-            one = self.sample(self.run.generator)
+            one = self.sample(source)
             if not held_out(one):
                 self.pool.append(one)
         self.targets = torch.from_numpy(np.stack([self.paint(one) for one in self.pool]))
