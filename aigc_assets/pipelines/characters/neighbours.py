@@ -33,6 +33,8 @@ CLEAR = 0.06
 """How far beyond the distance of a copy a drawing is well clear of one."""
 SLACK = 0.12
 """How much less of the union two outlines may share at half the size than at the full one."""
+CANDIDATES = 24
+"""Known pictures, those whose outlines are covered best, that one of many is compared with."""
 _LARGEST = 1 << 26
 
 
@@ -147,16 +149,17 @@ def nearest_of_many(
         pictures: [N, S, S, 4].
     """
     distances, names = np.ones(len(pictures)), [""] * len(pictures)
-    likely = _likely(known.pictures.codes > 0, pictures[..., 3] >= 128, known.limit)
-    rows = np.flatnonzero(likely.any(1))
+    cover = _cover(known.pictures.codes > 0, pictures[..., 3] >= 128)
+    rows = np.flatnonzero(cover.max(1) >= 1 - known.limit - SLACK)
     for row, code in zip(rows, tone_codes(pictures[rows]), strict=True):
-        distances[row], place = known.pictures.nearest_among(code, np.flatnonzero(likely[row]))
+        most = np.argsort(-cover[row], kind="stable")[:CANDIDATES]
+        distances[row], place = known.pictures.nearest_among(code, most)
         names[row] = known.pictures.names[place]
     return distances, names
 
 
-def _likely(known: NDArray[np.bool_], drawn: NDArray[np.bool_], limit: float) -> NDArray[np.bool_]:
-    """Which of known outlines [M, S, S] those of drawings [N, S, S] may be copies of, [N, M].
+def _cover(known: NDArray[np.bool_], drawn: NDArray[np.bool_]) -> NDArray[np.float32]:
+    """How far outlines of drawings [N, S, S] and known ones [M, S, S] cover each other, [N, M].
 
     What two pictures keep of each other is at most where both are drawn: a copy covers at least
     1 - limit of the union. Outlines are compared at half the size, which moves that a little.
@@ -173,7 +176,7 @@ def _likely(known: NDArray[np.bool_], drawn: NDArray[np.bool_], limit: float) ->
             both = moved @ small.T
             cover = both / np.maximum(moved.sum(1)[:, None] + area - both, 1)
             best = np.maximum(best, np.maximum(*np.split(cover, 2)))
-    return best >= 1 - limit - SLACK
+    return best
 
 
 def _halved(drawn: NDArray[np.bool_]) -> NDArray[np.float32]:
