@@ -12,6 +12,7 @@ import torch
 from aigc_assets.errors import DataError
 from aigc_assets.models import checkpoint
 from aigc_assets.models.slot_mixer import SlotMixerConfig
+from aigc_assets.training.characters.judges import tiny_report
 from aigc_assets.training.characters.size16 import (
     ninja_creatures,
     ninja_people,
@@ -21,6 +22,7 @@ from aigc_assets.training.characters.size16 import (
 )
 from aigc_assets.training.characters.size16.ninja_labels import BODIES, FACES, HEADS, ROLES, Roles
 from aigc_assets.training.trainer import Run
+from aigc_assets.types.oklab import to_oklab
 from tests.training.ninja_sources import figure, write_ninja
 
 
@@ -223,3 +225,12 @@ def test_frames_are_judged_in_the_colours_of_the_front_view():
     np.testing.assert_array_equal(
         tiny_poses.onto(frame, front, colours), np.array([[2, 2], [1, 0]])
     )
+
+
+def test_real_people_are_judged_in_outlines_as_dark_as_drawn_ones(folder: Path) -> None:
+    source = tiny_report.Source(*tiny_people.TinyPeopleTask.pack(folder))
+    figures = source.sample(4, 1, held_out=False)
+    darkest = int(to_oklab(source.palette)[:, 0].argmin())
+    drawn = [frame[frame[..., 3] > 0][:, :3] for frame in (source.frames(f)[0] for f in figures)]
+    assert len(drawn) == 4
+    assert all((colours == source.palette[darkest]).all(1).mean() > 0.05 for colours in drawn)

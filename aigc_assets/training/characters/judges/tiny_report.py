@@ -23,7 +23,7 @@ from aigc_assets.training.characters.judges.yardstick import Yardstick, baseline
 from aigc_assets.training.characters.size16.tiny_people import TinyPeopleTask
 from aigc_assets.training.trainer import Run
 from aigc_assets.types import SpriteSheet
-from aigc_assets.types.oklab import nearest
+from aigc_assets.types.oklab import nearest, to_oklab
 from aigc_assets.types.sprite import DIRECTIONS
 
 SIZE, PIVOT = 16, (8, 15)
@@ -58,6 +58,10 @@ class Source:
         self.bodies = list(self.vocabulary["bodies"].values())
         tones = [t for kind in self.ramps.values() for ramp in kind.values() for t in ramp]
         every = np.unique(np.array([*tones, *_FIXED.values()], dtype=np.uint8), axis=0)
+        # Generated outlines have the darkest colour that there is, so that is the source's own.
+        dark = float(to_oklab(np.array([_FIXED["outline"]], dtype=np.uint8))[0, 0])
+        light = to_oklab(every)[:, 0]
+        every = every[np.argsort(light)][np.sort(light) >= dark - 1e-9]
         self.palette = every[np.linspace(0, len(every) - 1, 160).astype(int)]
 
     def sample(self, count: int, seed: int, *, held_out: bool) -> list[Tiny]:
