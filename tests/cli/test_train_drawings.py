@@ -27,7 +27,8 @@ from aigc_assets.training.characters.size32 import sprite_prior, sprite_tokens
 from aigc_assets.types.oklab import FAMILIES
 from tests.training.drawings import figure, gif, png, sheet
 
-SMALL = partial(FsqVaeConfig, widths=(32, 32, 32), blocks=FsqVaeConfig.tiny().blocks)
+TINY = FsqVaeConfig.tiny()
+SMALL = partial(FsqVaeConfig, widths=TINY.widths, blocks=TINY.blocks)
 
 
 @pytest.fixture
