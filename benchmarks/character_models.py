@@ -80,10 +80,10 @@ def _codes(network: Any, source: torch.Generator) -> Callable[[], Any]:
 def _crowd(network: Any, source: torch.Generator) -> Callable[[], Tensor]:
     dtype = _dtype(network)
     z = torch.randn(32, network.config.latent, generator=source).to(dtype)
-    number = torch.arange(32)
-    outline, tint = network.form(number), network.tints_of(number)
-    label = network.outline_labels[number]
-    return lambda: network(z, label, outline, tint)
+    label = torch.arange(32) % network.config.classes
+    chance = torch.rand(32, generator=source)
+    noise = torch.randn(32, network.config.code, generator=source).to(dtype)
+    return lambda: network(z, label, *network.plan(label, chance, noise))
 
 
 def _prompt(network: Any, source: torch.Generator) -> Callable[[], Any]:
