@@ -122,21 +122,20 @@ def draw_beast(
     beast, base = beasts[number], drawn[number]
     family = card["family"][beast.fore]
     view, floating = card["views"][family], family in _FLOATING
-    base = _seen(base, card, beast, floating=floating)
+    base = _seen(base, card, beast)
     walks = {}
     for side, stand in one_view.directions(base, view).items():
-        walks[side] = one_view.steps(stand, floating=floating)
+        frames = one_view.steps(tiny_frames.clean(stand), floating=floating)
+        walks[side] = [tiny_frames.clean(frame) for frame in frames]
     return beast, walks
 
 
-def _seen(
-    frame: NDArray[np.uint8], card: Mapping[str, Any], beast: Beast, *, floating: bool
-) -> NDArray[np.uint8]:
+def _seen(frame: NDArray[np.uint8], card: Mapping[str, Any], beast: Beast) -> NDArray[np.uint8]:
     """The frame cleaned, with eyes, on the ground."""
     view = card["views"][card["family"][beast.fore]]
     frame = one_view.smoothed(tiny_frames.clean(frame), view)
     frame = one_view.with_eyes(frame, view, card["eyes"][beast.fore])
-    return tiny_frames.grounded(frame) if not floating else frame
+    return tiny_frames.grounded(frame)
 
 
 def _draw(checkpoint: Any, beasts: Sequence[Beast], pose: int) -> NDArray[np.uint8]:
