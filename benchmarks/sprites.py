@@ -50,16 +50,16 @@ QUERIES = 100
 COLUMNS = ("pictures", "of", "minutes", "N", "Fréchet, network", "Fréchet, features",
            "kernel x1000", "density", "coverage", "class accuracy of real", "near copies %",
            "exact copies", "pictures/s")  # fmt: skip
-REMARK = """32x32 px in 47 global colours, the same training pictures for all; minutes are those of their
-training, of one thread's processor; they are equal only where the column says so. Floor:
-training pictures that the judge has not seen (two judges, each fitted to half of them);
-ceiling: held-out ones with a tenth of their pixels exchanged. Two embeddings: of a network and
-of hand-made features, neither used in any training. Density, coverage and kernel distance are
-those of the network. Values compare within one group only. Class accuracy: kinds as an
-independent classifier sees them, as a share of its accuracy on real held-out pictures. Near
-copies: nearer to a training picture (up to flip, shift, recolour) than 98 % of the held-out
-ones are. The minutes of the token model are those of the clock on a busy machine, for both of
-its networks. The DCGAN has no labels: its pictures are judged in the group of all alone."""
+REMARK = """32x32 px in 47 global colours, the same training pictures for all; minutes are those
+of their training, of one thread's processor; they are equal only where the column says so. Floor:
+training pictures that the judge has not seen (two judges, each fitted to half of them); ceiling:
+held-out ones with a tenth of their pixels exchanged. Two embeddings: of a network and of hand-
+made features, neither used in any training. Density, coverage and kernel distance are those of
+the network. Values compare within one group only. Class accuracy: kinds as an independent
+classifier sees them, as a share of its accuracy on real held-out pictures. Near copies: nearer to
+a training picture (up to flip, shift, recolour) than 98 % of the held-out ones are. The minutes
+of the token model are those of the clock on a busy machine, for both of its networks. The DCGAN
+has no labels: its pictures are judged in the group of all alone."""
 
 
 class Source(NamedTuple):

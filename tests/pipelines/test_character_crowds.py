@@ -200,5 +200,5 @@ def test_the_kind_of_a_crowd_is_read_from_the_words():
 
 @pytest.mark.parametrize("prompt", ["", " \n", "x" * 10_000])
 def test_a_prompt_of_no_or_too_many_words_is_one_error(prompt):
-    with pytest.raises(UsageError, match="the prompt (is empty|has)"):
+    with pytest.raises(UsageError, match=r"the prompt (is empty|has)"):
         generate_character(CharacterRequest(prompt, size=SIDE, crowd=4), PALETTE, 0)
