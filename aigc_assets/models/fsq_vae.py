@@ -1,13 +1,16 @@
 """Tokeniser of pixel art: a picture of indexed colours <-> a small grid of codes.
 
-A pixel is one of K colours or transparent, so the decoder ends in a distribution over those and the
-loss is a cross entropy: edges stay hard and no colour is invented. The latent is rounded to a few
-levels per channel (no codebook that could collapse), which makes every cell of the grid one whole
-number.
+A code tells what a cell of 4x4 px is about, not every pixel of it. What it leaves open the decoder
+makes up: it is told the codes, the palette of the picture and the pixels that are already drawn,
+and draws the others over a few rounds, surest first. So edges stay hard, no colour is used that is
+not in the palette, details are drawn rather than averaged, and holes in known pictures are filled.
+The latent is rounded to a few levels per channel (no codebook that could collapse).
 
 References:
     Mentzer et al., "Finite Scalar Quantization: VQ-VAE Made Simple", arXiv:2309.15505, section 3
     and appendix A.1 (bounded tanh with an offset for even levels, straight-through gradients).
+    Chang et al., "MaskGIT: Masked Generative Image Transformer", arXiv:2202.04200, section 3.2
+    (iterative decoding), here of pixels.
     Zeghidour et al., "SoundStream", arXiv:2107.03312, section III-C (leaving out fine codes while
     training orders codes from coarse to fine).
 """
@@ -26,6 +29,10 @@ from aigc_assets.models.slot_cvae import FilmConv
 
 STRIDE = 4
 """Pixels of a code's cell and side."""
+NEVER = -1e4
+"""Logit of a value that is not in the palette."""
+CHOICE = 0.6
+"""How much chance has a say in which pixels are drawn first."""
 
 
 @dataclass(frozen=True)
@@ -37,17 +44,17 @@ class FsqVaeConfig:
         coarse: Levels of the latent channels of the coarse code; their product is the number of
             coarse codes.
         fine: The same of the fine code.
-        widths: Channels at 1/4, 1/2 and full resolution.
-        blocks: Residual blocks at 1/4 resolution, in the encoder and in the decoder.
-        embedding: Channels of a pixel before the encoder.
+        widths: Channels at 1/4 and at 1/2 resolution.
+        blocks: Residual blocks of the encoder, of the decoder at 1/4 and of it at 1/2 resolution.
+        embedding: Channels of a pixel.
         side: Side in px of the pictures it is trained on, a multiple of 4.
     """
 
     classes: int = 48
-    coarse: tuple[int, ...] = (8, 6, 5)
-    fine: tuple[int, ...] = (8, 5, 5, 5)
-    widths: tuple[int, int, int] = (128, 96, 64)
-    blocks: int = 3
+    coarse: tuple[int, ...] = (8, 8, 4)
+    fine: tuple[int, ...] = (8, 8)
+    widths: tuple[int, int] = (128, 96)
+    blocks: tuple[int, int, int] = (3, 4, 6)
     embedding: int = 16
     side: int = 32
 
@@ -58,8 +65,8 @@ class FsqVaeConfig:
             classes=6,
             coarse=(4, 3),
             fine=(3, 2),
-            widths=(32, 16, 16),
-            blocks=1,
+            widths=(32, 16),
+            blocks=(1, 1, 1),
             embedding=8,
             side=16,
         )
@@ -70,8 +77,25 @@ class FsqVaeConfig:
         return math.prod(self.coarse), math.prod(self.fine)
 
 
+@dataclass(frozen=True)
+class Known:
+    """What the decoder is told besides the codes.
+
+    Args:
+        pixels: Index maps, [B, H, W] int64; the number of classes means not drawn yet.
+        palette: Which values may be used, [B, classes] bool.
+        coarse: Cells whose coarse code counts, [B, h, w] bool; None is all.
+        fine: Cells whose fine code counts too; None is all.
+    """
+
+    pixels: Tensor
+    palette: Tensor
+    coarse: Tensor | None = None
+    fine: Tensor | None = None
+
+
 class FsqVae(nn.Module):
-    """Encoder (index map -> codes) and decoder (codes -> logits of the pixels).
+    """Encoder (index map -> codes) and decoder (codes and known pixels -> logits of the pixels).
 
     Buffers:
         colours: What the classes look like, [classes, 3] uint8; row 0 is unused.
@@ -89,24 +113,29 @@ class FsqVae(nn.Module):
             coarse=tuple(config.coarse),
             fine=tuple(config.fine),
             widths=tuple(config.widths),  # type: ignore[arg-type]
+            blocks=tuple(config.blocks),  # type: ignore[arg-type]
         )
         channels = len(config.coarse) + len(config.fine)
-        wide, middle, narrow = config.widths
+        wide, middle = config.widths
+        looks, thinks, smooths = config.blocks
         self.embed = nn.Embedding(config.classes, config.embedding)
         self.down = nn.ModuleList([
-            nn.Conv2d(config.embedding, narrow, 4, 2, 1), nn.Conv2d(narrow, wide, 4, 2, 1),
+            nn.Conv2d(4 * config.embedding, middle, 3, 1, 1), nn.Conv2d(middle, wide, 4, 2, 1),
         ])  # fmt: skip
-        self.look = nn.ModuleList(
-            FilmConv(wide, wide, 0, residual=True) for _ in range(config.blocks)
-        )
+        self.look_tone = nn.Linear(config.classes, wide)
+        self.look = nn.ModuleList(FilmConv(wide, wide, 0, residual=True) for _ in range(looks))
         self.to_latent = nn.Conv2d(wide, channels, 1)
-        self.from_latent = FilmConv(channels, wide, 0)
-        self.think = nn.ModuleList(
-            FilmConv(wide, wide, 0, residual=True) for _ in range(2 * config.blocks)
+        self.seen = nn.Embedding(config.classes + 1, config.embedding)
+        self.near = nn.Conv2d(4 * config.embedding, middle, 3, 1, 1)
+        self.far = nn.Conv2d(middle, wide, 4, 2, 1)
+        self.from_latent = nn.Conv2d(channels + 2, wide, 3, 1, 1)
+        self.tone = nn.Linear(config.classes, wide)
+        self.think = nn.ModuleList(FilmConv(wide, wide, 0, residual=True) for _ in range(thinks))
+        self.up = FilmConv(wide, middle, 0)
+        self.smooth = nn.ModuleList(
+            FilmConv(middle, middle, 0, residual=True) for _ in range(smooths)
         )
-        self.up = nn.ModuleList([FilmConv(wide, middle, 0), FilmConv(middle, narrow, 0)])
-        self.smooth = nn.ModuleList(FilmConv(middle, middle, 0, residual=True) for _ in range(2))
-        self.head = nn.Conv2d(narrow, config.classes, 1)
+        self.head = nn.Conv2d(middle, 4 * config.classes, 1)
         levels = torch.tensor(config.coarse + config.fine)
         basis = torch.tensor([math.prod(group[:i]) for group in (config.coarse, config.fine)
                               for i in range(len(group))])  # fmt: skip
@@ -114,11 +143,20 @@ class FsqVae(nn.Module):
         self.register_buffer("basis", basis, persistent=False)
         self.register_buffer("colours", torch.zeros(config.classes, 3, dtype=torch.uint8))
 
+    def palettes(self, pixels: Tensor) -> Tensor:
+        """Which values index maps [B, H, W] show, and transparent: [B, classes] bool."""
+        shown = torch.zeros(len(pixels), self.config.classes, dtype=torch.bool,
+                            device=pixels.device)  # fmt: skip
+        shown.scatter_(1, pixels.flatten(1), True)
+        shown[:, 0] = True
+        return shown
+
     def latent(self, pixels: Tensor) -> Tensor:
         """Unrounded latent of index maps [B, H, W] int64, [B, channels, H/4, W/4]."""
-        x = self.embed(pixels).permute(0, 3, 1, 2)
-        for layer in self.down:
-            x = F.leaky_relu(layer(x), 0.1)
+        x = _cells(self.embed, pixels)
+        x = F.leaky_relu(self.down[0](x), 0.1)
+        tone = self.look_tone(self.palettes(pixels).to(self.head.weight.dtype))
+        x = F.leaky_relu(self.down[1](x) + tone[:, :, None, None], 0.1)
         for layer in self.look:
             x = layer(x, x)
         result: Tensor = self.to_latent(x)
@@ -164,81 +202,127 @@ class FsqVae(nn.Module):
         """
         return self.number(self.quantize(self.latent(pixels)))
 
-    def decode(self, codes: Tensor) -> Tensor:
-        """Logits [B, classes, H, W] of the pixels of codes [B, 2, H/4, W/4]."""
-        return self.paint(self.vectors(codes))
+    def decode(self, codes: Tensor, palette: Tensor | None = None) -> Tensor:
+        """Logits [B, classes, H, W] of all pixels at once, of codes [B, 2, H/4, W/4].
 
-    def paint(self, quantized: Tensor) -> Tensor:
+        ``palette`` [B, classes] bool tells which values may be used; None is all of them.
+        """
+        batch, _, height, width = codes.shape
+        classes = self.config.classes
+        hidden = codes.new_full((batch, STRIDE * height, STRIDE * width), classes)
+        if palette is None:
+            palette = torch.ones(batch, classes, dtype=torch.bool, device=codes.device)
+        return self.paint(self.vectors(codes), Known(hidden, palette))
+
+    def paint(self, quantized: Tensor, known: Known) -> Tensor:
         """Logits [B, classes, H, W] of rounded latents [B, channels, H/4, W/4]."""
-        logits: Tensor = self.head(self.features(quantized))
-        return logits
-
-    def features(self, quantized: Tensor) -> Tensor:
-        """What ``head`` turns into logits, [B, C, H, W]."""
-        x = quantized.to(self.head.weight.dtype).contiguous(memory_format=torch.channels_last)
-        x = self.from_latent(x, x)
+        weight = self.head.weight
+        x = quantized.to(weight.dtype)
+        told = [_flags(flags, x) for flags in (known.coarse, known.fine)]
+        coarse, fine = x.split([len(self.config.coarse), len(self.config.fine)], 1)
+        told[1] = told[0] * told[1]
+        x = torch.cat([coarse * told[0], fine * told[1], *told], 1)
+        near = F.leaky_relu(self.near(_cells(self.seen, known.pixels)), 0.1)
+        tone = self.tone(known.palette.to(weight.dtype))[:, :, None, None]
+        x = x.contiguous(memory_format=torch.channels_last)
+        x = F.leaky_relu(self.from_latent(x) + self.far(near) + tone, 0.1)
         for layer in self.think:
             x = layer(x, x)
-        x = self.up[0](x, x, up=True)
+        x = self.up(x, x, up=True) + near
         for layer in self.smooth:
             x = layer(x, x)
-        result: Tensor = self.up[1](x, x, up=True)
-        return result
+        logits = F.pixel_shuffle(self.head(x), 2)
+        return logits.masked_fill(~known.palette[:, :, None, None], NEVER)
 
     def forward(
-        self, pixels: Tensor, jitter: Tensor | None = None, rough: Tensor | None = None
+        self, pixels: Tensor, known: Known | None = None, jitter: Tensor | None = None
     ) -> tuple[Tensor, Tensor]:
         """Encode and decode.
 
         Args:
             pixels: Index maps, [B, H, W] int64.
-            jitter: Steps of -1, 0 or 1 to add to the rounded latents, [B, channels, h, w]: a
-                decoder that has seen some draws well from codes that a prior draws.
-            rough: Pictures to draw from the coarse code alone, [B] bool.
+            known: What the decoder is told; None is all codes, the palette and no pixel.
+            jitter: Steps to add to the rounded latents: a decoder that has seen some draws well
+                from codes that a prior draws.
 
         Returns:
-            Features [B, C, H, W] for ``head``, so that a loss over some of the pixels need not
-            pay for all logits, and the codes [B, 2, H/4, W/4].
+            Logits [B, classes, H, W] and the codes [B, 2, h, w].
         """
         quantized = self.quantize(self.latent(pixels))
         codes = self.number(quantized.detach())
-        return self.features(self.disturb(quantized, jitter, rough)), codes
-
-    def disturb(
-        self, quantized: Tensor, jitter: Tensor | None = None, rough: Tensor | None = None
-    ) -> Tensor:
-        """Rounded latents with steps added and fine codes left out, as in `forward`."""
         if jitter is not None:
-            half = (self.levels // 2)[:, None, None].to(quantized.dtype)
-            top = (self.levels - 1)[:, None, None] / half - 1
-            moved = torch.minimum((quantized + jitter / half).clamp(min=-1), top)
-            quantized = quantized + (moved - quantized).detach()
-        if rough is not None:
-            coarse, fine = quantized.split([len(self.config.coarse), len(self.config.fine)], 1)
-            quantized = torch.cat([coarse, fine * ~rough[:, None, None, None]], 1)
-        return quantized
+            quantized = self.disturb(quantized, jitter)
+        if known is None:
+            hidden = torch.full_like(pixels, self.config.classes)
+            known = Known(hidden, self.palettes(pixels))
+        return self.paint(quantized, known), codes
+
+    def disturb(self, quantized: Tensor, jitter: Tensor) -> Tensor:
+        """Rounded latents with steps of -1, 0 or 1 added, [B, channels, h, w] both."""
+        half = (self.levels // 2)[:, None, None].to(quantized.dtype)
+        top = (self.levels - 1)[:, None, None] / half - 1
+        moved = torch.minimum((quantized + jitter / half).clamp(min=-1), top)
+        return quantized + (moved - quantized).detach()
+
+    @torch.no_grad()
+    def draw(
+        self,
+        codes: Tensor,
+        known: Known,
+        generator: torch.Generator,
+        *,
+        rounds: int = 8,
+        temperature: float = 0.8,
+    ) -> Tensor:
+        """Draw the pixels that are not known yet, surest first.
+
+        Args:
+            codes: [B, 2, H/4, W/4] int64.
+            known: Palette, pixels that stay, codes that count.
+            generator: On the CPU; the result depends on it and on the arguments only.
+            rounds: Passes of the decoder; pixels of a round are drawn without knowing each other.
+            temperature: Below 1 is plainer.
+
+        Returns:
+            Index maps, [B, H, W] int64.
+        """
+        pixels = known.pixels.clone()
+        hidden = pixels == self.config.classes
+        count, (batch, height, width) = hidden.sum((1, 2)), pixels.shape
+        vectors = self.vectors(codes)
+        for number in range(rounds):
+            seen = dataclasses.replace(known, pixels=pixels)
+            logits = self.paint(vectors, seen).float().permute(0, 2, 3, 1)
+            # Rounded, so that how a sum was ordered does not decide what is drawn.
+            chance = torch.softmax((logits * 64).round_() / (64 * temperature), -1)
+            sums = chance.cumsum(-1)
+            noise = torch.rand(batch, height, width, 1, generator=generator).to(chance)
+            aim = noise * sums[..., -1:]
+            drawn = torch.searchsorted(sums, aim, right=True)[..., 0]
+            drawn = torch.minimum(drawn, (sums < sums[..., -1:]).sum(-1))
+            sure = chance.gather(-1, drawn[..., None])[..., 0].clamp(min=1e-9).log()
+            spread = torch.rand(batch, height, width, generator=generator).to(chance)
+            spread = spread.clamp(1e-6, 1 - 1e-6)
+            sure = sure - (1 - number / rounds) * CHOICE * torch.log(-torch.log(spread))
+            open_ = pixels == self.config.classes
+            left = count * math.cos(math.pi / 2 * (number + 1) / rounds)
+            left = left.long() if number < rounds - 1 else torch.zeros_like(count)
+            rank = sure.masked_fill(~open_, -torch.inf).flatten(1)
+            rank = rank.argsort(dim=1, descending=True, stable=True).argsort(dim=1).view_as(pixels)
+            now = open_ & (rank < (open_.sum((1, 2)) - left)[:, None, None])
+            pixels = torch.where(now, drawn, pixels)
+        return pixels
 
 
-class PatchCritic(nn.Module):
-    """Pictures as shares of classes -> how real every patch of 14 px looks.
+def _cells(table: nn.Embedding, pixels: Tensor) -> Tensor:
+    """Embedded index maps [B, H, W], 2x2 px in the channels: [B, 4 * embedding, H/2, W/2]."""
+    batch, height, width = pixels.shape
+    x = table(pixels).view(batch, height // 2, 2, width // 2, 2, -1).transpose(2, 3)
+    return x.reshape(batch, height // 2, width // 2, -1).permute(0, 3, 1, 2)
 
-    References:
-        Esser et al., "Taming Transformers", arXiv:2012.09841, section 3.1 (a patch critic sharpens
-        what a tokeniser draws, at a weight that balances the gradients).
-        Huang et al., "The GAN is dead; long live the GAN!", arXiv:2501.05441 (pairing loss).
-    """
 
-    def __init__(self, classes: int, width: int = 64):
-        super().__init__()
-        self.body = nn.Sequential(
-            nn.Conv2d(classes, 32, 1),
-            nn.Conv2d(32, width, 4, 2, 1), nn.LeakyReLU(0.2),
-            nn.Conv2d(width, 96, 4, 2, 1), nn.LeakyReLU(0.2),
-            nn.Conv2d(96, 96, 3, 1, 1), nn.LeakyReLU(0.2),
-            nn.Conv2d(96, 1, 1),
-        )  # fmt: skip
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Scores [B, H / 4, W / 4] float32 of [B, classes, H, W]."""
-        scores: Tensor = self.body(x.contiguous(memory_format=torch.channels_last))
-        return scores[:, 0].float()
+def _flags(cells: Tensor | None, x: Tensor) -> Tensor:
+    """Cells that count as 1 and 0, [B, 1, h, w]; None is all."""
+    if cells is None:
+        return torch.ones_like(x[:, :1])
+    return cells[:, None].to(x.dtype)

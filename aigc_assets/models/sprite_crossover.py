@@ -14,22 +14,38 @@ References:
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional as F
 
-from aigc_assets.models.fsq_vae import FsqVae
-from aigc_assets.models.sprite_maskgit import Condition, SpriteMaskgit, covers, sizes
-from aigc_assets.models.sprite_sampling import Wish, dominant, pick_seeds
+from aigc_assets.models.fsq_vae import STRIDE, FsqVae, Known
+from aigc_assets.models.sprite_maskgit import SpriteMaskgit
+from aigc_assets.models.sprite_sampling import Wish, pick_seeds
 from aigc_assets.types.oklab import families, to_oklab
 
-PARTNERS = 10
+PARTNERS = 8
 """Second pictures that are tried for each first one."""
+FAR = 2.5
+"""Of the score of a partner: what lies so far below the best is of another thing or kind."""
+KIN = 3
+"""Other things of a sub-class from which on parts come from it alone."""
 BAND = 1
-"""Rows on either side of a seam that the prior redraws."""
-TEMPERATURE = (0.6, 0.4)
+"""Rows on either side of a seam that are redrawn."""
+ALONE = (0.5, 0.75)
+"""Cost of a picture that is joined with none, of a monster last: what fits worse spoils it."""
+FRESH = 0.2
+"""Share of the cells of a figure, besides those at seams, that are redrawn."""
+COLOURS = 14
+"""Colours that a picture keeps at most."""
+TEMPERATURE = 0.7
+"""Of drawing pixels."""
+ROUNDS = 6
+"""In which hidden pixels are drawn."""
 
 Picture = NDArray[np.uint8]
 
@@ -74,76 +90,99 @@ def recombine(
     Returns:
         Index maps [len(wishes), tries, H, W] uint8, and how each was joined.
     """
+    device = tokeniser.colours.device
     seed = int(torch.randint(2**62, (1,), generator=generator))
     random = np.random.Generator(np.random.Philox(seed))
     colours: NDArray[np.uint8] = tokeniser.colours.cpu().numpy()
-    named = families(colours)
-    found: list[list[Cross]] = []
-    for wish in wishes:
-        firsts = pick_seeds(prior, [wish] * tries, generator).tolist()
-        crosses = []
-        for first in firsts:
-            near = pick_seeds(prior, [_label(prior, first)] * PARTNERS, generator).tolist()
-            # Variants of one thing would give that thing again; where its sub-class has no others,
-            # others of its kind lend their parts, and where there are none it gives itself.
-            same = int(prior.seed_labels[first, 5])
-            things = {n for n in near if int(prior.seed_labels[n, 5]) != same}
-            if not things:
-                near += pick_seeds(prior, [_of_kind(prior, first)] * PARTNERS, generator).tolist()
-                things = {n for n in near if int(prior.seed_labels[n, 5]) != same}
-            crosses.append(
-                _best_cross(first, sorted(things or set(near)), prior, named, wish, random)
-            )
-        found.append(sorted(crosses, key=lambda cross: cross.cost))
+    store = _Store.of(prior, families(colours))
+    found = [
+        [_best_cross(int(first), store, wish, random)
+         for first in pick_seeds(prior, [wish] * tries, generator)]
+        for wish in wishes
+    ]  # fmt: skip
     flat = [cross for crosses in found for cross in crosses]
-    if mend:
-        _mend(tokeniser, prior, [w for w in wishes for _ in range(tries)], flat, generator)
     lightness = to_oklab(colours)[:, 0]
     for cross in flat:
-        things = {int(prior.seed_labels[n, 5]) for n in cross.parents}
-        cross.index = _reshape(cross.index, lightness, random, 2 if len(things) > 1 else 4)
+        things = {int(store.labels[n, 5]) for n in cross.parents}
+        cross.index, cross.seam = _reshape(
+            cross.index, cross.seam, lightness, random, 2 if len(things) > 1 else 4
+        )
+    if mend:
+        _redraw(tokeniser, flat, random, generator)
+    pixels = torch.from_numpy(np.array([c.index for c in flat])).long()
+    for cross, sure in zip(flat, typical(tokeniser, pixels.to(device)), strict=True):
+        cross.cost -= float(sure)
+    found = [sorted(crosses, key=lambda cross: round(cross.cost, 4)) for crosses in found]
     shape = (len(wishes), tries, *prior.seed_images.shape[1:])
-    return np.array([cross.index for cross in flat]).reshape(shape), found
+    ordered = [cross.index for crosses in found for cross in crosses]
+    return np.array(ordered).reshape(shape), found
 
 
-def _label(prior: SpriteMaskgit, number: int) -> Wish:
-    kind, subclass, *words = prior.seed_labels[number, :5].tolist()
-    return Wish(kind, subclass, tuple(words))
+@dataclass(frozen=True)
+class _Store:
+    """What the prior holds of known pictures, as arrays."""
 
+    images: Picture
+    labels: NDArray[np.int16]
+    turned: NDArray[np.uint8]
+    kinds: tuple[str, ...]
+    named: NDArray[np.intp]
+    solid: NDArray[np.float32]
+    """Outlines and mirrored outlines, [2, seeds, H * W]."""
 
-def _of_kind(prior: SpriteMaskgit, number: int) -> Wish:
-    none = len(prior.config.words)
-    return Wish(int(prior.seed_labels[number, 0]), len(prior.config.subclasses), (none,) * 3)
+    @staticmethod
+    def of(prior: SpriteMaskgit, named: NDArray[np.intp]) -> _Store:
+        images: Picture = prior.seed_images.cpu().numpy()
+        solid = np.stack([images > 0, images[:, :, ::-1] > 0]).astype(np.float32)
+        return _Store(
+            images, prior.seed_labels.cpu().numpy(), prior.turned.cpu().numpy(),
+            prior.config.kinds, named, solid.reshape(2, len(images), -1),
+        )  # fmt: skip
+
+    def partners(
+        self, first: int, base: Picture, random: np.random.Generator
+    ) -> list[tuple[int, Picture, float]]:
+        """Other things of the kind that are built alike: number, picture, how much they differ.
+
+        Variants of one thing would give that thing again; where there are no others they do.
+        """
+        form = (base > 0).astype(np.float32).ravel()
+        both = self.solid @ form
+        alike = both / np.maximum(self.solid.sum(2) + form.sum() - both, 1)
+        mine = self.labels[first]
+        kin = self.labels[:, 1] == mine[1]
+        score = alike.max(0) + 1.0 * kin
+        score += 0.25 * np.isin(self.labels[:, 2:5], mine[2:5]).any(1)
+        score += 0.1 * random.random(len(score))
+        score[self.labels[:, 0] != mine[0]] -= 9
+        score[self.labels[:, 5] == mine[5]] -= 3
+        if len(np.unique(self.labels[kin, 5])) > KIN:
+            score[~kin] -= 5
+        share = _families(base, self.named)
+        found: list[tuple[int, Picture, float]] = []
+        for other in np.argsort(-score, kind="stable")[:PARTNERS].tolist():
+            if other == first or (found and score[other] < score.max() - FAR):
+                continue
+            mirrored = bool(alike[1, other] > alike[0, other])
+            picture = self.images[other][:, ::-1] if mirrored else self.images[other]
+            hues = self.turned[:, picture]
+            gaps = [float(np.abs(_families(hue, self.named) - share).sum()) for hue in hues]
+            differ = 0.3 * min(gaps) + (1 - float(alike[:, other].max())) + 0.4 * (not kin[other])
+            found.append((other, hues[int(np.argmin(gaps))], differ))
+        return found
 
 
 def _best_cross(
-    first: int, others: list[int], prior: SpriteMaskgit, named: NDArray[np.intp], wish: Wish,
-    random: np.random.Generator,
+    first: int, store: _Store, wish: Wish, random: np.random.Generator
 ) -> Cross:  # fmt: skip
-    """The picture ``first`` joined with the one of ``others`` that fits it best, and a third."""
-    turned: NDArray[np.uint8] = prior.turned.cpu().numpy()
-    known: NDArray[np.uint8] = prior.seed_images.cpu().numpy()
-    step = 1 if random.random() < 0.5 else -1  # mirrored alike, so that heads are on one side
-    base = known[first][:, ::step]
-    base = _turn_to(base, turned, named, wish, random)
-    kind = prior.config.kinds[int(prior.seed_labels[first, 0])]
-    best = Cross(base, np.zeros(base.shape, bool), 9.0, (first,))
-    share = _families(base, named)
-    partners = []
-    for other in others:
-        picture = known[other][:, ::step]
-        hues = turned[:, picture]
-        gaps = [float(np.abs(_families(hue, named) - share).sum()) for hue in hues]
-        partners.append((other, hues[int(np.argmin(gaps))], 0.35 * min(gaps)))
+    """The picture ``first`` joined with the one that fits it best of those that are built alike."""
+    base = store.images[first][:, :: 1 if random.random() < 0.5 else -1]
+    base = _turn_to(base, store.turned, store.named, wish, random)
+    kind = store.kinds[int(store.labels[first, 0])]
+    best = Cross(base, np.zeros(base.shape, bool), ALONE[kind == "monster"], (first,))
+    partners = store.partners(first, base, random)
     for way, fixed in _ways(base, kind, random):
         best = _joined(best, Cross(base, best.seam, 0.0, (first,)), partners, way, fixed, random)
-    if kind in ("monster", "item") and best.cost < 9 and random.random() < 0.6:
-        way, fixed = _ways(best.index, kind, random)[0]
-        if not fixed:
-            left = [p for p in partners if p[0] not in best.parents]
-            worst = Cross(best.index, best.seam, 9.0, best.parents)
-            third = _joined(worst, best, left, -way, fixed, random)
-            best = third if third.cost < best.cost + 0.7 else best
     return best
 
 
@@ -170,7 +209,8 @@ def _turn_to(
     """The picture in the hues that show most of the wanted colour, else at times in others."""
     if wish.colours is not None:
         shown = [float(_families(hue, named)[wish.colours[0]]) for hue in turned[:, base]]
-        result: Picture = turned[int(np.argmax(np.round(shown, 3))), base]
+        best = int(np.argmax(np.round(shown, 3)))
+        result: Picture = turned[best if shown[best] > shown[0] + 0.1 else 0, base]
         return result
     if random.random() < 0.25:
         result = turned[int(random.integers(len(turned))), base]
@@ -201,7 +241,7 @@ def _ways(
         return [(y - x if lean < 0 else y + x, False)]
     if kind == "animal" and np.ptp(columns) > 1.15 * np.ptp(rows):
         return [(x, False), (-x, False)]
-    return [(y, False)]
+    return [(-y, False)]  # the head stays, it says what a figure is
 
 
 def _join(
@@ -266,7 +306,7 @@ def _shift(
     return int(down), int(right)
 
 
-def _moved(picture: Picture, down: int, right: int) -> Picture:
+def _moved(picture: NDArray[Any], down: int, right: int) -> NDArray[Any]:
     height, width = picture.shape
     out = np.zeros_like(picture)
     if abs(down) >= height or abs(right) >= width:
@@ -289,70 +329,105 @@ def _raggedness(index: Picture) -> float:
     return 0.12 * (edge / (3.54 * area**0.5) - 1) + 3.0 * loose / area
 
 
-def _mend(
-    tokeniser: FsqVae, prior: SpriteMaskgit, wishes: list[Wish], crosses: list[Cross],
+def _redraw(
+    tokeniser: FsqVae, crosses: list[Cross], random: np.random.Generator,
     generator: torch.Generator,
 ) -> None:  # fmt: skip
-    """Redraw the pixels of all seams; what is beside them is kept."""
-    device = prior.seed_images.device
-    pixels = torch.from_numpy(np.array([c.index for c in crosses])).long().to(device)
-    seams = np.array([c.seam & (c.index > 0) for c in crosses])
-    side = prior.config.side
-    shape = (len(crosses), side, pixels.shape[1] // side, side, pixels.shape[2] // side)
-    hidden = torch.from_numpy(seams.reshape(shape).any((2, 4))).to(device)
-    codes = tokeniser.encode(pixels)
-    blank = torch.tensor(prior.config.codes, device=device)[:, None, None]
-    solid = pixels > 0
-    condition = Condition(
-        torch.tensor([w.kind for w in wishes], device=device),
-        torch.tensor([w.subclass for w in wishes], device=device),
-        torch.tensor([w.words for w in wishes], device=device),
-        dominant(pixels, tokeniser.colours), sizes(solid), covers(solid),
-    )  # fmt: skip
-    filled, _ = prior.fill(
-        torch.where(hidden[:, None], blank, codes), condition, generator,
-        steps=(4, 2), temperature=TEMPERATURE,
-    )  # fmt: skip
-    logits = tokeniser.decode(filled).float()
-    logits[:, 0] = -torch.inf  # the outline is that of the parts
-    drawn = logits.argmax(1).cpu().numpy().astype(np.uint8)
-    for cross, redrawn, seam in zip(crosses, drawn, seams, strict=True):
-        inner = seam & (cv2.erode((cross.index > 0).astype(np.uint8), np.ones((3, 3))) > 0)
-        cross.index = np.where(inner, redrawn, cross.index)
+    """Draw seams and some other cells anew, out of what is around them and in the same colours."""
+    device, stride = tokeniser.colours.device, STRIDE
+    known = np.array([c.index for c in crosses])
+    count, height, width = known.shape
+    hidden = np.array([c.seam for c in crosses])
+    cells = (count, height // stride, width // stride)
+    blank = random.random(cells) < FRESH
+    whole = (known > 0).reshape(count, cells[1], stride, cells[2], stride)
+    full = whole.all((2, 4))
+    hidden |= np.kron(blank & full, np.ones((1, stride, stride), bool))
+    hidden |= np.kron(blank, np.ones((1, stride, stride), bool)) & (known > 0)
+    pixels = torch.from_numpy(known).long().to(device)
+    palette = torch.stack([_palette(tokeniser, picture) for picture in pixels])
+    mask = torch.from_numpy(hidden & (known > 0)).to(device)
+    open_ = mask.view(count, cells[1], stride, cells[2], stride).float().mean((2, 4)) > 0.5
+    told = Known(torch.where(mask, tokeniser.config.classes, pixels), palette, None, ~open_)
+    drawn = tokeniser.draw(tokeniser.encode(pixels), told, generator, rounds=ROUNDS,
+                           temperature=TEMPERATURE)  # fmt: skip
+    for cross, picture, old in zip(
+        crosses, drawn.cpu().numpy().astype(np.uint8), known, strict=True
+    ):
+        cross.index = np.where((picture == 0) & (old > 0), old, picture)
+
+
+def _palette(tokeniser: FsqVae, pixels: Tensor) -> Tensor:
+    """The values that most of a picture [H, W] shows, [classes] bool."""
+    count = torch.bincount(pixels.flatten(), minlength=tokeniser.config.classes)
+    count[0] = pixels.numel()
+    least = count.sort(descending=True).values[min(COLOURS, len(count) - 1)]
+    return (count > least) | (count >= 6)
+
+
+@torch.no_grad()
+def typical(tokeniser: FsqVae, pixels: Tensor) -> NDArray[np.float64]:
+    """How well each picture follows from itself: mean log chance of half its cells given the rest.
+
+    It knows nothing of where the picture is from: torn outlines and patches that belong to nothing
+    are unlikely.
+    """
+    count, height, width = pixels.shape
+    y, x = torch.arange(height // STRIDE)[:, None], torch.arange(width // STRIDE)
+    half = ((y + x) % 2 == 0).to(pixels.device)
+    total = torch.zeros(count, device=pixels.device)
+    near = F.max_pool2d((pixels > 0).float(), 3, 1, 1) > 0
+    codes, palette = tokeniser.encode(pixels), tokeniser.palettes(pixels)
+    for cells in (half, ~half):
+        hidden = cells.repeat_interleave(STRIDE, 0).repeat_interleave(STRIDE, 1)
+        told = (~cells).expand(count, -1, -1)
+        known = Known(torch.where(hidden, tokeniser.config.classes, pixels), palette, told, told)
+        chance = tokeniser.paint(tokeniser.vectors(codes), known).float().log_softmax(1)
+        mine = chance.gather(1, pixels[:, None])[:, 0]
+        total += (mine * (near & hidden)).sum((1, 2))
+    result: NDArray[np.float64] = (total / near.sum((1, 2)).clamp(min=1)).double().cpu().numpy()
+    return result
 
 
 def _reshape(
-    index: Picture, lightness: NDArray[np.float64], random: np.random.Generator, most: int
-) -> Picture:
+    index: Picture, seam: NDArray[np.bool_], lightness: NDArray[np.float64],
+    random: np.random.Generator, most: int,
+) -> tuple[Picture, NDArray[np.bool_]]:  # fmt: skip
     """Up to ``most`` rows and columns less or more where little is lost; grounded and centred."""
     for axis in (0, 1):
         step = int(random.integers(-most, most + 1))
         for _ in range(abs(step)):
-            index = _carve(index if axis == 0 else index.T, lightness, step)
-            index = index if axis == 0 else index.T
+            both = np.stack([index, seam.astype(np.uint8)])
+            both = _carve(both if axis == 0 else both.transpose(0, 2, 1), lightness, step)
+            index, mask = both if axis == 0 else both.transpose(0, 2, 1)
+            seam = mask > 0
     rows, columns = np.flatnonzero(index.any(1)), np.flatnonzero(index.any(0))
     if not len(rows):
-        return index
+        return index, seam
     height, width = index.shape
-    grounded = height - 1 - int(rows[-1])
-    return _moved(index, grounded, (width - 1 - int(columns[-1]) - int(columns[0])) // 2)
+    move = (height - 1 - int(rows[-1]), (width - 1 - int(columns[-1]) - int(columns[0])) // 2)
+    return _moved(index, *move), _moved(seam, *move)
 
 
-def _carve(index: Picture, lightness: NDArray[np.float64], step: int) -> Picture:
-    """One row less, or one doubled, where neighbouring rows are most alike."""
+def _carve(layers: Picture, lightness: NDArray[np.float64], step: int) -> Picture:
+    """One row less, or one doubled, where neighbouring rows are most alike.
+
+    ``layers`` [L, H, W] go together; the first one decides.
+    """
+    index = layers[0]
     rows = np.flatnonzero(index.any(1))
     if len(rows) < 14 or (step > 0 and len(rows) >= len(index)):
-        return index
+        return layers
     light = np.where(index > 0, lightness[index], -0.5)
     change = np.abs(np.diff(light, axis=0)).sum(1)[rows[0] + 2 : rows[-1] - 2]
     row = int(rows[0]) + 2 + int(change.argmin())
-    out = index.copy()
+    out = layers.copy()
     if step < 0:
-        out[1 : row + 1] = index[:row]
-        out[0] = 0
+        out[:, 1 : row + 1] = layers[:, :row]
+        out[:, 0] = 0
         return out
     if not index[0].any():  # the rows above move up by one
-        out[:row] = index[1 : row + 1]
+        out[:, :row] = layers[:, 1 : row + 1]
     else:
-        out[row + 1 :] = index[row:-1]
+        out[:, row + 1 :] = layers[:, row:-1]
     return out

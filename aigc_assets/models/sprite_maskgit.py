@@ -51,13 +51,13 @@ class SpriteMaskgitConfig:
         turns: Number of hue turns.
     """
 
-    codes: tuple[int, int] = (240, 1000)
+    codes: tuple[int, int] = (256, 64)
     kinds: tuple[str, ...] = ("monster", "animal", "item", "effect")
     subclasses: tuple[str, ...] = ()
     words: tuple[str, ...] = ()
     colours: tuple[str, ...] = ()
     dim: int = 192
-    num_layers: int = 7
+    num_layers: int = 6
     num_heads: int = 4
     hidden: int = 448
     side: int = 8

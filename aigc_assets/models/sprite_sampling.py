@@ -17,9 +17,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
-from aigc_assets.models.fsq_vae import FsqVae
+from aigc_assets.models.fsq_vae import FsqVae, Known
 from aigc_assets.models.sprite_maskgit import Condition, SpriteMaskgit, covers, sizes
 from aigc_assets.types.oklab import families
+
+SMALL = 110
+"""Pixels below which a stored picture is seldom drawn from."""
 
 
 @dataclass(frozen=True)
@@ -31,12 +34,15 @@ class Wish:
         subclass: Of ``config.subclasses``, or their number for any.
         words: Three of ``config.words``, or their number for none.
         colours: Two of ``config.colours``; None for those of a stored picture.
+        names: Of ``config.words``: pictures that are called so are drawn from where there are any,
+            those that are called by most of them most often.
     """
 
     kind: int
     subclass: int
     words: tuple[int, ...]
     colours: tuple[int, int] | None = None
+    names: tuple[int, ...] = ()
 
 
 def dominant(pixels: Tensor, colours: Tensor) -> Tensor:
@@ -75,14 +81,19 @@ def bend(pixels: Tensor, generator: torch.Generator, amount: float = 1.0) -> Ten
 def pick_seeds(prior: SpriteMaskgit, wishes: list[Wish], generator: torch.Generator) -> Tensor:
     """For each wish the number of a stored picture of its kind, sub-class and, by chance, words."""
     labels = prior.seed_labels.long()
+    small = (prior.seed_images > 0).sum((1, 2)).cpu() < SMALL
     rows = []
     for wish in wishes:
-        alike = (labels[:, 0] == wish.kind).double() + 1e-6
+        alike = torch.where(labels[:, 0] == wish.kind, 1.0, 1e-9).double()
+        alike *= torch.where(small, 0.1, 1.0)
         if wish.subclass < len(prior.config.subclasses):
-            alike *= torch.where(labels[:, 1] == wish.subclass, 1.0, 1e-3)
+            alike *= torch.where(labels[:, 1] == wish.subclass, 1.0, 1e-5)
         for word in wish.words:
             if word < len(prior.config.words):
                 alike *= torch.where((labels[:, 2:5] == word).any(1), 4.0, 1.0)
+        if wish.names:
+            named = torch.isin(labels[:, 2:5], torch.tensor(wish.names)).sum(1)
+            alike *= torch.where(named > 0, 3.0**named, 1e-7)
         rows.append(int(torch.multinomial(alike, 1, generator=generator)))
     return torch.tensor(rows)
 
@@ -158,6 +169,13 @@ def draw_tries(
         blank.expand(len(many), 2, side, side).contiguous(), condition, generator,
         steps=steps, temperature=temperature, guidance=guidance,
     )  # fmt: skip
-    drawn = tokeniser.decode(codes).argmax(1).cpu().numpy().astype(np.uint8)
+    palette = tokeniser.palettes(prior.seed_images[others].long())
+    for row, wish in enumerate(many):
+        if wish.colours is not None:
+            named = families(tokeniser.colours.cpu().numpy())
+            palette[row] |= torch.from_numpy(named == wish.colours[0]).to(device)
+    hidden = torch.full((len(many), 4 * side, 4 * side), tokeniser.config.classes, device=device)
+    pixels = tokeniser.draw(codes, Known(hidden, palette), generator)
+    drawn = pixels.cpu().numpy().astype(np.uint8)
     shape = (len(wishes), tries)
     return drawn.reshape(*shape, *drawn.shape[1:]), typical.cpu().numpy().reshape(shape)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from aigc_assets.models.fsq_vae import FsqVae, FsqVaeConfig
+from aigc_assets.models.fsq_vae import FsqVae, FsqVaeConfig, Known
 from aigc_assets.models.sprite_maskgit import (
     COVERS,
     SIZES,
@@ -75,6 +75,50 @@ def test_a_code_touches_only_what_is_near() -> None:
     assert not difference[40:, 40:].any()
 
 
+def test_what_is_known_stays_and_the_rest_is_drawn_in_colours_of_the_palette() -> None:
+    network, source = tokeniser(), torch.Generator().manual_seed(2)
+    classes = network.config.classes
+    pixels = torch.randint(0, 3, (3, 16, 16), generator=source)
+    hidden = torch.rand(3, 16, 16, generator=source) < 0.6
+    palette = torch.tensor([True, True, True, False, True, False]).expand(3, classes)
+    codes = network.encode(pixels)
+
+    def run(seed: int, rounds: int) -> torch.Tensor:
+        known = Known(torch.where(hidden, classes, pixels), palette)
+        return network.draw(codes, known, torch.Generator().manual_seed(seed), rounds=rounds)
+
+    for rounds in (1, 5):
+        drawn = run(1, rounds)
+        assert torch.equal(drawn[~hidden], pixels[~hidden])
+        assert set(drawn[hidden].tolist()) == {0, 1, 2, 4}
+        assert torch.equal(drawn, run(1, rounds))
+        assert not torch.equal(drawn, run(2, rounds))
+
+
+def test_codes_that_do_not_count_change_nothing_and_those_that_do_change_something() -> None:
+    network, source = tokeniser(), torch.Generator().manual_seed(3)
+    pixels = torch.randint(0, 6, (1, 16, 16), generator=source)
+    codes = network.encode(pixels)
+    other = codes.clone()
+    other[:, 1] = (other[:, 1] + 1) % network.config.codes[1]
+    hidden, palette = torch.full_like(pixels, 6), network.palettes(pixels)
+    none = torch.zeros(1, 4, 4, dtype=torch.bool)
+    with torch.no_grad():
+        for fine, same in ((none, True), (None, False)):
+            known = Known(hidden, palette, fine=fine)
+            two = [network.paint(network.vectors(c), known) for c in (codes, other)]
+            assert torch.equal(*two) == same
+
+
+def test_a_palette_is_what_a_picture_shows() -> None:
+    network = tokeniser()
+    pixels = torch.full((1, 8, 8), 3)
+    pixels[0, 2, 2] = 5
+    assert network.palettes(pixels).tolist() == [[True, False, False, True, False, True]]
+    logits = network.decode(torch.zeros(1, 2, 2, 2, dtype=torch.long), network.palettes(pixels))
+    assert set(logits.argmax(1).unique().tolist()) <= {0, 3, 5}
+
+
 def test_known_codes_stay_and_hidden_ones_are_filled() -> None:
     network = prior()
     source = torch.Generator().manual_seed(1)
@@ -126,6 +170,19 @@ def test_seeds_are_of_the_wanted_kind_and_subclass() -> None:
     assert (rows == 1).float().mean() > 0.9
     rows = pick_seeds(network, [Wish(1, 2, (2, 2, 2))] * 60, source)
     assert set(rows.tolist()) == {1, 2}
+
+
+def test_a_name_decides_which_seed_is_taken() -> None:
+    network = prior()
+    network.seed_labels.copy_(
+        torch.tensor([[0, 0, 1, 2, 2, 0], [0, 0, 0, 1, 2, 1], [0, 1, 0, 2, 2, 2]])
+    )
+    source = torch.Generator().manual_seed(0)
+    wish = Wish(0, 2, (2, 2, 2), names=(0,))
+    assert set(pick_seeds(network, [wish] * 40, source).tolist()) == {1, 2}
+    both = Wish(0, 2, (2, 2, 2), names=(0, 1))
+    rows = pick_seeds(network, [both] * 90, source).bincount(minlength=3)
+    assert rows[1] > max(rows[0], rows[2]) > 0
 
 
 def test_bending_keeps_the_size_about_and_changes_the_outline() -> None:

@@ -26,8 +26,8 @@ def creature(head: int, body: int, legs: int, wide: int, high: int) -> np.ndarra
 
 def networks() -> tuple[FsqVae, SpriteMaskgit]:
     torch.manual_seed(0)
-    tokeniser = FsqVae(FsqVaeConfig(classes=8, coarse=(4, 3), fine=(3, 2), widths=(32, 16, 16),
-                                    blocks=1, embedding=8)).eval()  # fmt: skip
+    tokeniser = FsqVae(FsqVaeConfig(classes=8, coarse=(4, 3), fine=(3, 2), widths=(32, 16),
+                                    blocks=(1, 1, 1), embedding=8)).eval()  # fmt: skip
     tokeniser.colours.copy_(torch.tensor([[0, 0, 0], [4, 4, 6], [200, 30, 30], [120, 20, 20],
                                           [30, 160, 40], [20, 90, 30], [240, 240, 240],
                                           [40, 60, 200]]))  # fmt: skip
@@ -45,7 +45,11 @@ def networks() -> tuple[FsqVae, SpriteMaskgit]:
     return tokeniser, prior
 
 
-def test_parts_come_from_pictures_of_the_wanted_subclass() -> None:
+def test_parts_come_from_pictures_of_the_wanted_subclass(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(sprite_crossover, "ALONE", (9.0, 9.0))
+    monkeypatch.setattr(sprite_crossover, "KIN", 1)
     tokeniser, prior = networks()
     wishes = [Wish(0, 0, (1, 1, 1)), Wish(0, 1, (1, 1, 1))]
     pictures, crosses = recombine(tokeniser, prior, wishes, torch.Generator().manual_seed(2),
@@ -73,7 +77,10 @@ def test_the_seed_decides_and_nothing_else() -> None:
 
 
 def test_mending_changes_pixels_of_the_seam_only(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sprite_crossover, "_reshape", lambda index, *rest: index)
+    monkeypatch.setattr(sprite_crossover, "_reshape", lambda index, seam, *rest: (index, seam))
+    monkeypatch.setattr(sprite_crossover, "FRESH", 0.0)
+    monkeypatch.setattr(sprite_crossover, "ALONE", (9.0, 9.0))
+    monkeypatch.setattr(sprite_crossover, "typical", lambda _, pixels: np.zeros(len(pixels)))
     tokeniser, prior = networks()
     source = torch.Generator().manual_seed(4)
     state = source.get_state()
@@ -110,7 +117,9 @@ def test_pictures_that_do_not_meet_are_not_joined() -> None:
 def test_carving_takes_or_adds_one_row_and_keeps_the_feet() -> None:
     index = creature(2, 3, 4, 14, 24)
     lightness = np.linspace(0, 1, 8)
-    less, more = _carve(index, lightness, -1), _carve(index, lightness, 1)
+    layers = np.stack([index, (index == 2).astype(np.uint8)])
+    (less, head), (more, _) = _carve(layers, lightness, -1), _carve(layers, lightness, 1)
+    assert ((less == 2) == head).all()
     height = index.any(1).sum()
     assert less.any(1).sum() == height - 1
     assert more.any(1).sum() == height + 1

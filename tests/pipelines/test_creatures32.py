@@ -16,6 +16,7 @@ from aigc_assets.pipelines.characters.colours.index_colours import (
 )
 from aigc_assets.pipelines.characters.size32.creatures32 import read_words
 from aigc_assets.pipelines.characters.size32.idle import breathe, second_frame
+from aigc_assets.pipelines.characters.words.creature_words import LIKE
 from aigc_assets.pipelines.palettes import make_palette
 from aigc_assets.types import SpriteSheet
 from aigc_assets.types.oklab import FAMILIES, families, to_oklab
@@ -83,13 +84,37 @@ def test_words_become_labels() -> None:
     from aigc_assets.models.cards import read_card
 
     config = read_card("sprite_maskgit")["config"]
-    condition, wanted = read_words("frost wyverns", "monster")
-    assert config["subclasses"][condition.subclass] == "dragon"
-    assert wanted == "cyan"
-    condition, wanted = read_words("golden axe", "item")
-    assert config["subclasses"][condition.subclass] == "weapon"
-    assert config["words"].index("axe") in condition.words
-    assert wanted == "yellow"
+    told = read_words("frost wyverns", "monster")
+    assert config["subclasses"][told.wish.subclass] == "dragon"
+    assert told.colour == "cyan"
+    told = read_words("golden axe", "item")
+    assert config["subclasses"][told.wish.subclass] == "weapon"
+    assert config["words"].index("axe") in told.wish.words
+    assert told.colour == "yellow"
+
+
+@pytest.mark.parametrize(
+    ("prompt", "kind", "named", "usual"),
+    [("goblin", "monster", "kobold", "green"), ("wolf", "animal", "jackal", "grey"),
+     ("slimes", "monster", "ooze", "green"), ("ghost", "monster", "phantom", "white")],
+)  # fmt: skip
+def test_a_thing_is_drawn_from_what_is_like_it_in_its_usual_colour(
+    prompt: str, kind: str, named: str, usual: str
+) -> None:
+    from aigc_assets.models.cards import read_card
+
+    names = read_card("sprite_maskgit")["config"]["words"]
+    told = read_words(prompt, kind)
+    assert named in [names[i] for i in told.wish.names]
+    assert (told.colour, told.usual) == ("", usual)
+    assert read_words(f"red {prompt}", kind).colour == "red"
+
+
+def test_every_like_word_names_a_picture() -> None:
+    from aigc_assets.models.cards import read_card
+
+    known = set(read_card("sprite_maskgit")["config"]["words"])
+    assert [word for word, names in LIKE.items() if not known & set(names.split())] == []
 
 
 def blob() -> np.ndarray:

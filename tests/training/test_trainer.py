@@ -82,7 +82,7 @@ def small(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(tiny_poses, "PoseDecoderConfig", slim)
     monkeypatch.setattr(dolls, "BATCH", 4)
     monkeypatch.setattr(prompts, "BATCH", 8)
-    small_codes = partial(FsqVaeConfig, widths=(32, 32, 32), blocks=1)
+    small_codes = partial(FsqVaeConfig, widths=(32, 32), blocks=(1, 1, 1))
     monkeypatch.setattr(sprite_tokens, "FsqVaeConfig", small_codes)
     small_prior = partial(SpriteMaskgitConfig, dim=32, num_layers=1, num_heads=2, hidden=32)
     monkeypatch.setattr(sprite_prior, "SpriteMaskgitConfig", small_prior)

@@ -8,7 +8,6 @@ from numpy.typing import NDArray
 
 from aigc_assets.errors import UsageError
 from aigc_assets.pipelines.characters.sheets.sheet_indices import (
-    nearest_own,
     share_out,
     sheet_colours,
     to_own,
@@ -91,19 +90,20 @@ def _redraw(
     """A window in sheet colours, [32, 32], of which only what is hidden is to be used."""
     import torch
 
-    from aigc_assets.models.fsq_vae import FsqVae
+    from aigc_assets.models.fsq_vae import FsqVae, Known
+    from aigc_assets.models.sprite_crossover import typical
     from aigc_assets.models.sprite_maskgit import COVERS, SIZES, Condition, SpriteMaskgit, covers
     from aigc_assets.models.sprite_sampling import dominant
 
     assert isinstance(tokeniser, FsqVae)
     assert isinstance(prior, SpriteMaskgit)
     assert isinstance(source, torch.Generator)
-    index = np.concatenate([rows, [0]])[_guess(own, hidden)]
-    pixels = torch.from_numpy(index)[None]
-    codes = tokeniser.encode(pixels)
-    cells = torch.from_numpy(hidden.reshape(8, 4, 8, 4).any((1, 3)))
+    classes = np.concatenate([rows, [0]])
+    pixels = torch.from_numpy(classes[_guess(own, hidden)])[None]
+    mask = torch.from_numpy(hidden)
+    cells = mask.view(8, 4, 8, 4).any(3).any(1)
     blank = torch.tensor(prior.config.codes)[:, None, None]
-    codes = torch.where(cells, blank, codes)
+    codes = torch.where(cells, blank, tokeniser.encode(pixels))
     cover = torch.where(cells, COVERS, covers(pixels > 0))
     condition = Condition(
         torch.full((TRIES,), kind),
@@ -113,15 +113,18 @@ def _redraw(
         torch.full((TRIES, 3), SIZES),
         cover.expand(TRIES, 8, 8),
     )
-    filled, typical = prior.fill(codes.expand(TRIES, 2, 8, 8), condition, source)
-    logits = tokeniser.decode(filled)
-    drawn = nearest_own(logits, rows)
-    # What is known shows how well a try goes with it: the rim of the hole counts.
-    rim = cv2.dilate(hidden.astype(np.uint8), np.ones((5, 5), np.uint8)) > 0
-    rim &= ~hidden
-    fits = (drawn == own)[:, rim].mean(1) if rim.any() else np.zeros(TRIES)
-    best: NDArray[np.int64] = drawn[int(np.argmax(np.round(2 * fits + 0.1 * typical.numpy(), 3)))]
-    return best
+    filled, _ = prior.fill(codes.expand(TRIES, 2, 8, 8), condition, source)
+    palette = torch.zeros(1, tokeniser.config.classes, dtype=torch.bool)
+    palette[0, classes] = True
+    open_ = torch.where(mask, tokeniser.config.classes, pixels).expand(TRIES, -1, -1)
+    known = Known(open_, palette.expand(TRIES, -1))
+    drawn = tokeniser.draw(filled, known, source, temperature=0.6)
+    fits = typical(tokeniser, drawn)
+    best = drawn[int(np.argmax(np.round(fits, 3)))].numpy()
+    ours = np.full(tokeniser.config.classes, -1)
+    ours[rows[::-1]] = np.arange(len(rows))[::-1]
+    result: NDArray[np.int64] = ours[best]
+    return result
 
 
 def _guess(own: NDArray[np.int64], hidden: NDArray[np.bool_]) -> NDArray[np.int64]:

@@ -1,9 +1,9 @@
 """Sheets as files of codes: small, a little lossy or exact, and honest about whether it pays.
 
-A latent file holds, for every different frame, the coarse and fine codes of the tokeniser (18 bits
+A latent file holds, for every different frame, the coarse and fine codes of the tokeniser (14 bits
 for 4x4 px) and the colours of the sheet. Layout, little-endian:
 
-    6 bytes   b"AGLAT" and the version, 1
+    6 bytes   b"AGLAT" and the version, 2
     1 byte    1 if an exact remainder follows the codes, else 0
     8 bytes   start of the sha256 of the weights that read it
     4 bytes   length of the body, 4 bytes its CRC-32
@@ -12,8 +12,8 @@ for 4x4 px) and the colours of the sheet. Layout, little-endian:
                   first), palette (places of those in the sheet's palette and the rest of it),
                   frames [x, y, w, h, ms, pivot x, pivot y, drawing],
                   tags [name, start, stop, order]
-        per drawing, in order: coarse codes (1 byte a cell), low bytes of the fine codes, their high
-        bytes, and of an exact file one byte a pixel: 0 as decoded, 1 transparent, n + 2 colour n
+        per drawing, in order: coarse codes (1 byte a cell), fine codes (1 byte a cell), and of an
+        exact file one byte a pixel: 0 as decoded, 1 transparent, n + 2 colour n
 
 References:
     RFC 1950 (zlib), for the deflated body.
@@ -46,7 +46,7 @@ from aigc_assets.types import Frame, SpriteSheet, Tag
 if TYPE_CHECKING:
     from aigc_assets.models.fsq_vae import FsqVae
 
-MAGIC = b"AGLAT\x01"
+MAGIC = b"AGLAT\x02"
 MAX_SIDE = 8192
 """Largest width and height of a sheet in px."""
 MAX_PIXELS = 1 << 24
@@ -109,12 +109,11 @@ def compress_sheet(sheet: SpriteSheet, *, exact: bool = False) -> Compressed:
             drawings.append(own)
         of_frame.append(numbers[key])
     rows = share_out(colours, tokeniser.colours.numpy())
-    coarse, low, high, rest = [], [], [], []
+    coarse, fine, rest = [], [], []
     for own in drawings:
         codes = _encode(tokeniser, own, rows)
         coarse.append(codes[0].astype(np.uint8).tobytes())
-        low.append((codes[1] & 255).astype(np.uint8).tobytes())
-        high.append((codes[1] >> 8).astype(np.uint8).tobytes())
+        fine.append(codes[1].astype(np.uint8).tobytes())
         if exact:
             back = _decode(tokeniser, codes, rows)
             rest.append(np.where(back == own, 0, own + 2).astype(np.uint8).tobytes())
@@ -132,7 +131,7 @@ def compress_sheet(sheet: SpriteSheet, *, exact: bool = False) -> Compressed:
     }  # fmt: skip
     text = json.dumps(meta, ensure_ascii=False, separators=(",", ":")).encode()
     # Alike bytes lie together: it deflates better.
-    body = b"".join([struct.pack("<I", len(text)), text, *coarse, *low, *high, *rest])
+    body = b"".join([struct.pack("<I", len(text)), text, *coarse, *fine, *rest])
     head = _HEAD.pack(MAGIC, exact, bytes.fromhex(sha256)[:8], len(body), zlib.crc32(body))
     data = head + zlib.compress(body, 9)
     again = expand_sheet(data).image
@@ -155,7 +154,7 @@ def expand_sheet(data: bytes) -> SpriteSheet:
         colours = np.frombuffer(bytes.fromhex(meta["colours"]), np.uint8).reshape(-1, 3)
         cells = [(h // STRIDE) * (w // STRIDE) for h, w in shapes]
         pixels = sum(h * w for h, w in shapes) if exact else 0
-        if len(body) != 3 * sum(cells) + pixels:
+        if len(body) != 2 * sum(cells) + pixels:
             raise ValueError("more or fewer codes than the frames need")
         palette = [bytes.fromhex(p) if isinstance(p, str) else colours[p].tobytes()
                    for p in meta["palette"]]  # fmt: skip
@@ -241,12 +240,11 @@ def _pictures(
     """RGBA of every drawing."""
     tokeniser, _ = _tokeniser()
     total = sum(cells)
-    planes = np.frombuffer(body, np.uint8, 3 * total).reshape(3, total).astype(np.int64)
-    codes = np.stack([planes[0], planes[1] + 256 * planes[2]])
+    codes = np.frombuffer(body, np.uint8, 2 * total).reshape(2, total).astype(np.int64)
     limits = np.array(tokeniser.config.codes)[:, None]
     if (codes >= limits).any():
         raise ValueError("a code that there is none of")
-    rest = np.frombuffer(body, np.uint8, offset=3 * total)
+    rest = np.frombuffer(body, np.uint8, offset=2 * total)
     rows = share_out(colours, tokeniser.colours.numpy())
     table = np.zeros((len(colours) + 1, 4), np.uint8)
     table[:-1, :3], table[:-1, 3] = colours, 255  # the last row, -1, is transparent
@@ -277,7 +275,10 @@ def _decode(tokeniser: FsqVae, codes: NDArray[Any], rows: NDArray[np.intp]) -> N
     """A drawing of codes [2, h, w] in sheet colours, -1 is transparent."""
     import torch
 
-    own: NDArray[np.int64] = nearest_own(tokeniser.decode(torch.from_numpy(codes)[None]), rows)[0]
+    palette = torch.zeros(1, tokeniser.config.classes, dtype=torch.bool)
+    palette[0, [0, *rows.tolist()]] = True
+    logits = tokeniser.decode(torch.from_numpy(codes)[None], palette)
+    own: NDArray[np.int64] = nearest_own(logits, rows)[0]
     return own
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +19,13 @@ from aigc_assets.models.cards import read_card
 from aigc_assets.models.own_drawings import CANVAS, off_canvas, own_drawings
 from aigc_assets.pipelines.characters.neighbours import known_pictures
 from aigc_assets.pipelines.characters.request import CharacterRequest
-from aigc_assets.pipelines.characters.words.creature_words import COLOURS, ELEMENTS, NOUNS
+from aigc_assets.pipelines.characters.words.creature_words import (
+    COLOURS,
+    ELEMENTS,
+    LIKE,
+    NOUNS,
+    USUAL,
+)
 from aigc_assets.pipelines.characters.words.lexicon import words
 from aigc_assets.pipelines.characters.words.prompt import Wish
 from aigc_assets.pipelines.made import Made, load_model, provenance
@@ -36,6 +42,8 @@ MARGIN = 0.07
 """Distance beyond the limit of near copies that is looked for: a palette moves shades a little."""
 _KEPT_COLOUR = 0.3
 """Share of a figure, outlines aside, from which a wanted colour counts as shown."""
+_USUAL_COLOUR = 0.12
+"""The same of a colour that no word names."""
 
 
 def vocabulary() -> Mapping[str, Any]:
@@ -43,33 +51,53 @@ def vocabulary() -> Mapping[str, Any]:
     from aigc_assets.pipelines.characters.size64.people64 import vocabulary as of_people
 
     config = read_card(PRIOR)["config"]
-    known = sorted({*config["words"], *config["subclasses"], *NOUNS, *ELEMENTS, *COLOURS})
+    nouns = {word for words_ in NOUNS.values() for word in words_}
+    known = sorted({*config["words"], *config["subclasses"], *nouns, *LIKE, *ELEMENTS, *COLOURS})
     return {"attributes": {"thing": known}, "colours": of_people()["colours"]}
 
 
-def read_words(prompt: str, kind: str) -> tuple[Condition, str]:
-    """What the prior is told, and the family of colours that the prompt names or ''."""
+class Told(NamedTuple):
+    """What a prompt says.
+
+    Args:
+        wish: What is drawn from.
+        colour: Family of colours that it names, or ''.
+        usual: The one that such a thing has where none is named, or ''.
+    """
+
+    wish: Condition
+    colour: str
+    usual: str
+
+
+def read_words(prompt: str, kind: str) -> Told:
+    """The words of a prompt as what the model knows."""
     from aigc_assets.models.sprite_sampling import Wish as Condition
 
     config = read_card(PRIOR)["config"]
     known = {word: i for i, word in enumerate(config["words"])}
     subclasses = {name: i for i, name in enumerate(config["subclasses"])}
-    subclass, chosen, colour, by_element = len(subclasses), [], "", ""
+    subclass, chosen, names = len(subclasses), [], []
+    colour = by_element = usual = ""
     for word in words(prompt[:2000]):
-        single = word if word in known or word in subclasses else word.removesuffix("s")
+        nouns = NOUNS.get(kind, {})
+        single = word if word in known or word in nouns or word in LIKE else word.removesuffix("s")
         colour = colour or COLOURS.get(word, "")
         by_element = by_element or ELEMENTS.get(word, "")
-        if single in subclasses:
-            subclass = subclasses[single]
-        for name in NOUNS.get(word, NOUNS.get(single, (single,))):
-            if name in subclasses:
-                subclass = subclasses[name]
-            if name in known and known[name] not in chosen:
-                chosen.append(known[name])
-    wanted = colour or by_element
-    chosen = (chosen + [len(known)] * 3)[:3]
-    pair = (FAMILIES.index(wanted), len(FAMILIES)) if wanted else None
-    return Condition(config["kinds"].index(kind), subclass, tuple(chosen), pair), wanted
+        usual = usual or USUAL.get(single, "")
+        subclass = subclasses.get(nouns.get(single, ""), subclass)
+        if single in known and known[single] not in chosen:
+            chosen.append(known[single])
+        like = LIKE.get(single, "" if single in subclasses else single)
+        names += [known[name] for name in like.split() if name in known]
+    pair = (FAMILIES.index(colour or by_element), len(FAMILIES)) if colour or by_element else None
+    if pair is None and usual:
+        pair = (FAMILIES.index(usual), len(FAMILIES))
+    three = (*chosen, *[len(known)] * 3)[:3]
+    wish = Condition(
+        config["kinds"].index(kind), subclass, three, pair, tuple(dict.fromkeys(names))
+    )
+    return Told(wish, colour or by_element, usual)
 
 
 def draw_character(
@@ -86,18 +114,20 @@ def draw_character(
     )
     from aigc_assets.pipelines.characters.size32.idle import assemble, second_frame
 
-    condition, wanted = read_words(request.prompt, request.kind)
+    condition, wanted, usual = read_words(request.prompt, request.kind)
     if not wanted and request.like is not None:
         wanted = main_family(request.like.picture)
     own = own_drawings()
     side = own.side if own is not None else CANVAS
-    index, colours = _draw_best(condition, wanted, seed, side)
+    index, colours = _draw_best(condition, wanted or usual, seed, side)
+    enough = _KEPT_COLOUR if wanted else _USUAL_COLOUR
+    wanted = wanted or usual
     index = without_specks(index)
     operations = ["colours as drawn", "fitted to the pack palette as ramps", "specks removed"]
     used = np.unique(index[index > 0]).astype(np.intp)
     table = onto_palette(colours, used, palette)
     for _ in range(3):  # families that are not of the wanted colour, the largest first
-        if not wanted or shown(index, palette[table], wanted) >= _KEPT_COLOUR:
+        if not wanted or shown(index, palette[table], wanted) >= enough:
             break
         colours = wear(colours, index, wanted)
         table = onto_palette(colours, used, palette)

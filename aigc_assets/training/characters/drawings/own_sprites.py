@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from aigc_assets.errors import DataError, UsageError
 from aigc_assets.metrics.distributions import kernel_distance
@@ -30,7 +31,7 @@ from aigc_assets.training.characters.neighbours import neighbours
 from aigc_assets.training.characters.size32.pixel_sprites import PixelSprites
 from aigc_assets.training.characters.size32.sprite_prior import SpritePriorTask
 from aigc_assets.training.characters.size32.sprite_tokens import (
-    SHARPEN_FROM,
+    FREEZE_FROM,
     SpriteTokensTask,
     write_sheet,
 )
@@ -62,16 +63,17 @@ class OwnSpriteTokensTask(SpriteTokensTask):
         self.network.load_state_dict(checkpoint.load(TOKENISER).network.state_dict())
         self.network.colours.copy_(torch.from_numpy(self.sprites.colours))
         self.ema = Ema(self.network, 0.998)
-        for group in self.optimizer.param_groups:
-            group["scale"] = GENTLE
+        for optimizer in self.optimizers().values():
+            for group in optimizer.param_groups:
+                group["scale"] = GENTLE
         self.side = int(info["own_drawings"]["side"])
         self.before: dict[str, Metrics] = {}
         for split in ("validation", "held-out"):
             self.before[split] = super()._metrics(split)
 
     def step(self, progress: float) -> dict[str, float]:
-        """Encoder and decoder to the end: the few drawings would not keep a critic honest."""
-        return super().step(min(progress, 0.999) * SHARPEN_FROM)
+        """Encoder and decoder to the end: the prior comes after."""
+        return super().step(min(progress, 0.999) * FREEZE_FROM)
 
     def _metrics(self, split: str) -> Metrics:
         metrics = super()._metrics(split)
@@ -154,6 +156,10 @@ class OwnSpritePriorTask(SpritePriorTask):
     def _looks(self, images: np.ndarray) -> np.ndarray:
         features: np.ndarray = picture_features(self.sprites.rgba(images))
         return features
+
+    def known_pictures(self) -> Tensor:
+        """The user's own drawings, as they are."""
+        return torch.from_numpy(self.sprites.images[self.sprites.rows("train")])
 
     def preview(self, path: Path) -> None:
         """Training drawings above pictures that are joined from their parts."""

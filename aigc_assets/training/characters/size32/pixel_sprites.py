@@ -173,7 +173,7 @@ def curate(pictures: NDArray[np.uint8], names: list[str]) -> PixelSprites:
         colour, solid = stand_free(picture, framed=name.startswith("gui/"))
         if solid.sum() < _FEWEST[label.kind] or solid.mean() > _MOST:
             continue
-        shift = _ground(solid, centred=label.kind == "effect")
+        shift = ground(solid, centred=label.kind == "effect")
         rgb.append(np.roll(colour, shift, (0, 1)))
         opaque.append(np.roll(solid, shift, (0, 1)))
         kept.append((name, label))
@@ -241,7 +241,8 @@ def stand_free(
     return rgb, solid & ~small[parts]
 
 
-def _ground(solid: NDArray[np.bool_], *, centred: bool) -> tuple[int, int]:
+def ground(solid: NDArray[np.bool_], *, centred: bool) -> tuple[int, int]:
+    """Rows and columns by which a figure moves to the ground line, or to the middle."""
     rows, columns = np.flatnonzero(solid.any(1)), np.flatnonzero(solid.any(0))
     right = (SIDE - 1 - int(columns[-1]) - int(columns[0])) // 2
     if centred:
@@ -422,7 +423,7 @@ def _without_copies(images: Indices, identity: NDArray[np.int64]) -> NDArray[np.
     seen: set[bytes] = set()
     kept = []
     for i, image in enumerate(images):
-        mirrored = np.roll(image[:, ::-1], _ground(image[:, ::-1] > 0, centred=True)[1], 1)
+        mirrored = np.roll(image[:, ::-1], ground(image[:, ::-1] > 0, centred=True)[1], 1)
         key = min(image.tobytes(), mirrored.tobytes()) + bytes(str(identity[i]), "ascii")
         if key not in seen:
             seen.add(key)

@@ -61,7 +61,8 @@ _SINGULAR = {
     "weapons": "weapon", "monsters": "monster",
 }  # fmt: skip
 _ANIMAL_GROUPS = (
-    ("insect", re.compile(r"bee|wasp|ant|moth|butterfly|mosquito|cockroach|beetle|fire?fly|midge")),
+    ("insect", re.compile(r"bee|wasp|(?<![a-z])ant(?![a-z])|moth|butterfly|mosquito"
+                          r"|cockroach|beetle|fire?fly|midge")),
     ("spider", re.compile(r"spider|scorpion|tarantella|redback|crab|zyme")),
     ("snake", re.compile(r"adder|anaconda|python|mamba|viper|snake|serpent|moccasin|worm|leech"
                          r"|centipede|eel|slug")),

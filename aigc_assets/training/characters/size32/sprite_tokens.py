@@ -1,14 +1,19 @@
 """Training of the tokeniser of 32 px pixel art.
 
-What is seen: curated pictures, mirrored, shifted and with turned hues. Wrong pixels on outlines and
-single pixels (eyes) weigh more. Cross entropy alone draws what is likeliest at every pixel, which
-is plain: at last the codes are frozen and the decoder learns, against a critic of patches, to draw
-what looks drawn.
+What is seen: curated pictures, people composed of layers and other pictures of the same hands,
+mirrored, shifted and with turned hues. The decoder is told the codes, the palette and some of the
+pixels, and has to tell the others; wrong pixels on outlines and single pixels (eyes) weigh more.
+From the middle of the run on the encoder is fixed, so that a prior may learn its codes meanwhile.
+
+References:
+    Jordan et al., "Muon: An optimizer for hidden layers in neural networks" (2024), here of
+    convolutions as matrices.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import math
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -19,30 +24,33 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from aigc_assets.models.fsq_vae import FsqVae, FsqVaeConfig, PatchCritic
-from aigc_assets.training.characters.size32 import pixel_sprites
+from aigc_assets.models.fsq_vae import FsqVae, FsqVaeConfig, Known
+from aigc_assets.training.characters.size32 import pixel_sprites, sprite_extras
 from aigc_assets.training.characters.size32.pixel_sprites import PixelSprites
 from aigc_assets.training.trainer import Ema, Metrics, Run, cosine, set_lr
 from aigc_assets.types.oklab import to_oklab
 
 BATCH = 64
+SHARES = (0.62, 0.23, 0.15)
+"""Of a batch: curated pictures, people, other pictures."""
+ALL_HIDDEN = 0.4
+"""Share of the pictures that are drawn from codes and palette alone."""
 ROUGH = 0.25
-"""Share of the pictures that are drawn from the coarse code alone."""
+"""Share of the pictures that are drawn without fine codes."""
+HOLES = 0.2
+"""Share of the pictures of which some cells have no codes."""
 JITTERED = 0.04
 """Share of latent numbers that are moved by a level while the decoder learns."""
-SHARPEN_FROM = 0.62
-"""Progress from which the encoder is frozen and the decoder also has to please a critic."""
-SHARP_BATCH = 48
-SHARPNESS = 0.7
-"""Gradient of the critic over that of the cross entropy, where they enter the decoder."""
-SIGMA, PENALTY = 0.1, 8.0
-"""Noise of the approximate R1 and R2 penalties, and their weight."""
+FREEZE_FROM = 0.5
+"""Progress from which the encoder is fixed."""
 NOTES = [
     "Pictures are split by identity: colour variants, numbered variants and mirrored ones of one "
     "thing are in the same part.",
     "pixel_accuracy: share of the pixels of the figures (drawn or to be drawn) that come back in "
     "the same of 48 values; colour_error: mean OKLab distance of the opaque ones. model: held-out "
     "pictures, floor: training pictures, baseline: the training picture that agrees most.",
+    "pixel_accuracy is of one pass, the likeliest value everywhere; pixel_accuracy_coarse the same "
+    "without fine codes. The decoder knows which colours the picture has.",
     "coarse_codes_used, fine_codes_used: share of the codes that training pictures use.",
 ]
 
@@ -56,8 +64,10 @@ class SpriteTokensTask:
 
     @staticmethod
     def pack(sources: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
-        """Curate ``sprites/packed/dcss_32.*`` of the sources."""
+        """Curate ``sprites/packed/dcss_32.*`` of the sources, and what else they hold."""
         arrays, info = pixel_sprites.pack(sources)
+        arrays |= sprite_extras.pack(sources, pixel_sprites.unpack(arrays, info))
+        info["sources"][0]["used_for"] += "; people out of layers and other pictures, as examples"
         return arrays, {**info, "notes": NOTES}
 
     def __init__(self, data: dict[str, np.ndarray], info: dict[str, Any], run: Run):
@@ -68,16 +78,25 @@ class SpriteTokensTask:
         self.network = network.to(run.device).to(memory_format=torch.channels_last)
         self.network.colours.copy_(torch.from_numpy(self.sprites.colours))
         self.ema = Ema(self.network, 0.998)
-        self.optimizer = torch.optim.AdamW(
-            self.network.parameters(), lr=2e-3, betas=(0.9, 0.98), weight_decay=0.01,
-            fused=True,
-        )  # fmt: skip
-        self.critic = PatchCritic(self.config.classes).to(run.device)
-        self.critic_optimizer = torch.optim.AdamW(
-            self.critic.parameters(), lr=6e-4, betas=(0.0, 0.98), weight_decay=0.0
+        self.matrices = Matrices(
+            [
+                layer.weight
+                for layer in self.network.modules()
+                if isinstance(layer, nn.Conv2d) and layer.kernel_size[0] > 1
+            ]
         )
+        chosen = {id(p) for p in self.matrices.weights}
+        rest = [p for p in self.network.parameters() if id(p) not in chosen]
+        self.optimizer = torch.optim.AdamW(rest, lr=0, betas=(0.9, 0.98), weight_decay=0.01,
+                                           fused=True)  # fmt: skip
+        self.inner = torch.optim.Muon(self.matrices.views, lr=0, weight_decay=0.05,
+                                      adjust_lr_fn="match_rms_adamw")  # fmt: skip
         self.frozen = False
-        self.batches = Batches(self.sprites, "train", run)
+        batches = [Batches(self.sprites, "train", run)]
+        for name in ("people", "others"):
+            if name in data:
+                batches.append(Batches.of(data[name], self.sprites.turned, run))
+        self.batches = batches
 
     @property
     def average(self) -> FsqVae:
@@ -87,120 +106,139 @@ class SpriteTokensTask:
         return network
 
     def step(self, progress: float) -> dict[str, float]:
-        """One optimiser step: encoder and decoder, later the decoder against a critic."""
-        if progress >= SHARPEN_FROM:
-            return self._sharpen(progress)
-        pixels, jitter, rough = self._batch(BATCH)
-        set_lr(self.optimizer, cosine(progress / SHARPEN_FROM, 1.5e-3, 5e-5, 0.04))
-        where, weight = pixel_weights(pixels)
+        """One optimiser step on ``BATCH`` pictures."""
+        if progress >= FREEZE_FROM and not self.frozen:
+            self._freeze()
+        for optimizer in self.optimizers().values():
+            set_lr(optimizer, cosine(progress, 2e-3, 2e-5, 0.03))
+            optimizer.zero_grad(set_to_none=True)
+        pixels = self._pictures()
+        known, hidden = self._hide(pixels)
+        where, weight = pixel_weights(pixels, hidden)
         with self.run.autocast():
-            features, codes = self.network(pixels, jitter, rough)
-            loss, logits = self._cross_entropy(features, pixels, where, weight)
-        self.optimizer.zero_grad(set_to_none=True)
+            logits, codes = self.network(pixels, known, self._jitter())
+        rows = logits.permute(0, 2, 3, 1).reshape(-1, self.config.classes)[where]
+        wanted = pixels.flatten()[where]
+        error = F.cross_entropy(rows.float(), wanted, reduction="none")
+        loss = (error * weight).sum() / weight.sum()
+        self.network.zero_grad(set_to_none=True)
         loss.backward()
         nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
-        self.optimizer.step()
+        self.matrices.lend_gradients()
+        for optimizer in self.optimizers().values():
+            optimizer.step()
         self.ema.update(self.network)
         values = {"ce": float(loss.detach())}
         if int(self.run.indices(8, 1)) == 0:
-            wanted = pixels.flatten()[where]
-            hits = (logits.detach().argmax(1) == wanted)[wanted > 0].float().mean()
+            whole = (hidden.all(2).all(1)[:, None] & (pixels > 0).flatten(1)).flatten()[where]
+            hits = (rows.detach().argmax(1) == wanted)[whole].float().mean()
             values["accuracy"] = float(hits)
             values["used"] = len(torch.unique(codes[:, 0])) / self.config.codes[0]
         return values
 
-    def _batch(self, count: int) -> tuple[Tensor, Tensor, Tensor]:
-        """Pictures, steps to add to their latents, and which to draw roughly."""
-        generator, device = self.run.generator, self.run.device
-        pixels = self.batches.draw(count).pixels
-        channels = len(self.config.coarse) + len(self.config.fine)
-        shape = (count, channels, pixels.shape[1] // 4, pixels.shape[2] // 4)
-        rough = torch.rand(count, generator=generator) < ROUGH
+    def _pictures(self) -> Tensor:
+        """A batch [B, H, W] of all there is."""
+        if len(self.batches) < len(SHARES):
+            return self.batches[0].draw(BATCH).pixels.to(self.run.device)
+        counts = [round(BATCH * share) for share in SHARES[1:]]
+        counts.insert(0, BATCH - sum(counts))
+        parts = [b.draw(n).pixels for b, n in zip(self.batches, counts, strict=True)]
+        return torch.cat(parts).to(self.run.device)
+
+    def _hide(self, pixels: Tensor) -> tuple[Known, Tensor]:
+        """What the decoder is told of pictures, and which pixels it is not told, [B, H, W] bool.
+
+        Known pixels lie scattered or in patches, or all around a block. Palettes have up to three
+        colours more than the picture, so that not all of a palette has to be used.
+        """
+        generator = self.run.generator
+        count, height, width = pixels.shape
+
+        def uniform(*shape: int) -> Tensor:
+            return torch.rand(count, *shape, generator=generator)
+
+        patches = uniform(height // 4, width // 4)
+        patches = patches.repeat_interleave(4, 1).repeat_interleave(4, 2)
+        even = uniform(1, 1)
+        score = even * uniform(height, width) + (1 - even) * patches
+        share = torch.cos(math.pi / 2 * uniform())
+        limit = score.flatten(1).sort(1).values
+        limit = limit.gather(1, (share * (height * width - 1)).long()[:, None])
+        hidden = score <= limit[:, :, None]
+        block = _blocks(count, height // 4, width // 4, generator)
+        choice = uniform(1, 1)
+        large = block.repeat_interleave(4, 1).repeat_interleave(4, 2)
+        hidden = torch.where(choice < 0.12, large, hidden) | (choice > 1 - ALL_HIDDEN)
+        spots = uniform(height // 4, width // 4) < 0.5 * uniform(1, 1)
+        other = uniform(1, 1)
+        gone = torch.where(other < HOLES / 2, block, spots & (other < HOLES))
+        rough = uniform(1, 1) < ROUGH
+        extra = uniform(self.config.classes) < 3 / self.config.classes * uniform(1)
+        device = pixels.device
+        hidden = hidden.to(device)
+        known = Known(
+            torch.where(hidden, self.config.classes, pixels),
+            self.network.palettes(pixels) | extra.to(device),
+            (~gone).to(device),
+            (~gone & ~rough).to(device),
+        )
+        return known, hidden
+
+    def _jitter(self) -> Tensor:
+        """Steps to add to the latents of a batch."""
+        generator, side = self.run.generator, self.config.side // 4
+        shape = (BATCH, len(self.config.coarse) + len(self.config.fine), side, side)
         jitter = torch.randint(0, 2, shape, generator=generator) * 2 - 1
-        jitter = jitter * (torch.rand(shape, generator=generator) < JITTERED)
-        return pixels.to(device), jitter.to(device), rough.to(device)
-
-    def _cross_entropy(
-        self, features: Tensor, pixels: Tensor, where: Tensor, weight: Tensor
-    ) -> tuple[Tensor, Tensor]:
-        rows = features.permute(0, 2, 3, 1).reshape(-1, features.shape[1])[where]
-        logits = F.linear(rows, self.network.head.weight.flatten(1), self.network.head.bias)
-        error = F.cross_entropy(logits.float(), pixels.flatten()[where], reduction="none")
-        return (error * weight).sum() / weight.sum(), logits
-
-    def _sharpen(self, progress: float) -> dict[str, float]:
-        """One step of the decoder and of the critic; the codes stay what they are."""
-        if not self.frozen:
-            self._freeze()
-        pixels, jitter, _ = self._batch(SHARP_BATCH)
-        done = (progress - SHARPEN_FROM) / (1 - SHARPEN_FROM)
-        set_lr(self.optimizer, cosine(done, 4e-4, 2e-5, 0.04))
-        set_lr(self.critic_optimizer, cosine(done, 6e-4, 5e-5, 0.04))
-        network, critic = self.network, self.critic
-        where, weight = pixel_weights(pixels)
-        real = F.one_hot(pixels, self.config.classes).permute(0, 3, 1, 2).float()
-        with self.run.autocast():
-            with torch.no_grad():
-                quantized = network.disturb(network.quantize(network.latent(pixels)), jitter)
-            features = network.features(quantized)
-            cross_entropy, _ = self._cross_entropy(features, pixels, where, weight)
-            share = torch.softmax(network.head(features).float(), 1)
-            hard = F.one_hot(share.argmax(1), self.config.classes).permute(0, 3, 1, 2).float()
-            drawn = hard + share - share.detach()
-            noise = torch.randn(real.shape, generator=self.run.generator).to(real) * SIGMA
-            scores = critic(torch.cat([real, hard, real + noise, hard + noise])).chunk(4)
-        pairs = F.softplus(scores[1] - scores[0]).mean()
-        smooth = sum(((scores[i] - scores[i + 2]) ** 2).mean() for i in (0, 1))
-        self.critic_optimizer.zero_grad(set_to_none=True)
-        (pairs + PENALTY * smooth).backward()
-        self.critic_optimizer.step()
-        critic.requires_grad_(False)
-        with self.run.autocast():
-            better = F.softplus(scores[0].detach() - critic(drawn)).mean()
-        critic.requires_grad_(True)
-        self.optimizer.zero_grad(set_to_none=True)
-        head = list(network.head.parameters())
-        faithful = torch.autograd.grad(cross_entropy, [features, *head], retain_graph=True)
-        crisp = torch.autograd.grad(better, [features, *head])
-        scale = SHARPNESS * faithful[0].float().norm() / crisp[0].float().norm().clamp(min=1e-9)
-        for parameter, a, b in zip(head, faithful[1:], crisp[1:], strict=True):
-            parameter.grad = a + scale * b
-        features.backward(faithful[0] + (scale * crisp[0]).to(features.dtype))
-        nn.utils.clip_grad_norm_(network.parameters(), 1.0)
-        self.optimizer.step()
-        self.ema.update(network)
-        return {"ce": float(cross_entropy.detach()), "critic": float(pairs.detach()),
-                "crisp": float(better.detach())}  # fmt: skip
+        moved = torch.rand(shape, generator=generator) < JITTERED
+        return (jitter * moved).to(self.run.device)
 
     def _freeze(self) -> None:
         """From here on the encoder is the averaged one, for good: a prior may rely on its codes."""
-        for name in ("embed", "down", "look", "to_latent"):
+        for name in ("embed", "down", "look_tone", "look", "to_latent"):
             part = getattr(self.network, name)
             part.load_state_dict(getattr(self.average, name).state_dict())
             part.requires_grad_(False)
         self.frozen = True
 
     def modules(self) -> dict[str, nn.Module]:
-        """Network, its average and the critic."""
-        return {"network": self.network, "ema": self.ema.network, "critic": self.critic}
+        """Network and its average."""
+        return {"network": self.network, "ema": self.ema.network}
 
     def optimizers(self) -> dict[str, torch.optim.Optimizer]:
-        """Those of the network and of the critic."""
-        return {"adam": self.optimizer, "critic": self.critic_optimizer}
+        """Muon for the convolutions, AdamW for the rest."""
+        return {"adam": self.optimizer, "muon": self.inner}
 
     def shipped(self) -> dict[str, tuple[nn.Module, dict[str, Any]]]:
         """The averaged network."""
         return {"sprite_fsq_vae": (self.average, dataclasses.asdict(self.config))}
 
     @torch.no_grad()
-    def redraw(self, rows: NDArray[np.intp]) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
-        """Pictures as they come back, [N, 32, 32], and their codes [N, 2, 8, 8]."""
+    def redraw(
+        self, rows: NDArray[np.intp], *, fine: bool = True
+    ) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+        """Pictures as they come back in one pass, [N, 32, 32], and their codes [N, 2, 8, 8]."""
         drawn, codes = [], []
         for part in np.array_split(self.sprites.images[rows], max(1, len(rows) // 128)):
-            code = self.average.encode(torch.from_numpy(part).long().to(self.run.device))
-            drawn.append(self.average.decode(code).argmax(1).cpu().numpy().astype(np.uint8))
+            pixels = torch.from_numpy(part).long().to(self.run.device)
+            code = self.average.encode(pixels)
+            hidden = torch.full_like(pixels, self.config.classes)
+            told = torch.full_like(code[:, 1], fine, dtype=torch.bool)
+            known = Known(hidden, self.average.palettes(pixels), fine=told)
+            logits = self.average.paint(self.average.vectors(code), known)
+            drawn.append(logits.argmax(1).cpu().numpy().astype(np.uint8))
             codes.append(code.cpu().numpy())
         return np.concatenate(drawn), np.concatenate(codes)
+
+    @torch.no_grad()
+    def redraw_finely(self, rows: NDArray[np.intp], *, fine: bool) -> NDArray[np.uint8]:
+        """Pictures as they come back over several rounds, [N, 32, 32]."""
+        pixels = torch.from_numpy(self.sprites.images[rows]).long().to(self.run.device)
+        codes = self.average.encode(pixels)
+        told = torch.full_like(codes[:, 1], fine, dtype=torch.bool)
+        known = Known(torch.full_like(pixels, self.config.classes), self.average.palettes(pixels),
+                      fine=told)  # fmt: skip
+        drawn = self.average.draw(codes, known, torch.Generator().manual_seed(5))
+        return drawn.cpu().numpy().astype(np.uint8)
 
     def watch(self) -> Metrics:
         """`evaluate` of the validation pictures."""
@@ -215,6 +253,7 @@ class SpriteTokensTask:
         truth, known = self.sprites.images[test], self.sprites.images[train]
         drawn, _ = self.redraw(test)
         again, codes = self.redraw(train)
+        rough = [self.redraw(rows, fine=False)[0] for rows in (test, train)]
         agree = np.stack([(picture[None] == known).mean((1, 2)) for picture in truth])
         nearest = known[agree.argmax(1)]
         lab = to_oklab(self.sprites.colours)
@@ -225,19 +264,28 @@ class SpriteTokensTask:
                 "floor": round(function(again, known, lab), 4),
                 "baseline": round(function(nearest, truth, lab), 4),
             }
+        result["pixel_accuracy_coarse"] = {
+            "model": round(accuracy(rough[0], truth, lab), 4),
+            "floor": round(accuracy(rough[1], known, lab), 4),
+            "baseline": result["pixel_accuracy"]["baseline"],
+        }
         for place, name in enumerate(("coarse", "fine")):
             usage = len(np.unique(codes[:, place])) / self.config.codes[place]
             result[f"{name}_codes_used"] = {"model": round(usage, 4), "floor": 1, "baseline": 0}
         return result
 
     def preview(self, path: Path) -> None:
-        """Validation and training pictures above the way they come back."""
-        rows = np.concatenate([self.sprites.rows("validation")[::2][:48],
-                               self.sprites.rows("train")[::41][:16]])  # fmt: skip
-        drawn, _ = self.redraw(rows)
+        """Pictures (two rows of validation, two of training) above the ways they come back.
+
+        In one pass, over several rounds, and over several rounds from coarse codes alone.
+        """
+        rows = np.concatenate([self.sprites.rows("validation")[::3][:32],
+                               self.sprites.rows("train")[::29][:32]])  # fmt: skip
         lines = []
+        ways = [self.sprites.images[rows], self.redraw(rows)[0],
+                *(self.redraw_finely(rows, fine=fine) for fine in (True, False))]  # fmt: skip
         for start in range(0, len(rows), 16):
-            for pictures in (self.sprites.images[rows], drawn):
+            for pictures in ways:
                 lines.append(self.sprites.rgba(pictures[start : start + 16]))
         write_sheet(path.with_suffix(".png"), lines)
 
@@ -264,6 +312,17 @@ class Batches:
         self.images = torch.from_numpy(sprites.images)
         self.turned = torch.from_numpy(sprites.turned).long()
 
+    @classmethod
+    def of(cls, images: NDArray[np.uint8], turned: NDArray[np.uint8], run: Run) -> Batches:
+        """Batches of pictures [N, H, W] that have no labels, all alike often."""
+        batches = cls.__new__(cls)
+        batches.run, batches.shift = run, 2
+        batches.rows = torch.arange(len(images))
+        batches.weights = torch.ones(len(images), dtype=torch.double)
+        batches.images = torch.from_numpy(images)
+        batches.turned = torch.from_numpy(turned).long()
+        return batches
+
     def draw(self, count: int, *, turned: float = 0.5) -> Batch:
         """``count`` pictures, mirrored, shifted and, a share of ``turned``, in other hues."""
         generator = self.run.generator
@@ -283,11 +342,41 @@ class Batches:
         return Batch(moved * inside, rows, turns)
 
 
-def pixel_weights(pixels: Tensor) -> tuple[Tensor, Tensor]:
+class Matrices:
+    """Kernels of convolutions as matrices [outputs, rest] that share their memory.
+
+    Muon takes matrices only; a gradient has to be handed over before its step.
+    """
+
+    def __init__(self, weights: list[Tensor]):
+        self.weights = weights
+        self.views = [nn.Parameter(self._flat(w.detach())) for w in weights]
+
+    def lend_gradients(self) -> None:
+        """Give every matrix the gradient of its kernel, None where there is none."""
+        for weight, view in zip(self.weights, self.views, strict=True):
+            view.grad = None if weight.grad is None else self._flat(weight.grad)
+
+    @staticmethod
+    def _flat(kernel: Tensor) -> Tensor:
+        kernel = kernel.contiguous(memory_format=torch.channels_last)
+        return kernel.permute(0, 2, 3, 1).view(len(kernel), -1)
+
+
+def _blocks(count: int, height: int, width: int, generator: torch.Generator) -> Tensor:
+    """Random rectangles of cells, [count, height, width] bool."""
+    corner = torch.randint(-height // 2, height, (2, count, 1, 1), generator=generator)
+    reach = torch.randint(2, height + 1, (2, count, 1, 1), generator=generator)
+    y, x = torch.arange(height)[None, :, None], torch.arange(width)[None, None]
+    block = (y >= corner[0]) & (y < corner[0] + reach[0])
+    return block & (x >= corner[1]) & (x < corner[1] + reach[1])
+
+
+def pixel_weights(pixels: Tensor, hidden: Tensor) -> tuple[Tensor, Tensor]:
     """Flat numbers of the pixels that the loss looks at, and how much each counts.
 
-    All within 2 px of the figure, edges half as much again and single pixels double, and of the
-    empty rest every eighth.
+    Of the hidden ones all within 2 px of the figure, edges half as much again and single pixels
+    double, and of the empty rest every eighth.
     """
     padded = F.pad(pixels, (1, 1, 1, 1))
     differ = torch.stack([
@@ -296,7 +385,10 @@ def pixel_weights(pixels: Tensor) -> tuple[Tensor, Tensor]:
     ]).sum(0)  # fmt: skip
     near = F.max_pool2d((pixels > 0).float(), 5, 1, 2) > 0
     number = torch.arange(pixels.numel(), device=pixels.device).view_as(pixels)
-    where = torch.nonzero((near | (number % 8 == 0)).flatten()).flatten()
+    # Every eighth along diagonals: along rows whole columns would never be looked at.
+    eighth = (number + number // pixels.shape[2]) % 8 == 0
+    chosen = hidden & (near | eighth)
+    where = torch.nonzero(chosen.flatten()).flatten()
     weight = 1 + 0.5 * (differ > 0).float() + 0.5 * (differ == 4).float()
     return where, weight.flatten()[where]
 
