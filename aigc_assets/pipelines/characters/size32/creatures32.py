@@ -77,20 +77,25 @@ def read_words(prompt: str, kind: str) -> Told:
     config = read_card(PRIOR)["config"]
     known = {word: i for i, word in enumerate(config["words"])}
     subclasses = {name: i for i, name in enumerate(config["subclasses"])}
+    own = own_drawings()
+    mine = own.words if own is not None else {}
     subclass, chosen, names = len(subclasses), [], []
     colour = by_element = usual = ""
     for word in words(prompt[:2000]):
         nouns = NOUNS.get(kind, {})
-        single = word if word in known or word in nouns or word in LIKE else word.removesuffix("s")
+        whole = any(word in those for those in (known, nouns, LIKE, mine))
+        single = word if whole else word.removesuffix("s")
         colour = colour or COLOURS.get(word, "")
         by_element = by_element or ELEMENTS.get(word, "")
         usual = usual or USUAL.get(single, "")
-        subclass = subclasses.get(nouns.get(single, ""), subclass)
+        subclass = subclasses.get(single if single in mine else nouns.get(single, ""), subclass)
         if single in known and known[single] not in chosen:
             chosen.append(known[single])
         like = LIKE.get(single, "" if single in subclasses else single)
         names += [known[name] for name in like.split() if name in known]
     pair = (FAMILIES.index(colour or by_element), len(FAMILIES)) if colour or by_element else None
+    if own is not None:
+        usual = ""  # their colours are those of the drawings
     if pair is None and usual:
         pair = (FAMILIES.index(usual), len(FAMILIES))
     three = (*chosen, *[len(known)] * 3)[:3]
