@@ -82,12 +82,11 @@ _BEAKS = ("mustard", "orange", "salmon", "linen", "tan")
 _MARKS = ("ivory", "mustard", "red", "salmon", "white", "teal", "purple", "orange")
 _QUIET = ("ivory", "charcoal", "linen", "umber")
 """Second colours beside one that the prompt names: they let it be seen."""
-_FAINT = ("Lizard", "Mouse", "Snake", "Snake4", "Cyclope", "Mollusc2", "cat", "dog", "dog2", "pig",
-          "cub", "chicken")  # fmt: skip
+_FAINT = ("Lizard", "Mouse", "Snake", "Snake4", "Cyclope", "Mollusc2", "dog", "dog2", "cub")
 """Bodies that read less well than those of one view: drawn only where nothing else has the name."""
-_SECOND = (*_FAINT, "Axolot", "Bamboo", "Beast", "Butterfly", "Dragon", "Reptile2")
+_SECOND = (*_FAINT, "Axolot", "Bamboo", "Butterfly", "Dragon", "Reptile2")
 """Bodies that give way where one of one view has the same name."""
-_FIRST = ("Mushroom", "Slime2", "Slime3", "Slime4")
+_FIRST = ("Beast", "Mushroom", "Slime2", "Slime3", "Slime4", "Spirit", "cat", "chicken", "pig")
 """Bodies that read better than those of one view with the same name."""
 _PARTNERS = ("Axolot", "Bamboo", "Beast", "Cyclope", "Flam", "Larva", "Octopus", "Reptile2",
              "Slime2", "Slime3", "Spirit", "Mushroom")  # fmt: skip
