@@ -53,8 +53,8 @@ LR_PLAN = 1.2e-3
 EDGE, SHARE, PLAN = 2.0, 60.0, 0.006
 """Logits of a pixel for each px below the surface of a plan; weight of the shares of slots against
 the pixels of the plan; weight of all that against what is drawn."""
-KNOWN = 40
-"""Pictures of a batch that are real ones encoded; the others are new."""
+KNOWN = 5 / 8
+"""Share of a batch that are real pictures encoded; the others are new."""
 START, FULL = 0.2, 0.4
 """Progress at which the discriminator enters, and at which its weight is `AGAINST`."""
 AGAINST = 0.6
@@ -96,7 +96,6 @@ class CrowdTask:
                 if parameter.dim() == 4:
                     parameter.data = parameter.data.contiguous(memory_format=torch.channels_last)
         self.ema = Ema(self.generator, 0.998)
-        self.critic_steps = 0
         planner = list(self.generator.planner.parameters())
         planned = {id(p) for p in planner}
         painter = [p for p in self.generator.parameters() if id(p) not in planned]
@@ -121,7 +120,7 @@ class CrowdTask:
         code, depth, cost, losses = self._plan(real, pictures > 0, tint, label, progress)
         depth = depth.detach()
         entered = progress >= START
-        known = self.batch * KNOWN // BATCH if entered else self.batch
+        known = int(self.batch * KNOWN) if entered else self.batch
         if entered:
             with torch.no_grad():
                 new = self.generator.plan(label[known:], *self._chances(self.batch - known), SPREAD)
@@ -183,8 +182,9 @@ class CrowdTask:
 
     def _train_critic(self, pictures: Tensor, label: Tensor) -> tuple[Tensor, dict[str, float]]:
         """One step; the scores of the real half before it, and what to log."""
-        self.critic_steps += 1
-        which = self.critic_steps % 2
+        # Counted where a checkpoint keeps it, or a run that goes on would begin with the other one.
+        state = self.opt_d.state[next(self.critic.parameters())]
+        which = (int(state.get("step", 0)) + 1) % 2
         near = pictures.chunk(2)[which]
         noise = torch.randn(near.shape, generator=self.run.generator).to(near.device)
         score = self._judge(torch.cat([pictures, near + SIGMA * noise]), label.repeat(3))
