@@ -6,7 +6,6 @@ creatures are left out altogether; how like the others they are says how near a 
 
 from __future__ import annotations
 
-import dataclasses
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -22,7 +21,7 @@ from aigc_assets.training.characters.size16.beasts import apart, chimera, read_b
 from aigc_assets.training.characters.size16.ninja_creatures import CLASSES, GLOW, WHITE
 from aigc_assets.training.characters.size16.tiny_creatures import COLOURS
 from aigc_assets.training.characters.size16.tiny_people import accuracy, iou
-from aigc_assets.training.trainer import Ema, Run, cosine, set_lr
+from aigc_assets.training.trainer import AveragedTask, Ema, Run, cosine, set_lr
 
 BATCH = 64
 """Creatures of a step, both frames of each."""
@@ -48,12 +47,11 @@ Chimera = tuple[int, int, int, float]
 """Fore body, hind body, body that the fore part is drawn towards, share of that."""
 
 
-class TinyBeastsTask:
+class TinyBeastsTask(AveragedTask):
     """See `aigc_assets.training.trainer.Task`."""
 
     kind: ClassVar[str] = "beasts16"
     models: ClassVar[tuple[str, ...]] = ("beasts16_mixer",)
-    step_limit: ClassVar[int | None] = None
 
     @staticmethod
     def pack(sources: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
@@ -199,22 +197,6 @@ class TinyBeastsTask:
             hits = (logits.argmax(1) == target)[target > 0].float().mean()
             values = torch.stack([loss * 1e3, hits]).tolist()
         return dict(zip(("ce", "accuracy"), values, strict=True))
-
-    def modules(self) -> dict[str, nn.Module]:
-        """Network and its average."""
-        return {"network": self.network, "ema": self.ema.network}
-
-    def optimizers(self) -> dict[str, torch.optim.Optimizer]:
-        """The optimiser."""
-        return {"adam": self.optimizer}
-
-    def shipped(self) -> dict[str, tuple[nn.Module, dict[str, Any]]]:
-        """The averaged network."""
-        return {"beasts16_mixer": (self.ema.network, dataclasses.asdict(self.config))}
-
-    def watch(self) -> dict[str, dict[str, float]]:
-        """`evaluate`: there are no validation data, and nothing is chosen by it."""
-        return self.evaluate()
 
     def evaluate(self) -> dict[str, dict[str, float]]:
         """Accuracy of slots and outlines on chimeras of held-out pairs."""

@@ -7,7 +7,6 @@ monster may come to a known one.
 
 from __future__ import annotations
 
-import dataclasses
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -35,7 +34,7 @@ from aigc_assets.training.characters.size16.ninja_creatures import (
 )
 from aigc_assets.training.characters.size16.ninja_people import DIRECTIONS
 from aigc_assets.training.characters.size16.tiny_people import accuracy, iou
-from aigc_assets.training.trainer import Ema, Run, cosine, set_lr
+from aigc_assets.training.trainer import AveragedTask, Ema, Run, cosine, set_lr
 
 BATCH = 96
 MOST = 0.45
@@ -63,12 +62,11 @@ COLOURS = np.array([
 """A colour per slot for previews."""
 
 
-class TinyCreaturesTask:
+class TinyCreaturesTask(AveragedTask):
     """See `aigc_assets.training.trainer.Task`."""
 
     kind: ClassVar[str] = "creatures16"
     models: ClassVar[tuple[str, ...]] = ("creatures16_mixer",)
-    step_limit: ClassVar[int | None] = None
 
     @staticmethod
     def pack(sources: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
@@ -210,22 +208,6 @@ class TinyCreaturesTask:
             )
             for pose in poses
         ])  # fmt: skip
-
-    def modules(self) -> dict[str, nn.Module]:
-        """Network and its average."""
-        return {"network": self.network, "ema": self.ema.network}
-
-    def optimizers(self) -> dict[str, torch.optim.Optimizer]:
-        """The optimiser."""
-        return {"adam": self.optimizer}
-
-    def shipped(self) -> dict[str, tuple[nn.Module, dict[str, Any]]]:
-        """The averaged network."""
-        return {"creatures16_mixer": (self.ema.network, dataclasses.asdict(self.config))}
-
-    def watch(self) -> dict[str, dict[str, float]]:
-        """`evaluate`: there are no validation data, and nothing is chosen by it."""
-        return self.evaluate()
 
     def evaluate(self) -> dict[str, dict[str, float]]:
         """Accuracy of slots and outlines on mixtures of held-out pairs."""

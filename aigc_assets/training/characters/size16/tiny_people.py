@@ -6,7 +6,6 @@ never composed for training: they are what the model is judged on.
 
 from __future__ import annotations
 
-import dataclasses
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -27,7 +26,7 @@ from aigc_assets.training.characters.size16.ninja_people import (
     read_people,
     take_apart,
 )
-from aigc_assets.training.trainer import Ema, Run, cosine, set_lr
+from aigc_assets.training.trainer import AveragedTask, Ema, Run, cosine, set_lr
 
 BATCH = 96
 KEPT = 0.4
@@ -54,12 +53,11 @@ COLOURS = np.array([
 """A colour per slot for previews."""
 
 
-class TinyPeopleTask:
+class TinyPeopleTask(AveragedTask):
     """See `aigc_assets.training.trainer.Task`."""
 
     kind: ClassVar[str] = "people16"
     models: ClassVar[tuple[str, ...]] = ("people16_mixer",)
-    step_limit: ClassVar[int | None] = None
 
     @staticmethod
     def pack(sources: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
@@ -163,22 +161,6 @@ class TinyPeopleTask:
             hits = (logits.argmax(1) == target)[target > 0].float().mean()
             values = torch.stack([loss * 1e3, hits]).tolist()
         return dict(zip(("ce", "accuracy"), values, strict=True))
-
-    def modules(self) -> dict[str, nn.Module]:
-        """Network and its average."""
-        return {"network": self.network, "ema": self.ema.network}
-
-    def optimizers(self) -> dict[str, torch.optim.Optimizer]:
-        """The optimiser."""
-        return {"adam": self.optimizer}
-
-    def shipped(self) -> dict[str, tuple[nn.Module, dict[str, Any]]]:
-        """The averaged network."""
-        return {"people16_mixer": (self.ema.network, dataclasses.asdict(self.config))}
-
-    def watch(self) -> dict[str, dict[str, float]]:
-        """`evaluate`: there are no validation data, and nothing is chosen by it."""
-        return self.evaluate()
 
     def evaluate(self) -> dict[str, dict[str, float]]:
         """Accuracy of slots and outlines on figures with held-out pairs."""

@@ -6,7 +6,6 @@ monsters are left out of training whole; the model is judged on how it animates 
 
 from __future__ import annotations
 
-import dataclasses
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -21,7 +20,7 @@ from aigc_assets.models.pose_decoder import PoseDecoder, PoseDecoderConfig
 from aigc_assets.training.characters.size16 import ninja_creatures, ninja_people
 from aigc_assets.training.characters.size16.ninja_labels import BODIES, HEADS
 from aigc_assets.training.characters.size16.tiny_people import COLOURS, SOURCE, iou
-from aigc_assets.training.trainer import Ema, Run, cosine, set_lr
+from aigc_assets.training.trainer import AveragedTask, Ema, Run, cosine, set_lr
 from aigc_assets.types.oklab import to_oklab
 
 BATCH = 64
@@ -42,12 +41,11 @@ NOTES = [
 """What the card says about the metrics and the data."""
 
 
-class TinyPosesTask:
+class TinyPosesTask(AveragedTask):
     """See `aigc_assets.training.trainer.Task`."""
 
     kind: ClassVar[str] = "poses16"
     models: ClassVar[tuple[str, ...]] = ("poses16_decoder",)
-    step_limit: ClassVar[int | None] = None
 
     @staticmethod
     def pack(sources: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
@@ -170,22 +168,6 @@ class TinyPosesTask:
             log = self.ema.network(many, table, torch.tensor(poses).to(device))
         frames: Tensor = log.argmax(1).cpu()
         return frames
-
-    def modules(self) -> dict[str, nn.Module]:
-        """Network and its average."""
-        return {"network": self.network, "ema": self.ema.network}
-
-    def optimizers(self) -> dict[str, torch.optim.Optimizer]:
-        """The optimiser."""
-        return {"adam": self.optimizer}
-
-    def shipped(self) -> dict[str, tuple[nn.Module, dict[str, Any]]]:
-        """The averaged network."""
-        return {"poses16_decoder": (self.ema.network, dataclasses.asdict(self.config))}
-
-    def watch(self) -> dict[str, dict[str, float]]:
-        """`evaluate`: there are no validation data, and nothing is chosen by it."""
-        return self.evaluate()
 
     def held_out(self) -> list[tuple[NDArray[np.uint8], list[int], NDArray[np.uint8]]]:
         """Front view, poses and true frames of the figures that training never sees."""
