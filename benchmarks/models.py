@@ -19,23 +19,33 @@ from torch import Tensor
 
 from aigc_assets.models import checkpoint
 from aigc_assets.models.decoder_transformer import Cache
-from aigc_assets.ops import declare
+from aigc_assets.ops import declare, preferred_dtype
 from benchmarks import character_models, ops, timing
 from benchmarks.cases import Case
 
 Run = Callable[[], Any]
+NARROW = (
+    "character_cvae", "crowd_gan", "doll_cvae", "map_maskgit", "map_sagan", "relief_gan",
+    "sprite_fsq_vae", "sprite_maskgit",
+)  # fmt: skip
+"""Models that a build runs in `ops.preferred_dtype`; it runs the others in float32."""
 
 
 def cases(device: str) -> Iterator[Case]:
-    """Every shipped model in float32 and in bfloat16, those of small characters in float32."""
+    """Every shipped model in float32 and in bfloat16, those of small characters as a build does."""
     for dtype in (torch.float32, torch.bfloat16):
         for make in (character, tilemap, refiner, tokens, relief, sound, dialogue):
             yield make(dtype, device)
     if device == "cpu":  # small networks, whose cost is that of calling them
         for row in character_models.rows():
-            network = _load(row.model, torch.float32, device)
-            call = row.call(network, torch.Generator().manual_seed(1))
-            yield _case(f"{row.model}: {row.part}", row.shape, torch.float32, call)
+            dtype = built_in(row.model)
+            call = row.call(_load(row.model, dtype, device), torch.Generator().manual_seed(1))
+            yield _case(f"{row.model}: {row.part}", row.shape, dtype, call)
+
+
+def built_in(model: str) -> torch.dtype:
+    """The dtype in which a build on this machine runs a model."""
+    return preferred_dtype() if model in NARROW else torch.float32
 
 
 def character(dtype: torch.dtype, device: str) -> Case:
@@ -192,7 +202,15 @@ def run(options: timing.Options) -> dict[str, Any]:
     plural = "s" if options.threads > 1 else ""
     title = f"Models on {options.device}, {options.threads} thread{plural}: µs per call"
     command = f"python -m benchmarks.models --device {options.device} --threads {options.threads}"
-    return timing.result(title, command, options, columns, rows)
+    found = timing.result(title, command, options, columns, rows)
+    op, dtype = (columns.index(name) for name in ("op", "dtype"))
+    found["built"] = [i for i, row in enumerate(rows) if _is_built(row[op], row[dtype])]
+    return found
+
+
+def _is_built(op: str, dtype: str) -> bool:
+    """Whether a row shows a network in the dtype in which a build runs it."""
+    return dtype == str(built_in(op.split(":")[0])).removeprefix("torch.")
 
 
 if __name__ == "__main__":
