@@ -31,6 +31,7 @@ TASKS: dict[str, tuple[str, str]] = {
 YARDSTICKS: dict[str, tuple[str, str]] = {
     "dcgan": ("aigc_assets.training.characters.dcgan", "DcganTask"),
     "dcgan16": ("aigc_assets.training.characters.dcgan", "Dcgan16Task"),
+    "dcgan16_beasts": ("aigc_assets.training.characters.dcgan", "Dcgan16BeastsTask"),
     "dcgan64": ("aigc_assets.training.characters.dcgan", "Dcgan64Task"),
 }
 """What newer models are measured against: trained by ``--only``, shipped by nobody."""

@@ -9,6 +9,7 @@ import torch
 from aigc_assets.training.characters import dcgan
 from aigc_assets.training.packing import read, task_class
 from aigc_assets.training.trainer import Run
+from tests.training.dawn_sources import write_dawn
 from tests.training.ninja_sources import write_ninja
 from tests.training.test_character_layers import packed, sources  # noqa: F401  # fixtures
 
@@ -23,11 +24,14 @@ def few(monkeypatch):
     torch.set_num_threads(before)
 
 
-@pytest.fixture(params=["dcgan16", "dcgan64"])
+@pytest.fixture(params=["dcgan16", "dcgan16_beasts", "dcgan64"])
 def task(request, tmp_path, packed):  # noqa: F811
     wanted = task_class(request.param)
     if request.param == "dcgan16":
         write_ninja(tmp_path)
+        data = wanted.pack(tmp_path)
+    elif request.param == "dcgan16_beasts":
+        write_dawn(tmp_path)
         data = wanted.pack(tmp_path)
     else:
         data = read(packed, wanted.reads)

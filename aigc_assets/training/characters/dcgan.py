@@ -1,7 +1,8 @@
 """Training of the yardstick: the classic DCGAN as it was published, at 16, 32 and 64 px.
 
 At 32 px it learns from the pictures of crowds, at 16 and 64 px from people of the sources, standing
-and seen from the front. It knows no labels; what it draws is put onto the colours it learnt from.
+and seen from the front, and at 16 px, in a run of its own, from creatures of one view. It knows no
+labels; what it draws is put onto the colours it learnt from.
 
 References:
     Radford et al., arXiv:1511.06434: Adam(2e-4, 0.5), binary cross entropy, batch norm.
@@ -9,6 +10,7 @@ References:
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, ClassVar, Protocol
@@ -22,8 +24,9 @@ from torch.nn import functional as F
 from aigc_assets.metrics.distributions import frechet_distance
 from aigc_assets.metrics.picture_features import picture_features
 from aigc_assets.models.dcgan import KEY, LATENT, DcganDiscriminator, DcganGenerator
-from aigc_assets.training.characters.judges import tiny_report
+from aigc_assets.training.characters.judges import beast_report, tiny_report
 from aigc_assets.training.characters.judges.people_truth import People
+from aigc_assets.training.characters.size16.tiny_beasts import TinyBeastsTask
 from aigc_assets.training.characters.size16.tiny_people import TinyPeopleTask
 from aigc_assets.training.characters.size32 import crowd_pictures
 from aigc_assets.training.characters.size32.crowd_pictures import CrowdPictures, contact_sheet
@@ -69,7 +72,9 @@ class Crowds:
 
 
 class Fronts:
-    """People who stand and face the viewer.
+    """Figures that are composed: people who stand and face the viewer, creatures in one view.
+
+    They are composed when they are first asked for: who only draws needs their colours alone.
 
     Args:
         palette: Their colours, [K, 3] uint8, fewer than 256.
@@ -80,10 +85,25 @@ class Fronts:
         self, palette: NDArray[np.uint8], draw: Callable[[int, int, bool], NDArray[np.uint8]]
     ):
         self.colours = np.concatenate([palette[:1], palette])
-        self.known, self.others, self.held = (
-            torch.from_numpy(indices(draw(count, seed, held_out), palette))
-            for count, seed, held_out in ((PEOPLE, 1, False), (JUDGED, 5, False), (JUDGED, 6, True))
-        )
+        self._palette, self._draw = palette, draw
+
+    @functools.cached_property
+    def known(self) -> Tensor:
+        """Index maps [N, S, S] to learn from."""
+        return self._composed(PEOPLE, 1, False)
+
+    @functools.cached_property
+    def others(self) -> Tensor:
+        """More figures of training."""
+        return self._composed(JUDGED, 5, False)
+
+    @functools.cached_property
+    def held(self) -> Tensor:
+        """Held-out figures."""
+        return self._composed(JUDGED, 6, True)
+
+    def _composed(self, count: int, seed: int, held_out: bool) -> Tensor:
+        return torch.from_numpy(indices(self._draw(count, seed, held_out), self._palette))
 
     def batch(self, count: int, source: torch.Generator) -> Tensor:
         """See `Source`."""
@@ -231,6 +251,32 @@ class Dcgan16Task(DcganTask):
             return np.stack([people.frames(figure)[0] for figure in figures])
 
         return Fronts(people.palette, draw)
+
+
+class Dcgan16BeastsTask(DcganTask):
+    """The yardstick at 16 px, for creatures: those of the source, in both frames, on any ramps."""
+
+    kind: ClassVar[str] = "dcgan16_beasts"
+    reads: ClassVar[str] = "beasts16"
+    side: ClassVar[int] = 16
+
+    @staticmethod
+    def pack(sources: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+        """See `TinyBeastsTask.pack`."""
+        return TinyBeastsTask.pack(sources)
+
+    @staticmethod
+    def _source(data: dict[str, np.ndarray], info: dict[str, Any]) -> Source:
+        del info
+        palette = beast_report.colours_of_ramps()
+
+        def draw(count: int, seed: int, held_out: bool) -> NDArray[np.uint8]:
+            frames = data["held_out" if held_out else "frames"].reshape(-1, 16, 16)
+            random = np.random.Generator(np.random.Philox(seed))
+            picked = frames[random.integers(len(frames), size=count)]
+            return beast_report.painted(picked, palette, random)
+
+        return Fronts(palette, draw)
 
 
 class Dcgan64Task(DcganTask):

@@ -15,12 +15,14 @@ from numpy.typing import NDArray
 
 from aigc_assets.metrics.likeness import tone_codes
 from aigc_assets.models.cards import read_card
-from aigc_assets.training.characters.judges.picture_judge import Fold, PictureJudge
+from aigc_assets.training.characters.judges.picture_judge import Fold, PictureJudge, Sets
 from aigc_assets.training.characters.judges.rows import Draw, Row, Table, Wanted, clip_of
 from aigc_assets.training.characters.judges.sprite_report import colour_words
-from aigc_assets.training.characters.judges.yardstick import Yardstick
+from aigc_assets.training.characters.judges.yardstick import Yardstick, baseline
+from aigc_assets.training.characters.size16.ninja_creatures import BODY, CLASSES, MARK
 from aigc_assets.training.characters.size16.tiny_creatures import COLOURS
 from aigc_assets.types import SpriteSheet
+from aigc_assets.types.oklab import nearest
 from aigc_assets.types.sprite import DIRECTIONS
 
 SIZE = 16
@@ -29,6 +31,9 @@ _COLOURED = 2
 """Pictures per colour word and kind."""
 _GREYS = np.array([0, 20, 95, 170, 240], dtype=np.uint8)
 """Of the tones, dark to light; the first is transparent."""
+_TONES = (0.3, 0.58, 0.9)
+"""Where on a named ramp the three tones of a slot are taken."""
+_FIXED = {"outline": (20, 22, 27), "white": (250, 248, 240), "glow": (226, 44, 62)}
 _ANIMALS = frozenset("quadruped rodent bird bat fish serpent lizard bug snail sea".split())
 """Families that are asked for as animals."""
 
@@ -45,9 +50,8 @@ def beast_rows(
         data: Packed arrays of the task ``beasts16``.
         info: Its description.
         draw: The public pipeline.
-        yardstick: The DCGAN, of which there is none for them.
+        yardstick: The DCGAN.
     """
-    del yardstick
     table = Table("16 px monster, animal")
     vocabulary = info["vocabulary"]
     bodies = list(vocabulary["bodies"])
@@ -72,7 +76,10 @@ def beast_rows(
     made = np.stack(fronts)
     wanted = label[here]
     order = np.random.Generator(np.random.Philox(2)).permutation(len(real))
-    table.distances(folds, real[order], labels[order], {"model": (toned(made), wanted)})
+    others = baseline(yardstick, "dcgan16_beasts", len(made))
+    greys = {name: (toned(pictures), None) for name, (pictures, _) in others.items()}
+    sets: Sets = {"model": (toned(made), wanted), **greys}
+    table.distances(folds, real[order], labels[order], sets)
     table.words(folds, ("family",), (real, labels[:, None]), (toned(made), wanted[:, None]))
 
     def coloured(word: str, kind: str) -> list[SpriteSheet]:
@@ -100,6 +107,26 @@ def colours_of_ramps(count: int = 160) -> NDArray[np.uint8]:
     tones = [t for kind in ramps.values() for ramp in kind.values() for t in ramp]
     every = np.unique(np.array(tones, dtype=np.uint8), axis=0)
     return every[np.linspace(0, len(every) - 1, count).astype(int)]
+
+
+def painted(
+    slots: NDArray[np.uint8], palette: NDArray[np.uint8], random: np.random.Generator
+) -> NDArray[np.uint8]:
+    """Slots [N, 16, 16] as pictures [N, 16, 16, 4], body and marks on ramps drawn by lot."""
+    ramps = read_card("character_cvae")["vocabulary"]["colours"]["cloth"]
+    names = sorted(ramps)
+    pictures = np.zeros((*slots.shape, 4), dtype=np.uint8)
+    for picture, slot in zip(pictures, slots, strict=True):
+        table = np.zeros((len(CLASSES), 4), dtype=np.uint8)
+        for number, name in enumerate(CLASSES[1:], 1):
+            table[number] = (*_FIXED.get(name, (0, 0, 0)), 255)
+        for start in (BODY, MARK):
+            ramp = np.array(ramps[names[int(random.integers(len(names)))]], dtype=np.uint8)
+            tones = np.round(np.array(_TONES) * (len(ramp) - 1)).astype(int)
+            table[start : start + len(tones), :3] = ramp[tones]
+        table[1:, :3] = palette[nearest(palette, table[1:, :3])]
+        picture[:] = table[slot]
+    return pictures
 
 
 def _coloured(slots: NDArray[np.uint8]) -> NDArray[np.uint8]:
