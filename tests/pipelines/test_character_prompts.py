@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aigc_assets.errors import UsageError
+from aigc_assets.pipelines.characters.size32 import people32
 from aigc_assets.pipelines.characters.size64 import people64
 from aigc_assets.pipelines.characters.size64.wardrobe import choose_look
 from aigc_assets.pipelines.characters.words import lexicon
@@ -80,6 +81,30 @@ def test_prompts_are_obeyed_whatever_the_seed(prompt, values, colours, seed) -> 
     made = look(prompt, seed)
     assert {k: made.values[k] for k in values} == values
     assert {k: made.colours[k][1] for k in colours} == colours
+
+
+@pytest.mark.parametrize("tier", [people64, people32], ids=["64 px", "32 px"])
+def test_a_label_of_several_words_means_just_that(tier) -> None:
+    known = tier.vocabulary()
+    for attribute, values in known["attributes"].items():
+        for value in (value for value in values if " " in value and attribute != "race"):
+            wish = parse_prompt(f"red {value}", known)
+            assert wish.values == {attribute: (value,)} and not wish.unknown
+            assert ("red",) in wish.colours.values(), value
+
+
+@pytest.mark.parametrize(
+    ("prompt", "attribute", "values"),
+    [
+        ("man, short hair", "hair", ("short",)),
+        ("woman, crystal", "weapon", ("crystal",)),
+        ("man, skull", "weapon", ("skull",)),
+        ("man, cloak", "over", ("cloak", "wide cloak")),
+        ("man, gilded tower shield", "shield", ("gilded tower shield",)),
+    ],
+)
+def test_single_words_mean_the_thing_or_its_kinds(prompt, attribute, values) -> None:
+    assert parse_prompt(prompt, people32.vocabulary()).values[attribute] == values
 
 
 def test_helmets_and_beards_are_worn() -> None:

@@ -26,6 +26,8 @@ from aigc_assets.pipelines.characters.words.lexicon import (
 
 MAX_PROMPT = 1000
 """Longest prompt in characters."""
+_LONGEST = 4
+"""Most words of one label, as in "buttoned longsleeve shirt"."""
 
 _BREAK = re.compile(r"[,;.:!?\n()]|\b(?:and|with|wearing|in|has|having|wears)\b", re.IGNORECASE)
 KIND_OF_SLOT = {"skin": "skin", "hair": "hair", "metal": "metal", "eyes": "eyes",
@@ -69,6 +71,8 @@ def parse_prompt(
 ) -> Wish:
     """Understand a prompt.
 
+    Words that together are a label ("tower shield") mean just that.
+
     Args:
         prompt: 1..1000 characters; words that are not known are listed, not guessed.
         vocabulary: Of a tier: ``attributes`` with their values, ``colours``, and where the tier
@@ -90,7 +94,7 @@ def parse_prompt(
                 tokens = [
                     t for token in tokens for t in (known.split() if token == word else [token])
                 ]
-        _read_clause(tokens, wish, labels, vocabulary)
+        _read_clause(_joined(tokens, labels, vocabulary), wish, labels, vocabulary)
     # A "fire mage" wears the colours of fire, not those of mages, in whichever order they stand.
     for slot in ("torso", "over", "headwear") if wish.element_colours else ():
         wish.colour_habits[slot] = wish.element_colours
@@ -141,6 +145,21 @@ def _parts(word: str, labels: Mapping[str, Any], vocabulary: Mapping[str, Any]) 
     return word.split("-")
 
 
+def _joined(
+    tokens: list[str], labels: Mapping[str, Any], vocabulary: Mapping[str, Any]
+) -> list[str]:
+    """The words of a clause, those that make up one label or colour as one: "long skirt"."""
+    out: list[str] = []
+    start = 0
+    while start < len(tokens):
+        longest = min(_LONGEST, len(tokens) - start)
+        texts = (" ".join(tokens[start : start + n]) for n in range(longest, 1, -1))
+        text = next((t for t in texts if t in labels or _is_colour(t, vocabulary)), tokens[start])
+        out.append(text)
+        start += 1 + text.count(" ")
+    return out
+
+
 def _read_clause(
     tokens: list[str], wish: Wish, labels: Mapping[str, Any], vocabulary: Mapping[str, Any]
 ) -> None:
@@ -148,14 +167,8 @@ def _read_clause(
     pending: list[tuple[str, ...]] = []
     modifier = ""
     last: Meaning | None = None
-    skip = False
     for i, token in enumerate(tokens):
-        if skip:
-            skip = False
-            continue
         following = tokens[i + 1] if i + 1 < len(tokens) else ""
-        if f"{token} {following}" in labels or _is_colour(f"{token} {following}", vocabulary):
-            token, skip = f"{token} {following}", True
         if token in ("dark", "light", "pale", "fair") and _is_colour(following, vocabulary):
             modifier = token
             continue
@@ -231,16 +244,26 @@ def _meaning(
         where = labels.get(token) or labels.get(token + "s") or labels.get(token.removesuffix("s"))
         if where is None:
             return None
-        attribute = next((a for a in where if addressed and a in addressed), next(iter(where)))
+        attribute = next((a for a in where if addressed and a in addressed), _home(token, where))
         exact = next((t for t in (token, token + "s", token[:-1]) if t in where[attribute]), "")
         table: Mapping[str, tuple[str, ...]] = vocabulary.get("paints", PAINTS)
         paints = table.get(token) or table.get(attribute, ())
-        plain = exact if vocabulary.get("exact", True) else ""
+        kinds = [v for v in where[attribute] if v.endswith(f" {exact}")]
+        plain = exact if vocabulary.get("exact", True) or not kinds else ""
         found = Meaning({attribute: where[attribute]}, paints, exact=plain)
     if token in vocabulary.get("adjectives", ADJECTIVES) and addressed is not None:
         kept = {a: v for a, v in found.values.items() if a in addressed}
-        return Meaning(kept) if kept else None
+        return Meaning(kept, exact=found.exact) if kept else None
     return found
+
+
+def _home(token: str, where: Mapping[str, tuple[str, ...]]) -> str:
+    """The attribute that a word is most likely of: "crystal" is what is held, not the armor."""
+    for known in (lambda v: v == token, lambda v: v.endswith(f" {token}")):
+        for attribute, values in where.items():
+            if any(map(known, values)):
+                return attribute
+    return next(iter(where))
 
 
 def _drawable(meaning: Meaning, vocabulary: Mapping[str, Any]) -> bool:
