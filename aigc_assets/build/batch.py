@@ -110,13 +110,27 @@ def single_plan(
         try:
             manifest = parse_manifest(document, where="generate")
         except ManifestError as error:
-            raise UsageError(error.message, where=error.where, remedy=error.remedy) from error
+            raise UsageError(
+                error.message, where=_option(error.where), remedy=error.remedy
+            ) from error
         made = manifest_nodes(manifest)
         chosen_table = getattr(manifest, kind)[0]
         nodes += [made[name] for name in asset_ids(chosen_table)]
     chosen = ordered(nodes)
     folders = {asset_id: {format: [""]} for asset_id in chosen}
     return Plan("batch", palette, chosen, chosen, folders, stage_table, False, True)
+
+
+def _option(place: str | None) -> str | None:
+    """The option that a place in a manifest came from; the place itself if none did."""
+    key = re.search(r'key "(\w+)', place or "")
+    if key is None:
+        return place
+    return "--" + _OPTIONS.get(key[1], key[1]).replace("_", "-")
+
+
+_OPTIONS: Mapping[str, str] = {"id": "name", "pins": "pin"}
+"""Options that are called otherwise than the key of a manifest."""
 
 
 def cutscene_plan(

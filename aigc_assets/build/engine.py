@@ -71,7 +71,8 @@ class Options:
 class Row:
     """An asset in the table at the end of a build.
 
-    ``reason`` says why it was made again, "" when it was not.
+    ``reason`` says why it was made again, "" when it was not; ``notes`` are those of its
+    provenance, such as words of a prompt that nothing knows.
     """
 
     id: str
@@ -80,6 +81,7 @@ class Row:
     seconds: float
     files: int
     reason: str
+    notes: tuple[str, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -177,7 +179,7 @@ def run(goal: Plan, out: Path, options: Options, watch: Watcher | None = None) -
                 where=str(out),
                 remedy="nothing was published; change the seed of the asset it names",
             )
-        rows = _rows(goal, outcomes, old)
+        rows = _rows(goal, cache, outcomes, old)
         published = _publish(goal, cache, out, options.force, outcomes, contents, others, old)
         cache.prune()
     seconds = time.monotonic() - started
@@ -268,7 +270,9 @@ def _unaffected(goal: Plan, others: tuple[str, ...], old: Mapping[str, Any]) -> 
     return [asset_id for asset_id in others if asset_id not in affected]
 
 
-def _rows(goal: Plan, outcomes: Mapping[str, Outcome], old: Mapping[str, Any]) -> list[Row]:
+def _rows(
+    goal: Plan, cache: Cache, outcomes: Mapping[str, Outcome], old: Mapping[str, Any]
+) -> list[Row]:
     by_asset: dict[str, list[Outcome]] = {}
     for outcome in outcomes.values():
         by_asset.setdefault(outcome.job.asset, []).append(outcome)
@@ -285,7 +289,10 @@ def _rows(goal: Plan, outcomes: Mapping[str, Outcome], old: Mapping[str, Any]) -
                 folders = goal.folders[node.id][outcome.job.payload["format"]]
                 files += len(outcome.record.files) * len(folders)
         seconds = sum(outcome.seconds for outcome in by_asset[node.id])
-        rows.append(Row(node.id, node.kind, made.record.summary, seconds, files, why))
+        data = cache.get(made.record.files["provenance"])
+        record: types.Provenance | None = None if data is None else types.load(data)
+        notes = record.notes if record else ()
+        rows.append(Row(node.id, node.kind, made.record.summary, seconds, files, why, notes))
     order = list(stages.STAGES)
     return sorted(rows, key=lambda row: order.index(row.kind))
 

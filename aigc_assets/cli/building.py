@@ -83,7 +83,8 @@ def result_json(result: Result) -> dict[str, Any]:
         "rebuilt": result.rebuilt,
         "assets": [
             {"id": row.id, "kind": row.kind, "summary": row.summary, "files": row.files,
-             "seconds": round(row.seconds, 2), "rebuilt": bool(row.reason)}
+             "seconds": round(row.seconds, 2), "rebuilt": bool(row.reason),
+             "notes": list(row.notes)}
             for row in result.rows
         ],
         "files": {
@@ -120,6 +121,8 @@ def show_result(result: Result, as_json: bool) -> None:
     console.print(table)
     if len(shown) < len(result.rows):
         console.print(f"... and {len(result.rows) - len(shown)} more")
+    for note in _noted(result):
+        console.print(Text(note), soft_wrap=True)
     published = result.published
     if not result.rebuilt:
         console.print("nothing to rebuild")
@@ -133,6 +136,25 @@ def show_result(result: Result, as_json: bool) -> None:
         console.print(Text(f"kept {path}: no longer part of the pack, but edited"), soft_wrap=True)
     if result.index is not None:
         console.print(Text(f"open {result.index.resolve()}"), soft_wrap=True)
+
+
+_NOTES = 20
+"""Lines of notes that a build prints."""
+
+
+def _noted(result: Result) -> list[str]:
+    """What could not be done as asked, each note once with the characters that have it."""
+    owners: dict[str, list[str]] = {}
+    for row in result.rows:
+        if row.kind == "character":
+            for note in row.notes:
+                owners.setdefault(note, []).append(row.id)
+    lines = []
+    for note, ids in owners.items():
+        more = f" and {len(ids) - 3} more" if len(ids) > 3 else ""
+        lines.append(f"note: {', '.join(ids[:3])}{more}: {note}")
+    shown = lines if len(lines) <= _NOTES else lines[: _NOTES - 1]
+    return shown + [f"... and {len(lines) - len(shown)} more notes"] * (shown != lines)
 
 
 def export(

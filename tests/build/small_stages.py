@@ -17,7 +17,10 @@ from tests import samples
 
 
 def _made(asset, kind, seed, request):
-    record = Provenance(kind, "composition", "", seed, {"theme": str(request)}, ("CC0-1.0",))
+    unknown = ("unknown word: zorg",) if "zorg" in request.get("prompt", "") else ()
+    record = Provenance(
+        kind, "composition", "", seed, {"theme": str(request)}, ("CC0-1.0",), notes=unknown
+    )
     return Made(asset, record)
 
 

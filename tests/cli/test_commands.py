@@ -79,7 +79,8 @@ BAD: list[tuple[list[str], int, list[str]]] = [
     (["generate", "map", "--name", "../x"], 2, ["../x"]),
     (["generate", "sound"], 2, ["--kind"]),
     (["generate", "sound", "--kind", "moo"], 2, ["moo"]),
-    (["generate", "character", "--prompt", ""], 2, ["prompt"]),
+    (["generate", "character", "--prompt", ""], 2, ["error: --prompt: "]),
+    (["generate", "character", "--prompt", "x", "--like", "no.png"], 2, ["--like: no.png"]),
     (["generate", "cutscene", "--pack", "pack.toml"], 2, ["no cutscene"]),
     (["generate", "cutscene", "--resolution", "333x200"], 2, ["resolution"]),
     (["check", "."], 2, ["not the output of a build"]),
@@ -223,6 +224,16 @@ def test_batches_add_up(capsys, tmp_path):
     assert (tmp_path / "maps" / "map_9.tmx").read_text() == "mine"
     assert run(capsys, *arguments, "--seeds", "9", "--force")[0] == 0
     assert run(capsys, "check", "maps")[0] == 0
+
+
+def test_words_that_nothing_knows_are_printed(capsys):
+    made = ["generate", "character", "--prompt", "zorg", "--palette", "colours.hex", "-o", "odd"]
+    code, out, _ = run(capsys, *made, "--seeds", "0-3")
+    assert code == 0
+    lines = [line for line in out.splitlines() if line.startswith("note: ")]
+    assert lines == ["note: character_0, character_1, character_2 and 1 more: unknown word: zorg"]
+    _, out, _ = run(capsys, *made, "--json")  # a character that is kept keeps its notes
+    assert json.loads(out)["assets"][0]["notes"] == ["unknown word: zorg"]
 
 
 def test_the_environment_stands_between_flag_and_manifest(capsys, monkeypatch):

@@ -64,7 +64,9 @@ def generate_character(request: CharacterRequest, palette: NDArray[np.uint8], se
     if not (wish.values or wish.habits or wish.colours or wish.element):
         notes.append("no word of the prompt is known: the seed decided everything")
     if request.guessed:
-        notes.append(f"no {request.guessed} of {request.size} px: drawn as a {request.kind}")
+        there = ", ".join(str(size) for size, kind in sorted(TIERS) if kind == request.guessed)
+        notes.append(f"no {request.guessed} of {request.size} px: drawn as a {request.kind}"
+                     f" ({request.guessed}: {there} px)")  # fmt: skip
     source = made.provenance
     if request.like is not None and request.like.sha256[:12] not in " ".join(source.operations):
         notes.append(f"a {request.kind} of {request.size} px takes no colours from a picture yet")
