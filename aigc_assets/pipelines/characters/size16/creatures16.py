@@ -18,12 +18,16 @@ from aigc_assets.pipelines.characters.size16 import (
     beasts16,
     natural_colours,
     one_view,
+    species,
     tiny_colours,
     tiny_frames,
 )
+from aigc_assets.pipelines.characters.size16.quadrupeds import Pose
 from aigc_assets.pipelines.characters.words.lexicon import words
 from aigc_assets.pipelines.characters.words.prompt import Wish
 from aigc_assets.pipelines.made import Made, derive_seed, generator, load_model, provenance
+from aigc_assets.types import Provenance
+from aigc_assets.types.oklab import to_oklab
 from aigc_assets.types.sprite import DIRECTIONS
 from aigc_assets.types.validation import Scalar
 
@@ -35,6 +39,8 @@ SHARE = (0.25, 0.45)
 SHARE_ANIMAL, FURTHER = (0.12, 0.24), 0.03
 TRIES = 8
 """Creatures around one body of which the first original one is drawn."""
+DARK_COAT = 0.42
+"""Lightness of a coat, in OKLab, below which dark eyes are lost in it."""
 BOTH = 0.35
 """Share of creatures that both models know by name that have one view."""
 BEASTS = 0.75
@@ -124,7 +130,7 @@ class Creature:
 
 def vocabulary() -> Mapping[str, Any]:
     """Words for bodies, elements and looks, and the named ramps."""
-    known = {*_ANY, *_KIN, *_ELEMENTS, *_HORNS, *_LOOKS}
+    known = {*_ANY, *_KIN, *_ELEMENTS, *_HORNS, *_LOOKS, *species.known_words()}
     for model in (MODEL, beasts16.MODEL):
         bodies = read_card(model)["vocabulary"]["bodies"]
         known |= {word for text in bodies.values() for word in text.split()}
@@ -140,6 +146,9 @@ def draw_character(
         return animated16.draw_animated(request, request.like, palette, seed)
     said, animal = words(request.prompt), request.kind == "animal"
     like = region_ramps(request.like.picture) if request.like is not None else {}
+    named = species.species_of(said)
+    if named is not None:
+        return draw_species(named, request, wish, palette, seed, like)
     names, beasts = choose_bodies(said, seed, animal=animal)
     model = beasts16.MODEL if beasts else MODEL
     checkpoint = load_model(model)
@@ -180,6 +189,58 @@ def draw_character(
     if set(request.animations) - {"walk"} or beasts:
         notes = [_derived(request.animations, walk=beasts), *notes]
     return Made(asset, provenance(checkpoint, seed, made_for, operations, tuple(notes)))
+
+
+def draw_species(
+    name: str,
+    request: CharacterRequest,
+    wish: Wish,
+    palette: NDArray[np.uint8],
+    seed: int,
+    like: Mapping[str, Any],
+) -> Made:
+    """A creature of `SPECIES`, by its plan, in all animations.
+
+    Args:
+        name: Key of `SPECIES`.
+        request: What is asked for.
+        wish: What its prompt asks for.
+        palette: Of the pack, [N, 3].
+        seed: Decides how it differs from others of its kind.
+        like: Ramps of a reference picture.
+    """
+    animal = request.kind == "animal"
+    said = words(request.prompt)
+    card = read_card(beasts16.MODEL)["vocabulary"]
+    table, tints = paint_table(said, [*said, *name.split()], wish, card, palette, seed, like,
+                               animal=animal, lively=True)  # fmt: skip
+    colours = palette[table]
+    several = [species.plan_of(name, derive_seed(seed, str(number))) for number in range(TRIES)]
+    stand = [species.draw(plan, "left", Pose()) for plan in several]
+    plan = several[most_original(beasts16.MODEL, colours, np.stack(stand))]
+    bright = bool(to_oklab(colours[species.SKIN][None])[0, 0] < DARK_COAT)
+    acts = species.views(plan, ("left", "right") if animal else DIRECTIONS, bright=bright)
+    walks = {side: drawn.walk for side, drawn in acts.items()}
+    time = 170 if animal else 160
+    runs = tiny_frames.beast_runs(walks, request.animations, time=time, acts=acts)
+    asset = tiny_frames.sheet(runs, table, palette)
+    painted = ", ".join(f"{slot}={tint}" for slot, tint in tints.items())
+    made_for: Mapping[str, Scalar] = {
+        "prompt": request.prompt,
+        "animations": ",".join(request.animations),
+        "size": request.size,
+    }
+    operations = (f"drawn by the plan of a {name.split()[0]}; {painted}",
+                  "ramps fitted to the pack palette", *taken_from(request.like))  # fmt: skip
+    notes = [f"a {name.split()[0]} is drawn by rule from a plan of its parts, in every frame of "
+             f"{', '.join(request.animations)}: derived by rule, no network took part"]  # fmt: skip
+    if animal:
+        notes.append("animals are drawn from the side: left and right")
+    record = Provenance(
+        kind=str(read_card(beasts16.MODEL)["kind"]), model="composition", weights_sha256="",
+        seed=seed, request=made_for, operations=operations, notes=tuple(notes),
+    )  # fmt: skip
+    return Made(asset, record)
 
 
 def _derived(animations: Sequence[str], *, walk: bool) -> str:
@@ -269,6 +330,7 @@ def paint_table(
     like: Mapping[str, Any],
     *,
     animal: bool,
+    lively: bool = False,
 ) -> tuple[NDArray[np.intp], dict[str, str]]:
     """Palette index of every slot class, and the names of the ramps.
 
@@ -281,6 +343,7 @@ def paint_table(
         seed: Of the request.
         like: Ramps of a reference picture.
         animal: Whether fur and feathers are likely.
+        lively: See `tiny_colours.tones`.
     """
     ramps = {**read_card(COLOURS_OF)["vocabulary"]["colours"], "like": like}
     outline = tiny_colours.fixed("outline", palette)
@@ -297,11 +360,15 @@ def paint_table(
     kind = "cloth"
     if not asked and "main" in like:
         kind, wanted = "like", [("main",)]
-    body, body_name = tiny_colours.choose("body", wanted, kind, ramps, palette, (), outline)
+    body, body_name = tiny_colours.choose(
+        "body", wanted, kind, ramps, palette, (), outline, lively=lively
+    )
     wanted = asked[1:2] or tiny_colours.shuffled(second, seed, "colour16", "mark")
     if element and asked[:1] == [element] and len(element) > 1:
         wanted = [(name,) for name in element[1:]]
-    mark, mark_name = tiny_colours.choose("mark", wanted, "cloth", ramps, palette, (body,), outline)
+    mark, mark_name = tiny_colours.choose(
+        "mark", wanted, "cloth", ramps, palette, (body,), outline, lively=lively
+    )
     fitted = {"body": body, "mark": mark}
     table = np.zeros(len(card["classes"]), dtype=np.intp)
     for number, name in enumerate(card["classes"]):

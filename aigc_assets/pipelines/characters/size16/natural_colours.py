@@ -24,34 +24,39 @@ lizardman lizard iguana gecko crocodile alligator newt: green fern olivine / lin
 turtle tortoise: olivine fern / umber tan
 frog toad: green apple / linen
 snake serpent viper cobra naga: green fern teal umber / linen honey
-wolf warg coyote jackal hyena: gray smoke dove / ivory charcoal
+wolf warg coyote jackal hyena: gray smoke dove / ivory white
 fox vixen: orange red_orange / ivory
 dog puppy hound mastiff hellhound: umber tan chocolate / linen ivory
 cat kitten lynx: gray orange charcoal tan / ivory linen
 lion puma cougar: honey tan ochre / umber chocolate
 tiger leopard cheetah: orange amber / charcoal
 panther: charcoal shadow / smoke
-bear badger beaver marmot: umber chocolate / tan
+bear cub beaver marmot: umber chocolate / tan
+raccoon racoon badger tanuki: gray smoke umber / ivory linen
 pig piglet: salmon pink peach / linen
 boar hog: umber coffee / tan
-cow calf goat kid: white ivory linen / charcoal umber
+cow calf goat kid: white umber / charcoal coffee
+owl: tan umber / ivory linen
 bull ox: umber coffee / linen
-sheep lamb ram llama alpaca: ivory white linen / tan charcoal
+sheep lamb ram llama alpaca: white linen / charcoal coffee
 horse foal stallion mare pony deer fawn stag centaur: chocolate umber tan / ivory coffee
 unicorn pegasus kirin swan goose gull seagull albatross: white ivory pearl / silver honey
-elephant mammoth rhino rhinoceros hippo behemoth rat mouse mole: gray smoke dove / linen charcoal
+elephant mammoth rhino rhinoceros hippo behemoth mole: gray smoke dove / linen charcoal
+rat mouse: gray umber smoke / salmon pink linen
 rabbit hare bunny squirrel hamster: linen tan umber / white
 penguin puffin orca: charcoal navy / white
-duck duckling: umber honey / forest linen
-chicken hen rooster: white umber / red
+duck: white honey umber / mustard orange
+duckling: lemon yellow / orange
+chicken hen rooster: white umber / mustard orange
 chick: lemon yellow / orange
 eagle hawk condor vulture: umber coffee / ivory
-owl sparrow: tan umber / linen
-crow raven: charcoal shadow / smoke
+sparrow bird robin: tan umber / linen mustard
+crow raven: charcoal shadow / smoke mustard
 parrot parakeet: green red royal / yellow
 peacock: royal teal / green
 shark whale dolphin: gray denim blue / white
 spider ant beetle bug scorpion insect: charcoal umber wine / red
+tarantula: umber coffee / tan
 bee wasp hornet: yellow amber / charcoal
 snail slug worm: tan ochre / umber
 lobster crab: red orange / salmon

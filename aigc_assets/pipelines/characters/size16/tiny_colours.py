@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from aigc_assets.pipelines.characters.colours.ramps import fit_ramp
 from aigc_assets.pipelines.made import derive_seed, generator
 from aigc_assets.pipelines.palettes import nearest
-from aigc_assets.types.oklab import to_oklab
+from aigc_assets.types.oklab import from_oklab, to_oklab
 
 CLEAR = 0.11
 """Distance in OKLab from which on two ramps look like two colours."""
@@ -23,17 +23,42 @@ FIXED: Mapping[str, tuple[int, int, int]] = {
 """Slots that are no ramp."""
 _MIDDLE = (0.3, 0.58, 0.9)
 """Where on a named ramp the three tones are taken, 0 its darkest, 1 its lightest."""
+_LIVELY = (0.4, 0.8, 1.0)
+VIVID = 0.09
+"""Chroma in OKLab from which on a colour would change its name up the ramp."""
+DIM, _APART = 0.5, 0.05
+"""Lightness in OKLab to which a dark middle tone is lifted; what the others keep from it more."""
 
 
-def tones(names: Sequence[str], kind: str, ramps: Mapping[str, Any]) -> NDArray[np.uint8] | None:
-    """Three tones [3, 3] of the first name that the kind of ramp or cloth has, dark to light."""
+def tones(
+    names: Sequence[str], kind: str, ramps: Mapping[str, Any], *, lively: bool = False
+) -> NDArray[np.uint8] | None:
+    """Three tones [3, 3] of the first name that the kind of ramp or cloth has, dark to light.
+
+    ``lively`` takes them farther up the ramp, unless they are vivid, and lifts those of dark
+    colours that are no greys: large even areas shall not be lost in their outline.
+    """
     for candidate in dict.fromkeys((kind, "cloth")):
         for name in names:
             if name in ramps[candidate]:
                 ramp: NDArray[np.uint8] = np.array(ramps[candidate][name], dtype=np.uint8)
-                places = np.round(np.array(_MIDDLE) * (len(ramp) - 1)).astype(np.intp)
-                return np.asarray(ramp[places], dtype=np.uint8)
+                found = ramp[np.round(np.array(_MIDDLE) * (len(ramp) - 1)).astype(np.intp)]
+                if lively and np.hypot(*to_oklab(found)[1, 1:]) < VIVID:
+                    found = ramp[np.round(np.array(_LIVELY) * (len(ramp) - 1)).astype(np.intp)]
+                    return _lifted(found)
+                return np.asarray(found, dtype=np.uint8)
     return None
+
+
+def _lifted(tones: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Tones of a dark colour that is no grey, lighter and as much more colourful."""
+    lab = to_oklab(tones)
+    light, chroma = float(lab[1, 0]), float(np.hypot(*lab[1, 1:]))
+    if light >= DIM or chroma < DULL:
+        return tones
+    lab *= DIM / light
+    lab[:, 0] += _APART * np.array([-1.0, 0.0, 1.0])
+    return from_oklab(lab)
 
 
 def choose(
@@ -45,6 +70,8 @@ def choose(
     apart: Sequence[NDArray[np.intp]],
     outline: int,
     usable: NDArray[np.intp] | None = None,
+    *,
+    lively: bool = False,
 ) -> tuple[NDArray[np.intp], str]:
     """Palette indices [3] of the first wanted ramp that stands clear of those ``apart``.
 
@@ -58,10 +85,11 @@ def choose(
         apart: Ramps on neighbouring parts.
         outline: Palette index that only the outline should have.
         usable: Palette indices to choose among, all where it is None.
+        lively: See `tones`.
     """
     best: tuple[float, NDArray[np.intp], str] | None = None
     for names in wanted:
-        found = tones(names, kind, ramps)
+        found = tones(names, kind, ramps, lively=lively)
         if found is None:
             continue
         if usable is None:

@@ -38,6 +38,23 @@ class Run:
     durations: tuple[int, ...]
 
 
+@dataclass(frozen=True)
+class Acts:
+    """Drawings of a creature that looks one way.
+
+    Args:
+        walk: Frames of its walk, the first is how it stands.
+        bite: Standing, with its mouth open.
+        leap: In the air.
+        faint: Standing, with its eyes closed.
+    """
+
+    walk: tuple[Picture, ...]
+    bite: Picture
+    leap: Picture
+    faint: Picture
+
+
 def clean(frame: Picture) -> Picture:
     """The frame without specks beside the figure."""
     count, labels, stats, _ = cv2.connectedComponentsWithStats(
@@ -221,7 +238,11 @@ def person_runs(
 
 
 def beast_runs(
-    walks: Mapping[str, Sequence[Picture]], animations: Sequence[str], *, time: int
+    walks: Mapping[str, Sequence[Picture]],
+    animations: Sequence[str],
+    *,
+    time: int,
+    acts: Mapping[str, Acts] | None = None,
 ) -> list[Run]:
     """Animations of a monster or an animal from its walk.
 
@@ -229,25 +250,29 @@ def beast_runs(
         walks: Frames of the walk by direction, the first is how it stands.
         animations: Names from `ANIMATIONS`.
         time: Milliseconds of a frame of the walk.
+        acts: What there are drawings of besides, by direction; else the standing figure acts.
     """
     runs = []
     for name in animations:
         if name == "dead":
-            stand = next(iter(walks.values()))[0]
+            first = next(iter(walks))
+            stand = walks[first][0] if acts is None else acts[first].faint
             fallen = grounded(squashed(stand[::-1], 2))
             runs.append(Run("dead", (squashed(stand, 2), fallen), (140, 1000)))
             continue
         for side, walk in walks.items():
             stand, ahead = walk[0], _TOWARDS.get(side, 0)
+            drawn = acts[side] if acts is not None else Acts((), stand, stand, stand)
             frames, times = {
                 "idle": ((stand, squashed(stand)), (500, 400)),
                 "walk": (tuple(walk), (time,) * len(walk)),
                 "attack": ((leaning(squashed(stand, 2), -ahead),
-                            leaning(stretched(stand), ahead), stand), (140, 180, 90)),
-                "jump": ((squashed(stand, 2), raised(stretched(stand), 4), squashed(stand)),
+                            moved(leaning(stretched(drawn.bite), ahead), ahead), stand),
+                           (140, 180, 90)),
+                "jump": ((squashed(stand, 2), raised(stretched(drawn.leap), 4), squashed(stand)),
                          (90, 300, 110)),
-                "hurt": ((moved(squashed(stand, 2), -ahead), moved(squashed(stand), -ahead), stand),
-                         (120, 100, 80)),
+                "hurt": ((moved(squashed(drawn.faint, 2), -ahead),
+                          moved(squashed(drawn.faint), -ahead), stand), (120, 100, 80)),
             }[name]  # fmt: skip
             runs.append(Run(f"{name}_{side}", frames, times))
     return runs
