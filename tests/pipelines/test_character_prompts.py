@@ -140,6 +140,11 @@ def test_colours_that_a_slot_cannot_have_are_noted() -> None:
     assert made.notes == ("no white eyes: another colour instead",)
 
 
+def test_words_of_other_scripts_stay_whole_and_stray_accents_fall_off() -> None:
+    assert parse_prompt("योद्धा, knight", VOCABULARY).unknown == ["योद्धा"]
+    assert not parse_prompt("w\u0337\u0322i\u0334z\u0335ard", VOCABULARY).unknown
+
+
 @pytest.mark.parametrize("prompt", ["", "   \n\t", "x" * (MAX_PROMPT + 1), "word " * 10_000])
 def test_empty_and_endless_prompts_are_refused(prompt: str) -> None:
     with pytest.raises(UsageError) as caught:

@@ -257,3 +257,12 @@ def test_a_large_picture_gives_its_colours_only():
     without = make("hero", "person", animations=("idle",)).frame_image(0)
     np.testing.assert_array_equal(with_colours[..., 3], without[..., 3])
     assert (with_colours != without).any()
+
+
+def test_notes_name_what_is_not_drawn_and_nothing_else() -> None:
+    said = "wizard woman, boots, blue robe, zorg"
+    notes = generate_character(CharacterRequest(said, size=16), PALETTE, 1).provenance.notes
+    assert [n for n in notes if ":" in n and "rule" not in n] == [
+        "unknown word: zorg",
+        "not drawn for a person of 16 px: boots",
+    ]

@@ -98,11 +98,20 @@ def _understand(request: CharacterRequest) -> tuple[Wish, CharacterRequest, tupl
     for word in wish.unknown:
         if word not in read and (slip := nearly(word, known)):
             read[word] = slip
+    # A word that the network knows as such asks for something that this tier does not draw.
+    elsewhere = [word for word in wish.unknown if read.get(word) == word]
+    read = {word: known for word, known in read.items() if word != known}
     if not read:
-        return wish, request, ()
+        return _without(wish, elsewhere), request, ()
     kind = kind_of(" ".join(read.get(word, word) for word in wish.words))
     if not request.named and kind and (request.size, kind) in TIERS:
         usual = request.animations == request.tier.default
         there = TIERS[request.size, kind].default if usual else request.animations
         request = dataclasses.replace(request, kind=kind, animations=there)
-    return parse(read), request, operations
+    return _without(parse(read), elsewhere), request, operations
+
+
+def _without(wish: Wish, elsewhere: list[str]) -> Wish:
+    """The wish with words that only other tiers draw moved from the unknown to the idle ones."""
+    unknown = [word for word in wish.unknown if word not in elsewhere]
+    return dataclasses.replace(wish, unknown=unknown, idle=[*wish.idle, *elsewhere])

@@ -119,7 +119,7 @@ def read_reference(data: bytes, name: str = "like") -> Reference:
             "give a smaller picture",
         )
     if not _is_whole(data):
-        raise refuse("the file is cut off")
+        raise refuse("the file is cut off", "save or copy it once more")
     # The colour mode turns a photograph upright; only the other one keeps transparency.
     photograph = data[:2] == b"\xff\xd8"
     mode = cv2.IMREAD_COLOR if photograph else cv2.IMREAD_UNCHANGED
@@ -129,13 +129,6 @@ def read_reference(data: bytes, name: str = "like") -> Reference:
         raise refuse("not a picture that can be read") from error
     if image is None or image.ndim not in (2, 3) or image.shape[0] * image.shape[1] > MAX_PIXELS:
         raise refuse("not a picture that can be read")
-    if image.dtype != np.uint8:
-        image = (image.astype(np.float64) * 255 / np.iinfo(image.dtype).max).round()
-        image = image.astype(np.uint8)
-    if image.ndim == 2:
-        image = np.repeat(image[..., None], 3, 2)
-    if image.shape[2] == 3:
-        image = np.concatenate([image, np.full_like(image[..., :1], 255)], 2)
     height, width = image.shape[:2]
     longer = max(height, width)
     if longer > KEPT:  # single pixels, not means: a mean of two colours is neither
@@ -143,6 +136,15 @@ def read_reference(data: bytes, name: str = "like") -> Reference:
         columns = (np.arange(max(1, width * KEPT // longer)) + 0.5) * longer / KEPT
         rows, columns = rows.clip(0, height - 1), columns.clip(0, width - 1)
         image = image[rows.astype(int)][:, columns.astype(int)]
+    if image.dtype != np.uint8:
+        image = (image.astype(np.float64) * 255 / np.iinfo(image.dtype).max).round()
+        image = image.astype(np.uint8)
+    if image.ndim == 2:
+        image = np.repeat(image[..., None], 3, 2)
+    if image.shape[2] == 3:
+        image = np.concatenate([image, np.full_like(image[..., :1], 255)], 2)
+    if not (image[..., 3] > 127).any():
+        raise refuse("nothing to see: it is transparent throughout", "give a picture of something")
     picture = np.ascontiguousarray(image[..., [2, 1, 0, 3]])
     return Reference(name, hashlib.sha256(data).hexdigest(), picture)
 

@@ -48,7 +48,7 @@ def vocabulary() -> Mapping[str, Any]:
     texts = [*card["heads"].values(), *card["bodies"].values()]
     known = sorted({word for text in texts for word in text.split()})
     return {
-        "attributes": {"figure": known},
+        "attributes": {"figure": known, "body": ["feminine", "masculine"]},
         "colours": read_card(COLOURS_OF)["vocabulary"]["colours"],
     }
 

@@ -8,6 +8,7 @@ otherwise, colour names, and roles. Nothing else is guessed; other words are rep
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -326,7 +327,7 @@ ADJECTIVES = frozenset(
 IGNORED = frozenset(
     "a an the and or with in of wearing wears wear has have having who is are his her their its on "
     "very some big small tall short's from for at to as by pair person character sprite pixel art "
-    "one that this simple plain nice style portrait bust headshot".split()
+    "one that this simple plain nice style portrait bust headshot sign symbol".split()
 )
 """Words that ask for nothing that can be drawn."""
 
@@ -381,7 +382,10 @@ def colour_rgb(names: tuple[str, ...], colours: Mapping[str, Any]) -> tuple[int,
     return None
 
 
-_WORD = re.compile(r"[^\W_]+(?:[-'’][^\W_]+)*")
+_MARKS = "".join(c for c in map(chr, range(0x300, 0x1100)) if unicodedata.category(c)[0] == "M")
+"""Vowel signs and the like, which stand inside words of many scripts."""
+_LETTER = rf"(?:[^\W_]|[{_MARKS}])"
+_WORD = re.compile(rf"[^\W_]{_LETTER}*(?:[-'’]{_LETTER}+)*")
 _FILLER = frozenset(("and", "helm", "none"))
 
 

@@ -30,6 +30,8 @@ _LONGEST = 4
 """Most words of one label, as in "buttoned longsleeve shirt"."""
 
 _BREAK = re.compile(r"[,;.:!?\n()]|\b(?:and|with|wearing|in|has|having|wears)\b", re.IGNORECASE)
+_ACCENTS = re.compile("[\u0300-\u036f]+")
+"""Accents that belong to no letter."""
 KIND_OF_SLOT = {"skin": "skin", "hair": "hair", "metal": "metal", "eyes": "eyes",
                 "weapon": "metal"}  # fmt: skip
 """Kind of ramp of a slot; every other slot is cloth."""
@@ -122,7 +124,8 @@ def clean(prompt: str) -> str:
             where="prompt",
             remedy="a few words about body, clothes and colours are enough",
         )
-    text = "".join(_spelled(letter) for letter in unicodedata.normalize("NFKC", prompt)).strip()
+    composed = _ACCENTS.sub("", unicodedata.normalize("NFKC", prompt))
+    text = "".join(_spelled(letter) for letter in composed).strip()
     if not text:
         raise UsageError(
             "the prompt is empty", where="prompt", remedy='say who it is: "old wizard, blue robe"'
@@ -191,7 +194,8 @@ def _read_clause(
             modifier = ""
         elif meaning is not None:
             _wish_for(meaning, wish)
-            if not _drawable(meaning, vocabulary) and token not in wish.idle:
+            shown = token in labels or _drawable(meaning, vocabulary)
+            if not shown and token not in wish.idle:
                 wish.idle.append(token)
             if meaning.paints:
                 paints = _paints(meaning)
