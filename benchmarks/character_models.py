@@ -81,9 +81,8 @@ def _crowd(network: Any, source: torch.Generator) -> Callable[[], Tensor]:
     dtype = _dtype(network)
     z = torch.randn(32, network.config.latent, generator=source).to(dtype)
     label = torch.arange(32) % network.config.classes
-    chance = torch.rand(32, generator=source)
-    noise = torch.randn(32, network.config.code, generator=source).to(dtype)
-    return lambda: network(z, label, *network.plan(label, chance, noise))
+    noise = torch.randn(32, network.config.plan, generator=source).to(dtype)
+    return lambda: network(z, label, *network.plan(label, noise))
 
 
 def _prompt(network: Any, source: torch.Generator) -> Callable[[], Any]:

@@ -1,12 +1,14 @@
 """What a figure of a class looks like from afar: its strokes and how much of which colour it has.
 
 A figure is a union of tapered strokes, so whatever code is decoded, its limbs are as thick as limbs
-are and its body is solid; between two codes a limb moves instead of fading. Codes follow a small
-mixture of Gaussians for each class.
+are and its body is solid; between two codes a limb moves instead of fading. Codes and shares of
+colours are drawn together, by a flow: colours that belong to one figure come together.
 
 References:
     Kingma and Welling, "Auto-Encoding Variational Bayes", arXiv:1312.6114.
-    Tomczak and Welling, "VAE with a VampPrior", arXiv:1705.07120 (a mixture as the prior).
+    Lipman et al., "Flow Matching for Generative Modeling", arXiv:2210.02747.
+    Li and He, "Back to Basics: Let Denoising Generative Models Denoise", arXiv:2511.13720 (what
+    lies on few dimensions is easier to predict than the velocity towards it).
     Quilez, "2D distance functions", iquilezles.org (the distance to a capsule).
 """
 
@@ -23,30 +25,36 @@ SIDE = 32
 """Of a picture in px."""
 BLEND = 0.6
 """Radius in px within which strokes flow into one another."""
+STEPS = 10
+"""Euler steps of the flow."""
 _REACH, _THICK = 8.0, 2.5
-_LOG_TAU = math.log(2 * math.pi)
+_TINT = 3.0
+"""Scale of square roots of shares in the flow, where noise and codes have unit variance."""
+_LEAST = 0.008
+"""Drawn shares below this are none."""
+_NEAREST = 0.05
+"""Least time to go that a velocity is taken from."""
 
 
 class FigurePlanner(nn.Module):
-    """Codes of figures, their prior, and what they decode to.
+    """What codes of figures decode to, and the flow that draws codes and shares of colours.
 
     Args:
         slots: Values of a pixel; slot 0 is transparent.
         classes: Labels.
         code: Width of a code.
-        modes: Gaussians in the prior of a class.
-        width: Of the hidden layers.
+        width: Of the hidden layers that decode.
         strokes: Of a figure.
+        flow_width: Of the hidden layers of the flow.
     """
 
     def __init__(
-        self, slots: int, classes: int, code: int = 48, modes: int = 4, width: int = 256,
-        strokes: int = 20,
+        self, slots: int, classes: int, code: int = 48, width: int = 256, strokes: int = 20,
+        flow_width: int = 384,
     ):  # fmt: skip
         super().__init__()
-        self.means = nn.Parameter(torch.randn(classes, modes, code))
-        self.scales = nn.Parameter(torch.full((classes, modes, code), -0.5))
-        self.weights = nn.Parameter(torch.zeros(classes, modes))
+        self.code = code
+        self.flow = PlanFlow(code + slots - 1, classes, flow_width)
         self.label = nn.Embedding(classes, code)
         self.body = nn.Sequential(
             nn.Linear(2 * code, width), nn.LeakyReLU(0.2),
@@ -54,7 +62,6 @@ class FigurePlanner(nn.Module):
             nn.Linear(width, width), nn.LeakyReLU(0.2),
         )  # fmt: skip
         self.to_strokes = nn.Linear(width, strokes * 6)
-        self.to_tint = nn.Linear(width, slots - 1)
         nn.init.normal_(self.to_strokes.weight, std=0.3 / math.sqrt(width))
         with torch.no_grad():
             start = torch.rand(strokes, 6) * 2 - 1
@@ -62,39 +69,90 @@ class FigurePlanner(nn.Module):
             start[:, 4:] = 0.6
             self.to_strokes.bias.copy_(start.flatten())
 
-    def draw(self, label: Tensor, chance: Tensor, noise: Tensor, spread: float = 1.0) -> Tensor:
-        """Codes of the prior.
+    def draw(self, label: Tensor, noise: Tensor) -> tuple[Tensor, Tensor]:
+        """Codes and shares of colours of new figures.
 
         Args:
             label: [B] int64.
-            chance: Chooses the Gaussian, [B] in [0, 1).
-            noise: Standard normal, [B, code].
-            spread: Scale of the noise; less than 1 stays nearer to what is usual.
+            noise: Standard normal, [B, code + slots - 1]; scaled by less than 1 it stays nearer to
+                what is usual.
 
         Returns:
-            [B, code].
+            Codes [B, code]; share of each slot, [B, slots] float32, slot 0 has none, the sum is 1.
         """
-        edges = torch.softmax(self.weights[label].float(), 1).cumsum(1)[:, :-1]
-        mode = (chance[:, None] >= edges).sum(1)
-        return self.means[label, mode] + spread * self.scales[label, mode].exp() * noise
+        x = noise
+        for step in range(STEPS):
+            time = torch.full_like(noise[:, :1], step / STEPS)
+            x = x + (self.flow(x, time, label) - x) / (STEPS - step)
+        root = x[:, self.code :].float().clamp(min=0)
+        shares = root.square() / root.square().sum(1, keepdim=True).clamp(min=1e-6)
+        shares = torch.where(shares < _LEAST, 0, shares)
+        shares = shares / shares.sum(1, keepdim=True).clamp(min=1e-6)
+        return x[:, : self.code], F.pad(shares, (1, 0))
 
-    def log_prior(self, code: Tensor, label: Tensor) -> Tensor:
-        """Log density of codes [B, code] of labels [B]; [B]."""
-        mean, scale = self.means[label], self.scales[label]
-        square = ((code[:, None] - mean) * torch.exp(-scale)).square()
-        each = -0.5 * (square + _LOG_TAU).sum(2) - scale.sum(2)
-        return torch.logsumexp(each + torch.log_softmax(self.weights[label], 1), 1)
+    def flow_loss(
+        self, code: Tensor, tint: Tensor, label: Tensor, time: Tensor, noise: Tensor
+    ) -> Tensor:
+        """Mean squared error of the velocity of the flow.
 
-    def forward(self, code: Tensor, label: Tensor) -> tuple[Tensor, Tensor]:
-        """Decode codes [B, code] of labels [B].
+        Args:
+            code: Of real figures, [B, code].
+            tint: Share of each slot, [B, slots].
+            label: [B] int64.
+            time: In (0, 1), [B, 1]; 0 is noise.
+            noise: Standard normal, [B, code + slots - 1].
+        """
+        goal = torch.cat([code, tint[:, 1:].sqrt() * _TINT], 1)
+        at = time * goal + (1 - time) * noise
+        left = (1 - time).clamp(min=_NEAREST)
+        return ((self.flow(at, time, label) - goal) / left).square().mean()
+
+    def forward(self, code: Tensor, label: Tensor) -> Tensor:
+        """Depth of every pixel below the surface of a figure in px, negative outside.
+
+        Args:
+            code: [B, code].
+            label: [B] int64.
 
         Returns:
-            Depth of every pixel below the surface of the figure in px, negative outside,
-            [B, 32, 32]; log shares of the slots but slot 0, [B, slots - 1].
+            [B, 32, 32] float32.
         """
         x = self.body(torch.cat([code, self.label(label)], 1))
-        strokes = self.to_strokes(x).unflatten(1, (-1, 6))
-        return depths(strokes), torch.log_softmax(self.to_tint(x).float(), 1)
+        return depths(self.to_strokes(x).unflatten(1, (-1, 6)))
+
+
+class PlanFlow(nn.Module):
+    """What noisy vectors [B, size] of labels were before the noise; a residual MLP.
+
+    Args:
+        size: Of a vector.
+        classes: Labels.
+        width: Of the hidden layers.
+        depth: Residual blocks.
+    """
+
+    def __init__(self, size: int, classes: int, width: int, depth: int = 3):
+        super().__init__()
+        self.enter = nn.Linear(size, width)
+        self.time = nn.Linear(16, width)
+        self.label = nn.Embedding(classes, width)
+        self.blocks = nn.ModuleList(
+            nn.Sequential(
+                nn.LayerNorm(width), nn.Linear(width, width), nn.SiLU(), nn.Linear(width, width)
+            )
+            for _ in range(depth)
+        )
+        self.leave = nn.Sequential(nn.LayerNorm(width), nn.Linear(width, size))
+
+    def forward(self, x: Tensor, time: Tensor, label: Tensor) -> Tensor:
+        """Clean vectors [B, size] of noisy ones at times [B, 1] in [0, 1)."""
+        angles = time * (math.pi * 2.0 ** torch.arange(-1, 7, device=x.device).to(x.dtype))
+        waves = torch.cat([angles.cos(), angles.sin()], 1)
+        given = F.silu(self.time(waves) + self.label(label))
+        x = self.enter(x)
+        for block in self.blocks:
+            x = x + block(x + given)
+        return self.leave(x)
 
 
 class FigureEncoder(nn.Module):

@@ -34,6 +34,8 @@ _UNDER, _SOLID = 1.0, 1.5
 """Px below it from which on transparent becomes unlikelier, by how much a px, for four px."""
 _LOUD = 8.0
 """Shares of colours are small numbers: what they say must not drown beside noise and label."""
+RARE, USUAL = 1e-4, 0.05
+"""Share below which all slots are as unlikely, and the share that changes no logit."""
 STDDEV_GROUP = 8
 """Pictures of a batch whose spread the discriminator is told."""
 
@@ -50,9 +52,9 @@ class SlotGanConfig:
         widths: Channels of the generator at 4, 8, 16 and 32 px.
         critic_widths: Channels of the discriminator at 16, 8 and 4 px.
         code: Width of the code of a figure.
-        modes: Gaussians of codes for each class.
         strokes: Strokes of a figure.
         plan_width: Of the hidden layers that decode codes.
+        flow_width: Of the hidden layers that draw codes and shares of colours.
     """
 
     slots: int = 48
@@ -62,9 +64,9 @@ class SlotGanConfig:
     widths: tuple[int, int, int, int] = (256, 128, 96, 32)
     critic_widths: tuple[int, int, int] = (64, 128, 256)
     code: int = 48
-    modes: int = 4
     strokes: int = 24
     plan_width: int = 256
+    flow_width: int = 384
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "widths", tuple(self.widths))
@@ -74,7 +76,13 @@ class SlotGanConfig:
     def tiny(cls) -> SlotGanConfig:
         """A few thousand parameters, for tests."""
         return cls(slots=6, latent=8, condition=16, widths=(16, 16, 8, 8),
-                   critic_widths=(8, 8, 16), code=4, modes=2, strokes=4, plan_width=16)  # fmt: skip
+                   critic_widths=(8, 8, 16), code=4, strokes=4, plan_width=16,
+                   flow_width=16)  # fmt: skip
+
+    @property
+    def plan(self) -> int:
+        """Width of the noise that a plan is drawn from."""
+        return self.code + self.slots - 1
 
 
 class SlotGenerator(nn.Module):
@@ -89,8 +97,8 @@ class SlotGenerator(nn.Module):
         self.config = config = config or SlotGanConfig()
         w4, w8, w16, w32 = config.widths
         self.planner = FigurePlanner(
-            config.slots, config.classes, config.code, config.modes, config.plan_width,
-            config.strokes,
+            config.slots, config.classes, config.code, config.plan_width, config.strokes,
+            config.flow_width,
         )  # fmt: skip
         self.label = nn.Embedding(config.classes, config.latent)
         self.tint = nn.Linear(config.slots, config.latent)
@@ -126,7 +134,7 @@ class SlotGenerator(nn.Module):
             tint: Share of each slot in the figure, [B, slots], see `tints`.
 
         Returns:
-            Logits [B, slots, 32, 32], see `balanced`; the farther from the plan, the surer is
+            Logits [B, slots, 32, 32], see `expected`; the farther from the plan, the surer is
             slot 0, and the deeper below its surface, the unlikelier.
         """
         form = depth[:, None].to(self.head.weight.dtype)
@@ -146,15 +154,12 @@ class SlotGenerator(nn.Module):
         logits = _convolved(x, self.head.weight, self.head.bias)
         outside = (-form - _MARGIN).clamp(0, 12) * _SLOPE - (form - _UNDER).clamp(0, 4) * _SOLID
         logits = torch.cat([logits[:, :1] + outside.to(logits.dtype), logits[:, 1:]], 1)
-        return balanced(logits, tint)
+        return expected(logits, tint)
 
-    def plan(
-        self, label: Tensor, chance: Tensor, noise: Tensor, spread: float = 1.0
-    ) -> tuple[Tensor, Tensor, Tensor]:
+    def plan(self, label: Tensor, noise: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Code, depth and tint of new figures; see `FigurePlanner.draw` and `forward`."""
-        code = self.planner.draw(label, chance, noise, spread)
-        depth, shares = self.planner(code, label)
-        return code, depth, crisp(shares)
+        code, tint = self.planner.draw(label, noise)
+        return code, self.planner(code, label), tint
 
 
 class StyledConv(nn.Module):
@@ -254,39 +259,21 @@ def tints(pictures: Tensor, slots: int) -> Tensor:
     return count / count.sum(1, keepdim=True).clamp(min=1)
 
 
-def balanced(logits: Tensor, tint: Tensor, rounds: int = 2) -> Tensor:
-    """Logits shifted, slot by slot, until the figure has about the shares of slots asked for.
+def expected(logits: Tensor, tint: Tensor) -> Tensor:
+    """Logits with the shares of slots asked for as what is expected of a pixel before it is seen.
 
-    Whatever is asked for cannot drown in what is commonest: black.
+    By the rule of Bayes the generator only has to say how much likelier than elsewhere in a figure
+    a colour is at a pixel. Nothing is shifted afterwards: a logit that drifts is seen by the loss.
 
     Args:
         logits: [B, slots, H, W].
         tint: Share of each slot in the figure, [B, slots].
-        rounds: Of the Sinkhorn iteration; no gradient flows through the shifts.
 
     Returns:
         [B, slots, H, W] float32.
-
-    References:
-        Cuturi, "Sinkhorn Distances", arXiv:1306.0895.
     """
-    rows = logits.float().permute(0, 2, 3, 1).flatten(1, 2)
-    with torch.no_grad():
-        goal = tint[:, 1:].float().clamp(min=1e-4).log()
-        shift = torch.zeros_like(goal)
-        for _ in range(rounds):
-            share = torch.softmax(rows + F.pad(shift, (1, 0))[:, None], 2).sum(1)[:, 1:]
-            share = share / share.sum(1, keepdim=True).clamp(min=1e-3)
-            shift = (shift + goal - share.clamp(min=1e-5).log()).clamp(-8, 8)
-    rows = rows + F.pad(shift, (1, 0))[:, None]
-    return rows.unflatten(1, logits.shape[2:]).permute(0, 3, 1, 2)
-
-
-def crisp(log_shares: Tensor, power: float = 1.0, least: float = 0.03) -> Tensor:
-    """Shares [B, slots] of log shares of all slots but slot 0: a few colours, none a mere trace."""
-    shares = torch.softmax(log_shares * power, 1)
-    shares = torch.where(shares < least, 0, shares)
-    return F.pad(shares / shares.sum(1, keepdim=True).clamp(min=1e-6), (1, 0))
+    usual = tint[:, 1:].float().clamp(min=RARE).log() - math.log(USUAL)
+    return logits.float() + F.pad(usual, (1, 0))[:, :, None, None]
 
 
 def spread(x: Tensor) -> Tensor:

@@ -120,6 +120,11 @@ def test_a_copy_of_a_training_picture_is_drawn_again_and_refused_in_the_end(monk
         same = np.array([(p == copied[0]).all() for p in pictures])
         return np.where(same, 0.05, 0.9), ["mon/orc" if hit else "" for hit in same]
 
+    monkeypatch.setattr(
+        crowds,
+        "nearest_of_many",
+        lambda known, pictures: (np.ones(len(pictures)), [""] * len(pictures)),
+    )
     plain = generate_crowd(request("monsters", "monster"), 4, PALETTE, 2)
     monkeypatch.setattr(crowds, "nearest_of_many", copies)
     made = generate_crowd(request("monsters", "monster"), 4, PALETTE, 2)

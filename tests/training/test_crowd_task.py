@@ -101,7 +101,7 @@ def test_both_gans_step_and_draw(task_class, packed, tmp_path: Path, monkeypatch
     monkeypatch.setattr(
         crowds, "SlotGanConfig",
         lambda slots, classes: SlotGanConfig(
-            slots, classes, 8, 16, (16, 16, 8, 8), (8, 8, 16), 4, 2, 4
+            slots, classes, 8, 16, (16, 16, 8, 8), (8, 8, 16), 4, 4, 16, 16
         ),
     )  # fmt: skip
     torch.manual_seed(0)
@@ -126,7 +126,7 @@ def test_the_discriminator_enters_after_the_start(packed, tmp_path, monkeypatch)
     monkeypatch.setattr(
         crowds, "SlotGanConfig",
         lambda slots, classes: SlotGanConfig(
-            slots, classes, 8, 16, (16, 16, 8, 8), (8, 8, 16), 4, 2, 4
+            slots, classes, 8, 16, (16, 16, 8, 8), (8, 8, 16), 4, 4, 16, 16
         ),
     )  # fmt: skip
     arrays, info = packed

@@ -1,4 +1,4 @@
-"""Which colours each figure of a crowd is drawn in: a dark line, two ramps of three tones, skin."""
+"""Which colours a figure of a crowd is drawn in: those of its plan, dyed where a word says so."""
 
 from __future__ import annotations
 
@@ -11,18 +11,13 @@ from aigc_assets.types.oklab import FAMILIES, families, to_oklab
 
 _KIN = (("brown", "orange", "yellow", "red"), ("cyan", "blue"), ("purple", "pink"),
         ("grey", "white", "black"))  # fmt: skip
-_STEP = 0.15
-"""OKLab lightness between the tones of a ramp."""
-_MIDDLE = (0.4, 0.72)
-"""Lightness of a middle tone: a figure must stand out from its own outline and from paper."""
-_ABROAD = 0.05
-"""What a colour of another family costs in a ramp, in lightness."""
-_LINE, _SKIN = (0.18, 0.3), (0.1, 0.2)
-"""Bounds of the shares of the outline and of skin; what is between them is left to the network."""
-_FIRST, _SECOND = 0.78, 0.18
-"""Shares of the two ramps in what is left; the rest is the lightest colour: eyes and glints."""
-_TONES = (0.32, 0.42, 0.26)
-"""Shares of a ramp from dark to light."""
+"""Families that are shades of one material."""
+_WORN = 0.55
+"""Share of the body, outlines and skin aside, from which on a figure wears a wanted colour."""
+_LINE = 0.4
+"""Largest share of outlines in a figure that is to show a colour."""
+_LIGHT = (0.36, 0.8)
+"""Lightness of a tone that is to show a colour."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -58,71 +53,60 @@ class Paintbox:
     line: NDArray[np.bool_] = dataclasses.field(init=False)
     """Dark and nearly grey."""
 
-    def choose(
-        self, likely: NDArray[np.float64], wanted: str, chance: NDArray[np.float64], *, person: bool
+    def dyed(
+        self, shares: NDArray[np.float64], wanted: str, *, person: bool
     ) -> NDArray[np.float32]:
-        """Share of every colour in a figure.
+        """Shares of colours with those of the larger materials moved onto a wanted family.
 
-        A network tells how much of a colour to expect, over all that the figure may be; of that one
-        choice is drawn, so that it has a few clear colours and no mixture of all.
+        A tone goes onto the tone of the family that is as light, so what was shaded stays shaded.
 
         Args:
-            likely: Expected share of each colour, [K].
-            wanted: One of `FAMILIES` for the first ramp, or ''.
-            chance: Two numbers in [0, 1).
-            person: Whether there is skin.
+            shares: Share of each colour in a figure, [K]; the sum is 1.
+            wanted: One of `FAMILIES`, or '' for none.
+            person: Whether there is skin, which keeps its colour.
 
         Returns:
             [K]; the sum is 1.
         """
-        out = np.zeros(len(self.colours))
-        free = np.where(self.line | (self.skin & person), 0.0, likely) + 1e-6
-        free[0] = 0
-        first = free * ((self.family == FAMILIES.index(wanted)) & ~self.skin) if wanted else free
-        if not first.any():  # no colour of this family: the nearest of its kin
-            first = free * np.isin(self.family, _kin(wanted))
-        middle = _drawn(first, chance[0])
-        other = free * ~np.isin(self.family, _kin(FAMILIES[self.family[middle]]))
-        line = np.clip(likely[self.line].sum(), *_LINE)
-        out[self.line] += line * _normal(likely[self.line])
-        if person:
-            flesh = np.clip(likely[self.skin].sum(), *_SKIN)
-            out[self.skin] += flesh * _normal(likely[self.skin])
-        left = 1 - out.sum()
-        for share, slot in ((_FIRST, middle), (_SECOND, _drawn(other, chance[1]))):
-            for part, tone in zip(_TONES, self.ramp(slot), strict=True):
-                out[tone] += left * share * part
-        out[int(self.lab[:, 0].argmax())] += 1 - out.sum()
-        return out.astype(np.float32)
+        out = shares.astype(np.float64)
+        if not wanted:
+            return out.astype(np.float32)
+        goal = self._family(wanted)
+        kept = self.line | (self.skin & person)
+        line = out[self.line].sum()
+        if wanted != "black" and line > _LINE:
+            out[self.line] *= _LINE / line
+            rest = np.where(kept, 0, out)
+            fill = rest / rest.sum() if rest.sum() > 0.01 else goal / goal.sum()
+            out += (line - _LINE) * fill
+        body = np.where(kept, 0, out)
+        kin = np.array([next((i for i, k in enumerate(_KIN) if FAMILIES[f] in k), -1 - f)
+                        for f in self.family])  # fmt: skip
+        groups = sorted(set(kin.tolist()), key=lambda g: (-body[kin == g].sum(), g))
+        for group in groups:
+            if body[goal].sum() >= _WORN * body.sum() and body.sum() > 0:
+                break
+            for slot in np.flatnonzero((kin == group) & ~goal & (body > 0)):
+                tone = self._tone(goal, float(self.lab[slot, 0]), wanted)
+                out[tone] += out[slot]
+                body[tone] += body[slot]
+                out[slot] = body[slot] = 0
+        found: NDArray[np.float32] = (out / out.sum()).astype(np.float32)
+        return found
 
-    def ramp(self, slot: int) -> tuple[int, int, int]:
-        """A dark, a middle and a light tone of the material of a colour."""
-        own = FAMILIES[self.family[slot]] in ("black", "white", "yellow")
-        light = self.lab[slot, 0] if own else float(np.clip(self.lab[slot, 0], *_MIDDLE))
-        middle = self._tone(slot, light)
-        light = float(self.lab[middle, 0])
-        return self._tone(slot, light - _STEP), middle, self._tone(slot, light + _STEP)
+    def _family(self, wanted: str) -> NDArray[np.bool_]:
+        """Which colours are of a family or, where there are none, of its kin."""
+        found: NDArray[np.bool_] = self.family == FAMILIES.index(wanted)
+        found[0] = False
+        if not found.any():
+            names = next((kin for kin in _KIN if wanted in kin), (wanted,))
+            found = np.isin(self.family, [FAMILIES.index(name) for name in names])
+            found[0] = False
+        return found
 
-    def _tone(self, slot: int, light: float) -> int:
-        """The colour of this lightness that is most like a given one."""
-        across = np.hypot(*(self.lab[:, 1:] - self.lab[slot, 1:]).T)
-        cost = np.abs(self.lab[:, 0] - light) + 0.9 * across
-        cost += _ABROAD * (self.family != self.family[slot])
-        cost[0] = np.inf
+    def _tone(self, goal: NDArray[np.bool_], light: float, wanted: str) -> int:
+        """The colour of a family that is about as light, so light that its hue is seen."""
+        if wanted not in ("black", "white"):
+            light = float(np.clip(light, *_LIGHT))
+        cost = np.where(goal, np.abs(self.lab[:, 0] - light), np.inf)
         return int(cost.argmin())
-
-
-def _kin(name: str) -> list[int]:
-    """Families that are shades of one material with a family, itself among them."""
-    group = next((kin for kin in _KIN if name in kin), (name,))
-    return [FAMILIES.index(one) for one in group]
-
-
-def _drawn(weights: NDArray[np.float64], chance: float) -> int:
-    total = np.cumsum(weights)
-    return int(np.searchsorted(total, chance * total[-1], side="right").clip(max=len(total) - 1))
-
-
-def _normal(weights: NDArray[np.float64]) -> NDArray[np.float64]:
-    found: NDArray[np.float64] = (weights + 1e-4) / (weights + 1e-4).sum()
-    return found

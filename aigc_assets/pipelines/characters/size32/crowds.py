@@ -43,8 +43,8 @@ BATCH = 32
 depends on how many there are."""
 CANDIDATES = 3
 """Drawings of a figure to choose from."""
-SPREAD = 0.75
-"""Scale of the noise in codes: figures are a little nearer to what is usual than those learnt."""
+SPREAD = 0.95
+"""Scale of the noise of plans: figures are a little nearer to what is usual than those learnt."""
 MIN_SPECK = 4
 """Connected specks of fewer pixels than this are not part of a figure."""
 WAIST = 0.62
@@ -237,9 +237,7 @@ def _drawings(
         return torch.from_numpy(draws.reshape(-1, width))
 
     dtype = network.head.weight.dtype
-    z, codes = noise("noise", config.latent), noise("code", config.code)
-    chance = generator(derive_seed(seed, "mode")).random((figures, CANDIDATES), np.float32)
-    paints = generator(derive_seed(seed, "paint")).random((figures, CANDIDATES, 2)).reshape(-1, 2)
+    z, plans = noise("noise", config.latent), SPREAD * noise("plan", config.plan)
     label = torch.from_numpy(np.repeat(labels, CANDIDATES))
     want = [name for name in wanted for _ in range(CANDIDATES)]
     threads = torch.get_num_threads()
@@ -249,18 +247,14 @@ def _drawings(
             parts = []
             for start in range(0, len(label), BATCH):
                 part = slice(start, start + BATCH)
-                code, depth, tint = network.plan(
-                    label[part], torch.from_numpy(chance.ravel()[part]), codes[part].to(dtype),
-                    SPREAD,
-                )  # fmt: skip
-                tints = [
-                    paintbox.choose(likely, name, luck, person=bool(person))
-                    for likely, name, luck, person in zip(
-                        tint.double().numpy(), want[part], paints[part],
-                        people[label[part].numpy()], strict=True,
+                code, depth, tint = network.plan(label[part], plans[part].to(dtype))
+                dyed = [
+                    paintbox.dyed(shares, name, person=bool(person))
+                    for shares, name, person in zip(
+                        tint.double().numpy(), want[part], people[label[part].numpy()], strict=True
                     )
-                ]  # fmt: skip
-                shares = torch.from_numpy(np.stack(tints))
+                ]
+                shares = torch.from_numpy(np.stack(dyed))
                 logits = network(z[part].to(dtype), label[part], code, depth, shares)
                 parts.append(logits.argmax(1))
     finally:

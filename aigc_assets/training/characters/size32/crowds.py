@@ -1,8 +1,8 @@
 """Training of the slot GAN of crowds: a VAE of plans, and relativistic pairs of one class.
 
-First real pictures are encoded, planned and drawn again, which shows what belongs where. Later a
-part of every batch are figures of the prior, which is what a crowd is made of, and the
-discriminator compares both with what is real.
+First real pictures are encoded, planned and drawn again, which shows what belongs where, while a
+flow learns to draw their codes and colours. Later a part of every batch are figures that the flow
+draws, which is what a crowd is made of, and the discriminator compares both with what is real.
 
 References:
     Larsen et al., "Autoencoding beyond pixels using a learned similarity metric", arXiv:1512.09300.
@@ -15,7 +15,6 @@ References:
 from __future__ import annotations
 
 import dataclasses
-import math
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -43,23 +42,25 @@ from aigc_assets.training.trainer import Ema, Run, cosine, set_lr
 from aigc_assets.types.oklab import to_oklab
 
 BATCH = 64
-SIGMA, PENALTY = 0.05, 60.0
+SIGMA, PENALTY = 0.05, 30.0
 """Noise of the approximate R1 and R2 penalties on pictures of about unit variance, their weight."""
-LR_G, LR_D = 4e-4, 1.5e-4
+LR_G, LR_D = 4e-4, 2e-4
 GUIDE, TINT = 4.0, 1.0
 """Weights of the cross entropy against the picture whose plan and tints were given, which shows
 where outlines, faces and shades belong, and of the distance of the shares of slots from them."""
 LR_PLAN = 1.2e-3
-EDGE, SHARE, PLAN = 2.0, 60.0, 0.006
-"""Logits of a pixel for each px below the surface of a plan; weight of the shares of slots against
+EDGE, RATE, PLAN = 2.0, 0.5, 0.006
+"""Logits of a pixel for each px below the surface of a plan; weight of the nats of codes against
 the pixels of the plan; weight of all that against what is drawn."""
-KNOWN = 5 / 8
+FLOW_BATCH = 256
+"""Noisy codes that the flow of plans learns from in a step, several of each picture."""
+KNOWN = 1 / 2
 """Share of a batch that are real pictures encoded; the others are new."""
-START, FULL = 0.2, 0.4
+START, FULL = 0.2, 0.45
 """Progress at which the discriminator enters, and at which its weight is `AGAINST`."""
 AGAINST = 0.6
-SPREAD = 0.9
-"""Scale of the noise in codes of previews and metrics, as in a crowd."""
+SPREAD = 0.95
+"""Scale of the noise of plans of previews and metrics."""
 SHIFT, CUT = 3, 10
 """Augmentation: pixels of translation each way, side of the square that is cut out."""
 SAMPLES = 384
@@ -116,16 +117,20 @@ class CrowdTask:
         pictures, label = self.pictures.batch(self.batch, run.generator, mirrored=0.0)
         pictures, label = pictures.to(device), label.to(device)
         real = self.table[pictures].permute(0, 3, 1, 2)
-        tint = tints(pictures, self.config.slots)
-        code, depth, cost, losses = self._plan(real, pictures > 0, tint, label, progress)
-        depth = depth.detach()
         entered = progress >= START
         known = int(self.batch * KNOWN) if entered else self.batch
+        tint = tints(pictures[:known], self.config.slots)
+        code, depth, cost, losses = self._plan(
+            real[:known], pictures[:known] > 0, tint, label[:known], progress
+        )
+        depth = depth.detach()
         if entered:
+            noise = torch.randn(self.batch - known, self.config.plan, generator=run.generator)
+            average: Any = self.ema.network
             with torch.no_grad():
-                new = self.generator.plan(label[known:], *self._chances(self.batch - known), SPREAD)
+                new = average.plan(label[known:], noise.to(device))
             code, depth, tint = (
-                torch.cat([a[:known], b]) for a, b in zip((code, depth, tint), new, strict=True)
+                torch.cat(both) for both in zip((code, depth, tint), new, strict=True)
             )
         z = torch.randn(self.batch, self.config.latent, generator=run.generator).to(device)
         with run.autocast():
@@ -136,7 +141,7 @@ class CrowdTask:
         share = chances.sum((1, 2))[:, 1:]
         share = share / share.sum(1, keepdim=True).clamp(min=1)
         off = (share - tint[:, 1:]).abs().sum(1).mean()
-        loss = GUIDE * guide + TINT * off + PLAN * cost
+        loss = GUIDE * guide + TINT * off + cost
         losses |= {"guide": float(guide.detach()), "tint": float(off.detach())}
         if entered:
             seen = augment(torch.cat([real, fake]), self.table[0], run.generator)
@@ -155,42 +160,45 @@ class CrowdTask:
         self.ema.update(self.generator)
         return losses
 
-    def _chances(self, count: int) -> tuple[Tensor, Tensor]:
-        """What `FigurePlanner.draw` needs for new figures."""
-        source, device = self.run.generator, self.run.device
-        noise = torch.randn(count, self.config.code, generator=source)
-        return torch.rand(count, generator=source).to(device), noise.to(device)
-
     def _plan(
         self, real: Tensor, solid: Tensor, tint: Tensor, label: Tensor, progress: float
     ) -> tuple[Tensor, Tensor, Tensor, dict[str, float]]:
-        """Codes and depths of real pictures, what they cost in nats a picture, what to log."""
-        planner = self.generator.planner
+        """Codes and depths of real pictures, what planner and flow cost, what to log."""
+        planner, source = self.generator.planner, self.run.generator
         with self.run.autocast():
             mean, scale = self.encoder(real, label)
-        noise = torch.randn(mean.shape, generator=self.run.generator).to(mean.device)
+        noise = torch.randn(mean.shape, generator=source).to(mean.device)
         code = mean + scale.exp() * noise
-        depth, shares = planner(code, label)
+        depth = planner(code, label)
         form = F.binary_cross_entropy_with_logits(depth * EDGE, solid.float(), reduction="none")
         form = form.sum((1, 2)).mean()
-        colour = -(tint[:, 1:] * shares).sum(1).mean()
-        chance = (-scale - 0.5 * (noise.square() + math.log(2 * math.pi))).sum(1)
-        nats = (chance - planner.log_prior(code, label)).mean()
-        cost = form + SHARE * colour + min(1.0, 0.1 + 10 * progress) * nats
-        told = {"form": float(form.detach()), "code": float(nats.detach())}
-        return code, depth, cost, told
+        rate = 0.5 * (mean.square() + (2 * scale).exp() - 1 - 2 * scale).sum(1).mean()
+        times = FLOW_BATCH // len(label)
+        count = times * len(label)
+        rows = torch.randn(2, count, self.config.plan, generator=source).to(mean.device)
+        time = torch.sigmoid(torch.randn(count, 1, generator=source)).to(mean.device)
+        codes = mean.repeat(times, 1) + scale.exp().repeat(times, 1) * rows[0][:, : mean.shape[1]]
+        flow = planner.flow_loss(
+            codes.detach(), tint.repeat(times, 1), label.repeat(times), time, rows[1]
+        )
+        cost = PLAN * (form + min(1.0, 0.1 + 10 * progress) * RATE * rate) + flow
+        told = {"form": form, "code": rate, "flow": flow}
+        return code, depth, cost, {key: float(value.detach()) for key, value in told.items()}
 
     def _train_critic(self, pictures: Tensor, label: Tensor) -> tuple[Tensor, dict[str, float]]:
         """One step; the scores of the real half before it, and what to log."""
         # Counted where a checkpoint keeps it, or a run that goes on would begin with the other one.
         state = self.opt_d.state[next(self.critic.parameters())]
         which = (int(state.get("step", 0)) + 1) % 2
-        near = pictures.chunk(2)[which]
+        # The middle half: of the drawn ones as many known as new, and whole groups of `spread`.
+        middle = slice(len(label) // 4, len(label) * 3 // 4)
+        near = pictures.chunk(2)[which][middle]
         noise = torch.randn(near.shape, generator=self.run.generator).to(near.device)
-        score = self._judge(torch.cat([pictures, near + SIGMA * noise]), label.repeat(3))
-        of_real, of_fake, of_near = score.chunk(3)
-        # R1 and R2 in turn, each twice as heavy: three quarters of the time of both at once.
-        penalty = 2 * ((of_real, of_fake)[which] - of_near).square().mean()
+        judged = torch.cat([pictures, near + SIGMA * noise])
+        score = self._judge(judged, torch.cat([label, label, label[middle]]))
+        of_real, of_fake, of_near = score.split([len(label), len(label), len(near)])
+        # R1 and R2 in turn, each twice as heavy, of half the pictures: it takes little time.
+        penalty = 2 * ((of_real, of_fake)[which][middle] - of_near).square().mean()
         loss = F.softplus(of_fake - of_real).mean() + PENALTY * penalty
         self.opt_d.zero_grad(set_to_none=True)
         loss.backward()
@@ -228,14 +236,13 @@ class CrowdTask:
         source = torch.Generator().manual_seed(seed)
         count, device = len(labels), self.run.device
         z = torch.randn(count, self.config.latent, generator=source)
-        noise = torch.randn(count, self.config.code, generator=source)
-        chance = torch.rand(count, generator=source)
+        noise = SPREAD * torch.randn(count, self.config.plan, generator=source)
         network: Any = self.ema.network
         made = []
         for start in range(0, count, 64):
             part = slice(start, start + 64)
             label = labels[part].to(device)
-            plan = network.plan(label, chance[part].to(device), noise[part].to(device), SPREAD)
+            plan = network.plan(label, noise[part].to(device))
             with self.run.autocast():
                 made.append(network(z[part].to(device), label, *plan).argmax(1).cpu())
         return torch.cat(made)
