@@ -12,6 +12,7 @@ from aigc_assets.pipelines.characters import CharacterRequest, generate_characte
 from aigc_assets.pipelines.characters.request import LARGEST_CROWD
 from aigc_assets.pipelines.characters.size32 import crowds
 from aigc_assets.pipelines.characters.size32.crowds import (
+    CANDIDATES,
     MIN_SPECK,
     SIDE,
     crowd_sheet,
@@ -130,6 +131,18 @@ def test_a_copy_of_a_training_picture_is_drawn_again_and_refused_in_the_end(monk
     made = generate_crowd(request("monsters", "monster"), 4, PALETTE, 2)
     same = [dump(a.asset) == dump(b.asset) for a, b in zip(plain, made, strict=True)]
     assert same == [True, False, True, True]
+
+    calls = []
+
+    def many_copies(known, pictures):
+        calls.append(len(pictures))
+        distance = 0.05 if len(calls) <= CANDIDATES else 0.9
+        return np.full(len(pictures), distance), ["x"] * len(pictures)
+
+    monkeypatch.setattr(crowds, "nearest_of_many", many_copies)
+    again = generate_crowd(request("monsters", "monster"), 2, PALETTE, 2)
+    assert calls == [2] * (CANDIDATES + 1)
+    assert all(dump(a.asset) != dump(b.asset) for a, b in zip(plain[:2], again, strict=True))
     monkeypatch.setattr(
         crowds,
         "nearest_of_many",

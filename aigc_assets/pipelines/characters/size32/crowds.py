@@ -43,6 +43,9 @@ BATCH = 32
 depends on how many there are."""
 CANDIDATES = 3
 """Drawings of a figure to choose from."""
+ROUNDS = 4
+"""How often that many are made of a figure whose drawings are all near copies: a class of few
+pictures that differ by little, such as butterflies, is easily learnt by heart."""
 SPREAD = 0.95
 """Scale of the noise of plans: figures are a little nearer to what is usual than those learnt."""
 MIN_SPECK = 4
@@ -162,34 +165,42 @@ def draw(
     """
     total = math.ceil(count / BATCH) * BATCH
     labels, wanted = assigned(groups, total, seed)
-    drawn = tidy(_drawings(checkpoint, labels, wanted, paintbox, people, seed))
-    drawn = drawn.reshape(total, CANDIDATES, SIDE, SIDE)[:count]
-    labels, wanted = labels[:count], wanted[:count]
-    score = [
-        [legibility(index, paintbox, want) for index in tries]
-        for tries, want in zip(drawn, wanted, strict=True)
-    ]
-    order = np.argsort(-np.round(score, 4), 1, kind="stable")
+
+    def drawings(number: int) -> tuple[NDArray[np.uint8], NDArray[np.intp]]:
+        """Slot maps [N, CANDIDATES, 32, 32] of a round, and their order from the best."""
+        source = derive_seed(seed, f"round {number}") if number else seed
+        made = tidy(_drawings(checkpoint, labels, wanted, paintbox, people, source))
+        made = made.reshape(total, CANDIDATES, SIDE, SIDE)[:count]
+        score = [
+            [legibility(index, paintbox, want) for index in tries]
+            for tries, want in zip(made, wanted, strict=False)
+        ]
+        return made, np.argsort(-np.round(score, 4), 1, kind="stable")
+
+    rounds = {0: drawings(0)}
+    drawn, order = rounds[0]
+    chosen = drawn[np.arange(count), order[:, 0]]
     notes = [""] * count
     known = known_pictures(KNOWN)
-    open_rows = np.flatnonzero(~people[labels]) if known is not None else np.zeros(0, np.intp)
+    open_rows = (
+        np.flatnonzero(~people[labels[:count]]) if known is not None else np.zeros(0, np.intp)
+    )
     rank = np.zeros(count, np.intp)
     table = np.zeros((len(paintbox.colours), 4), np.uint8)
     table[1:, :3], table[1:, 3] = paintbox.colours[1:], 255
     while len(open_rows):
         assert known is not None
-        shown_now = drawn[open_rows, order[open_rows, rank[open_rows]]]
-        distances, names = nearest_of_many(known, table[shown_now])
+        distances, names = nearest_of_many(known, table[chosen[open_rows]])
         again = []
         for row, distance, name in zip(open_rows, distances, names, strict=True):
             if distance < known.limit:
                 rank[row] += 1
                 again.append(row)
                 near = f"{name} (distance {distance:.2f}, a copy is below {known.limit:.2f})"
-                if rank[row] == CANDIDATES:
+                if rank[row] == CANDIDATES * ROUNDS:
                     raise GenerationError(
-                        f"{CANDIDATES} drawings of figure {row + 1} were near copies of training "
-                        f"pictures, the last of {near}",
+                        f"{CANDIDATES * ROUNDS} drawings of figure {row + 1} were near copies of "
+                        f"training pictures, the last of {near}",
                         where="crowd",
                         remedy="use another seed, or say more in the prompt",
                     )
@@ -199,8 +210,13 @@ def draw(
                     f"{known.limit:.2f}"
                 )
         open_rows = np.array(again, dtype=np.intp)
-    chosen = drawn[np.arange(count), order[np.arange(count), rank]]
-    return Figures(chosen, labels, wanted), notes
+        for number in np.unique(rank[open_rows] // CANDIDATES):
+            if number not in rounds:
+                rounds[number] = drawings(number)
+            rows = open_rows[rank[open_rows] // CANDIDATES == number]
+            drawn, order = rounds[number]
+            chosen[rows] = drawn[rows, order[rows, rank[rows] % CANDIDATES]]
+    return Figures(chosen, labels[:count], wanted[:count]), notes
 
 
 def assigned(groups: Sequence[Group], count: int, seed: int) -> tuple[NDArray[np.intp], list[str]]:
