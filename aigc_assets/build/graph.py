@@ -93,7 +93,8 @@ def plan(manifest: Manifest) -> dict[str, Node]:
         for number, asset_id in enumerate(c.ids):
             prompts[asset_id] = c.prompt
             request = {"prompt": c.prompt, "animations": c.animations, "size": c.size,
-                       "kind": c.kind, "like": c.like, "crowd": c.crowd}  # fmt: skip
+                       "kind": c.kind, "like": c.like, "crowd": c.crowd,
+                       "generator": c.generator}  # fmt: skip
             # A given seed numbers the variations; otherwise every id has a seed of its own.
             own = None if c.seed is None else (c.seed + number) % 2**63
             seeds[asset_id] = seed("character", asset_id, own)

@@ -258,6 +258,11 @@ class CharacterTable(Table):
         BeforeValidator(_whole(1, 1024)),
         Field(ge=1, le=1024, description="Figures in one sheet, by the fast path, of 32 px."),
     ] = None
+    generator: Annotated[
+        str | None,
+        BeforeValidator(lambda v: None if v is None else _one_of(vocabulary.drawers)(v)),
+        Field(description="auto: networks; plans: well-known creatures of 16 px by rule."),
+    ] = None
     variations: Variations = 1
     variants: Annotated[
         list[Annotated[str, BeforeValidator(_one_of(vocabulary.variants))]],

@@ -43,6 +43,7 @@ def character_request(request: Mapping[str, Any]) -> CharacterRequest:
         request.get("kind") or "",
         None if like is None else Reference.from_json(like),
         request.get("crowd") or 0,
+        request.get("generator") or "auto",
     )
 
 

@@ -34,6 +34,14 @@ def generators() -> tuple[str, ...]:
 
 
 @functools.cache
+def drawers() -> tuple[str, ...]:
+    """What draws characters."""
+    from aigc_assets.pipelines.characters.request import GENERATORS
+
+    return GENERATORS
+
+
+@functools.cache
 def reliefs() -> tuple[str, ...]:
     """Kinds of landscape."""
     from aigc_assets.pipelines.maps import RELIEFS

@@ -112,13 +112,15 @@ class World:
         kind: str | None = None,
         like: bytes | str | Path | None = None,
         crowd: int | None = None,
+        generator: str | None = None,
         seed: int | None = None,
     ) -> SpriteSheet:
         """An animated character; ``kind`` is read from the words when it is not given.
 
         ``like`` is a picture, or the file of one, whose colours are taken where the prompt names
         none. Every size and kind has its own animations, and a choice of them that it usually has.
-        ``crowd`` figures of 32 px share one sheet and come by the fast path.
+        ``crowd`` figures of 32 px share one sheet and come by the fast path. The ``generator``
+        "plans" draws well-known creatures of 16 px by rule.
         """
         values: dict[str, Any] = {"prompt": prompt, "size": size}
         if animations is not None:
@@ -127,6 +129,8 @@ class World:
             values["kind"] = kind
         if crowd is not None:
             values["crowd"] = crowd
+        if generator is not None:
+            values["generator"] = generator
         if like is not None:
             from aigc_assets.pipelines.characters.reference import read_file, read_reference
 

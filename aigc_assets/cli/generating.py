@@ -127,6 +127,9 @@ def make_character(
     crowd: Annotated[
         int | None, typer.Option("--crowd", help="Figures in one sheet, of --size 32.")
     ] = None,
+    generator: Annotated[
+        str | None, typer.Option("--generator", help="auto, or plans for creatures of 16 px.")
+    ] = None,
     variations: Annotated[int, typer.Option("--variations", help="How many per seed.")] = 1,
     variants: Annotated[
         str, typer.Option("--variants", help="Made of each sheet, as team_blue,2x,normal.")
@@ -145,6 +148,8 @@ def make_character(
         values["like"] = str(like)
     if crowd is not None:
         values["crowd"] = crowd
+    if generator is not None:
+        values["generator"] = generator
     _run("character", values, job)
 
 

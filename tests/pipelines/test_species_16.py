@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from aigc_assets.errors import UsageError
 from aigc_assets.metrics import sprites
 from aigc_assets.pipelines.characters import CharacterRequest, generate_character, neighbours
 from aigc_assets.pipelines.characters.size16 import beasts16, natural_colours, species
@@ -55,7 +56,8 @@ def test_what_is_drawn_by_rule_says_so_and_is_no_copy(kind: str, prompt: str):
     known = neighbours.known_pictures(beasts16.MODEL)
     assert known is not None
     for seed in range(3):
-        made = generate_character(CharacterRequest(prompt, size=16, kind=kind), PALETTE, seed)
+        made = generate_character(CharacterRequest(prompt, size=16, kind=kind, generator="plans"),
+                                  PALETTE, seed)  # fmt: skip
         sheet = made.asset
         assert isinstance(sheet, SpriteSheet)
         assert made.provenance.weights_sha256 == ""
@@ -64,6 +66,24 @@ def test_what_is_drawn_by_rule_says_so_and_is_no_copy(kind: str, prompt: str):
         assert known.pictures.nearest(sheet.frame_image(first)[None])[0][0] >= known.limit
         assert sprites.foreign_colours(sheet) == 0
         assert sprites.palette_leaks(sheet, PALETTE) == 0
+
+
+def test_networks_draw_unless_plans_are_asked_for():
+    made = generate_character(CharacterRequest("grey wolf", size=16, kind="animal"), PALETTE, 1)
+    assert made.provenance.weights_sha256
+
+
+@pytest.mark.parametrize(
+    ("prompt", "size", "generator", "where"),
+    [("slime", 16, "plans", "prompt"), ("wolf", 32, "plans", "generator"),
+     ("wolf", 16, "gan", "generator")],
+)  # fmt: skip
+def test_what_no_plan_draws_is_refused(prompt: str, size: int, generator: str, where: str):
+    with pytest.raises(UsageError) as caught:
+        request = CharacterRequest(prompt, size=size, kind="monster", generator=generator)
+        generate_character(request, PALETTE, 1)
+    assert caught.value.where == where
+    assert caught.value.remedy
 
 
 def test_species_have_colours_of_their_own():

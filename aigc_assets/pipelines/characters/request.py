@@ -54,6 +54,9 @@ TIERS: Mapping[tuple[int, str], Tier] = {
 }
 """By size in px and kind; the order is the order in which kinds are offered."""
 
+GENERATORS = ("auto", "plans")
+"""What draws: the networks, or, for well-known creatures of 16 px, plans of their parts by rule."""
+
 CROWD_SIZE, LARGEST_CROWD = 32, 1024
 CROWD_KINDS = ("person", "monster", "animal")
 """Crowds are drawn by a fast network of their own, in ``size32/crowds.py``."""
@@ -86,10 +89,13 @@ class CharacterRequest:
             JPEG, GIF or WebP file, or what `read_reference` made of it.
         crowd: Figures of a crowd, 1..`LARGEST_CROWD`, all in one sheet with the tags ``idle_1``,
             ``idle_2``, ...; 0 for a single character.
+        generator: One of `GENERATORS`. ``plans`` draws monsters and animals of 16 px whose species
+            the prompt names, by rule; they read better than what the networks draw and are farther
+            from the pictures that those learnt from.
 
     Raises:
         UsageError: If the prompt is empty, too long or no text, or if the size, the kind, an
-            animation or the picture is not available.
+            animation, the picture or the generator is not available.
     """
 
     prompt: str
@@ -98,6 +104,7 @@ class CharacterRequest:
     kind: str = ""
     like: Reference | None = None
     crowd: int = 0
+    generator: str = "auto"
     guessed: str = field(default="", init=False)
     """The kind that the words named, where the size has none of it and another is drawn."""
     named: bool = field(default=True, init=False)
@@ -105,6 +112,7 @@ class CharacterRequest:
 
     def __post_init__(self) -> None:
         clean(self.prompt)
+        self._check_generator()
         if self.crowd:
             self._check_crowd()
             return
@@ -121,6 +129,20 @@ class CharacterRequest:
         if self.like is not None and not isinstance(self.like, Reference):
             self._set("like", read_reference(self.like))
         self._check_animations()
+
+    def _check_generator(self) -> None:
+        if self.generator not in GENERATORS:
+            raise UsageError(
+                f"no generator {self.generator!r}",
+                where="generator",
+                remedy=f"one of: {', '.join(GENERATORS)}",
+            )
+        if self.generator == "plans" and (self.size != 16 or self.crowd):
+            raise UsageError(
+                "there are plans for creatures of 16 px only",
+                where="generator",
+                remedy="ask for size 16, or leave the generator out",
+            )
 
     @property
     def tier(self) -> Tier:

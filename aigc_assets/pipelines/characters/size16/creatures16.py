@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from aigc_assets.errors import UsageError
 from aigc_assets.models.cards import read_card
 from aigc_assets.pipelines.characters.neighbours import most_original
 from aigc_assets.pipelines.characters.reference import region_ramps, taken_from
@@ -130,7 +131,7 @@ class Creature:
 
 def vocabulary() -> Mapping[str, Any]:
     """Words for bodies, elements and looks, and the named ramps."""
-    known = {*_ANY, *_KIN, *_ELEMENTS, *_HORNS, *_LOOKS, *species.known_words()}
+    known = {*_ANY, *_KIN, *_ELEMENTS, *_HORNS, *_LOOKS}
     for model in (MODEL, beasts16.MODEL):
         bodies = read_card(model)["vocabulary"]["bodies"]
         known |= {word for text in bodies.values() for word in text.split()}
@@ -146,9 +147,8 @@ def draw_character(
         return animated16.draw_animated(request, request.like, palette, seed)
     said, animal = words(request.prompt), request.kind == "animal"
     like = region_ramps(request.like.picture) if request.like is not None else {}
-    named = species.species_of(said)
-    if named is not None:
-        return draw_species(named, request, wish, palette, seed, like)
+    if request.generator == "plans":
+        return draw_species(_species(said), request, wish, palette, seed, like)
     names, beasts = choose_bodies(said, seed, animal=animal)
     model = beasts16.MODEL if beasts else MODEL
     checkpoint = load_model(model)
@@ -189,6 +189,18 @@ def draw_character(
     if set(request.animations) - {"walk"} or beasts:
         notes = [_derived(request.animations, walk=beasts), *notes]
     return Made(asset, provenance(checkpoint, seed, made_for, operations, tuple(notes)))
+
+
+def _species(said: list[str]) -> str:
+    """The one that the words name."""
+    named = species.species_of(said)
+    if named is None:
+        raise UsageError(
+            "no species that there is a plan of is named in the prompt",
+            where="prompt",
+            remedy=f"one of: {', '.join(sorted(species.known_words()))}",
+        )
+    return named
 
 
 def draw_species(
