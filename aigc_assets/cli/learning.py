@@ -50,6 +50,10 @@ def train(
     device: Annotated[str, typer.Option("--device", help="auto, cpu or cuda.")] = "auto",
     precision: Annotated[str, typer.Option("--precision", help="bf16 or fp32.")] = "bf16",
     steps: Annotated[int | None, typer.Option("--steps", min=1, help="Stop earlier.")] = None,
+    clock: Annotated[
+        str,
+        typer.Option("--clock", help="What --minutes count: wall, or cpu on a busy machine."),
+    ] = "wall",
     theme: Annotated[
         str | None,
         typer.Option("--theme", help="What your own levels are: dungeon (default), cave, ..."),
@@ -81,6 +85,7 @@ def train(
     for name, value, words in (
         ("--device", device, ("auto", "cpu", "cuda")),
         ("--precision", precision, ("bf16", "fp32")),
+        ("--clock", clock, ("wall", "cpu")),
     ):
         if value not in words:
             raise UsageError(f"expected one of {', '.join(words)}, got {value!r}", where=name)
@@ -104,12 +109,15 @@ def train(
             folder = packed
         torch.manual_seed(seed)
         run = Run(pick_device(device), minutes or (6.0 if drawings else 20.0), seed, out,
-                  precision, steps)  # fmt: skip
+                  precision, steps, clock)  # fmt: skip
         if drawings:
+            from aigc_assets.pipelines.characters.words.creature_words import NOUNS
             from aigc_assets.training.characters.drawings.own_sprites import train_on_drawings
 
+            # A word of two kinds means the one that is named first.
+            nouns = {word: name for name in reversed(list(NOUNS)) for word in NOUNS[name]}
             with writing(out):
-                metrics = train_on_drawings(folder, cell, size, run)
+                metrics = train_on_drawings(folder, cell, size, run, nouns)
         else:
             arrays, info = read(folder, kind)
             metrics = run_training(task_class(kind)(arrays, info, run), info, run)
@@ -221,15 +229,13 @@ def _pack_user_levels(kind: str, folder: Path, theme: str, out: Path) -> None:
 
 def _complete(weights: Path) -> None:
     """Put the shipped models of the other kinds beside the new one: a folder to build with."""
-    import shutil
-
     from aigc_assets.build.cache import writing
-    from aigc_assets.models.cards import SHIPPED
+    from aigc_assets.models.cards import SHIPPED, write_whole
 
     with writing(weights):
         for path in sorted(SHIPPED.iterdir()):
             if path.is_file() and not (weights / path.name).exists():
-                shutil.copyfile(path, weights / path.name)
+                write_whole(weights / path.name, path.read_bytes())
 
 
 def evaluate(

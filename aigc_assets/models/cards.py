@@ -20,6 +20,16 @@ def weights_folder() -> Path:
     return Path(os.environ.get("AIGC_ASSETS_WEIGHTS", SHIPPED))
 
 
+def write_whole(path: Path, data: bytes) -> None:
+    """Write a file whole or not at all; what was there before stays until then."""
+    part = path.with_name(f".{path.name}.part")
+    try:
+        part.write_bytes(data)
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
 def read_card(name: str, folder: Path | None = None) -> dict[str, Any]:
     """The card of a model in ``folder`` or else the `weights_folder`, without its weights.
 

@@ -21,7 +21,7 @@ from torch import nn
 
 from aigc_assets.errors import WeightsError
 from aigc_assets.models import MODELS
-from aigc_assets.models.cards import REMEDY, SHIPPED, read_card, weights_folder
+from aigc_assets.models.cards import REMEDY, SHIPPED, read_card, weights_folder, write_whole
 
 __all__ = ["SHIPPED", "Checkpoint", "build", "load", "read_card", "save", "weights_folder"]
 
@@ -66,9 +66,9 @@ def save(
     data = save_tensors(tensors)
     sha256 = hashlib.sha256(data).hexdigest()
     folder.mkdir(parents=True, exist_ok=True)
-    _replace(folder / f"{name}.safetensors", data)
+    write_whole(folder / f"{name}.safetensors", data)
     text = json.dumps({**card, "name": name, "sha256": sha256}, indent=1, ensure_ascii=False)
-    _replace(folder / f"{name}.json", (text + "\n").encode())
+    write_whole(folder / f"{name}.json", (text + "\n").encode())
     return sha256
 
 
@@ -113,9 +113,3 @@ def load(
         ) from error
     network = network.to(device=device, dtype=dtype).eval().requires_grad_(False)
     return Checkpoint(name, network, card, sha256)
-
-
-def _replace(path: Path, data: bytes) -> None:
-    part = path.with_name(f".{path.name}.part")
-    part.write_bytes(data)
-    part.replace(path)

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from aigc_assets.errors import DataError
+from aigc_assets.models.cards import write_whole
 from aigc_assets.training import TASKS, YARDSTICKS
 
 LIMIT_BYTES = 40 * 1024 * 1024
@@ -52,9 +53,7 @@ def write(out: Path, kind: str, arrays: dict[str, np.ndarray], info: dict[str, A
     data = _npz(arrays)
     text = (json.dumps(info, ensure_ascii=False) + "\n").encode("utf-8", "replace")
     for suffix, content in (("npz", data), ("json", text)):
-        part = out / f".{kind}.{suffix}.part"
-        part.write_bytes(content)
-        part.replace(out / f"{kind}.{suffix}")
+        write_whole(out / f"{kind}.{suffix}", content)
     return len(data) + len(text)
 
 

@@ -96,7 +96,7 @@ def test_thirty_drawings_become_weights_that_draw(drawings, tiny, tmp_path, monk
     assert "dropped: gnoll_03.png: a copy: of copy.png" in said.err
     assert "dropped: cut.png: is cut off" in said.err
     assert "guessed: swords.png: cells of 16x16, 4x3" in said.err
-    assert "guessed of 4 files: of 2 frames are learnt #0" in said.err
+    assert "guessed of 4 files: a frame of each pose is learnt" in said.err
     assert "30 drawings of 19 files of the user's own, in frames of 16 px, 5 of them" in said.err
     result = json.loads(said.out)
     accuracy = result["metrics"]["pixel_accuracy"]

@@ -11,6 +11,7 @@ import sys
 import zlib
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -151,7 +152,7 @@ def test_of_an_animation_only_other_poses_are_drawings(tmp_path):
     (tmp_path / "hero.gif").write_bytes(gif(frames))
     found, report = read_drawings(tmp_path)
     assert [d.name for d in found] == ["hero.gif#0", "hero.gif#5"] and report.dropped == []
-    assert report.guesses == [("hero.gif", "of 6 frames are learnt #0, #5")]
+    assert report.guesses == [("hero.gif", "a frame of each pose is learnt, of 6 #0, #5")]
     for drawing, frame in zip(found, (frames[0], frames[5]), strict=True):
         solid = frame[..., 3] > 0
         rows, columns = np.flatnonzero(solid.any(1)), np.flatnonzero(solid.any(0))
@@ -238,7 +239,8 @@ HOSTILE = {
     "bomb.png": (bomb(), "is 4096x4097 px"),
     "cut.aseprite": (struct.pack("<IH", 128, 0xA5E0) + bytes(40), "not an .aseprite file"),
     "text.aseprite": (b"hello" * 40, "not an .aseprite file"),
-    "hero.psd": (b"8BPS", ".psd is not read (read: .png .gif .aseprite)"),
+    "hero.psd": (b"8BPS", ".psd is not read: export it as .png"),
+    "hero.xyz": (b"x", ".xyz is not read (read: .png .gif .aseprite)"),
     "hero.jpg": (b"\xff\xd8", ".jpg blurs pixels: save the drawing as .png"),
     "big_font.png": (GOOD, "shows no figures by its name: font"),
     "text.gif": (b"hello" * 20, "is not a GIF"),
@@ -321,7 +323,7 @@ def test_links_and_pipes_are_named_and_left(tmp_path):
     reasons = dict(report.dropped)
     assert found == [] and set(reasons) == {"link.png", "folder", "pipe.png", "hole.png"}
     assert "link" in reasons["link.png"] and "not a plain file" in reasons["pipe.png"]
-    assert "larger than 8 MB" in reasons["hole.png"]
+    assert "larger than 72 MB" in reasons["hole.png"]
 
 
 def test_bombs_cost_no_memory(tmp_path):
@@ -355,3 +357,38 @@ def test_reasons_are_counted_in_one_line_and_names_cannot_steer_the_terminal(tmp
 def test_no_folder_is_an_error(tmp_path):
     with pytest.raises(DataError, match="no such folder"):
         read_drawings(tmp_path / "none")
+    (tmp_path / "a.png").write_bytes(GOOD)
+    with pytest.raises(DataError, match="is a file, not a folder") as caught:
+        read_drawings(tmp_path / "a.png")
+    assert str(tmp_path) in (caught.value.remedy or "")
+
+
+def test_figures_that_fill_their_cells_are_kept(tmp_path):
+    filled = [figure(16, 16, i) for i in range(24)]
+    for drawn in filled:
+        drawn[...] = np.where(drawn[..., 3:] > 0, drawn, drawn[8, 8])  # all of the cell
+        drawn[:2, :2] = drawn[-1:, -3:] = 0
+    picture = sheet(filled, 6, (16, 16), 0, 0)
+    for name, cell in (("a.png", (16, 16)), ("slabs_16x16.png", None)):
+        (tmp_path / name).write_bytes(png(picture))
+        found, report = read_drawings(tmp_path, cell)
+        (tmp_path / name).unlink()
+        assert report.dropped == []
+        assert all(np.array_equal(d.picture, f) for d, f in zip(found, filled, strict=True))
+    # Outlines that meet are as black as each other.
+    for drawn in filled:
+        drawn[-2:, :, :3][drawn[-2:, :, 3] > 0] = drawn[:1, :, :3][drawn[:1, :, 3] > 0] = 8
+    found, report = read(tmp_path, sheet(filled, 6, (16, 16), 0, 0), cell=(16, 16))
+    assert len(found) == 24 and report.dropped == []
+
+
+def test_a_sheet_is_read_by_its_pixels_not_by_its_bytes(tmp_path):
+    large = np.zeros((1480, 1480, 4), np.uint8)
+    figures = [figure(15, 15, i) for i in range(12)]
+    large[:32, :96] = sheet(figures, 6, (16, 16), 0, 0)
+    flat = cv2.imencode(".png", cv2.cvtColor(large, cv2.COLOR_RGBA2BGRA),
+                        [cv2.IMWRITE_PNG_COMPRESSION, 0])[1].tobytes()  # fmt: skip
+    assert len(flat) > 8 << 20
+    (tmp_path / "large.png").write_bytes(flat)
+    found, report = read_drawings(tmp_path, (16, 16))
+    assert len(found) == 12 and report.dropped == []

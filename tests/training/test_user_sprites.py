@@ -13,6 +13,8 @@ from hypothesis import strategies as st
 from aigc_assets.errors import UsageError
 from aigc_assets.models.own_drawings import off_canvas, onto_canvas
 from aigc_assets.training.characters.drawings.classes import Vocabulary, own_classes
+from aigc_assets.training.characters.drawings.files import Drawing, Report
+from aigc_assets.training.characters.drawings.files.words_file import apply_words
 from aigc_assets.training.characters.drawings.user_sprites import (
     FEWEST,
     colour_error,
@@ -31,8 +33,13 @@ VOCABULARY = Vocabulary(
     COLOURS,
     np.tile(np.arange(48, dtype=np.uint8), (6, 1)),
     {"orc": "monster", "sword": "item"},
-    {"big": "monster", "fire": "effect"},
+    {"big": "", "fire": "effect"},
+    {"wolf": "animal", "potion": "item"},
 )
+
+
+def told(name: str) -> str:
+    return Drawing(name, name, figure(5, 5)).told
 
 
 def fill(folder: Path, count: int, side: int = 24) -> None:
@@ -212,12 +219,22 @@ def test_words_that_several_drawings_share_become_sub_classes():
     names = [f"animals/jackalope_{i}.png" for i in range(3)] + ["Gnoll/Sheet.png[0,1]"] * 3
     names += ["orcs/gnoll_orc.png", "sprites/odd.png", "sprites/lone1.png", "idle/walk.png"] + [
         "idle/run.png"] * 3  # fmt: skip
-    labels, words = own_classes(names, VOCABULARY)
-    assert words == {"gnoll": "monster", "jackalope": "animal"}
+    labels, words = own_classes([told(name) for name in names], VOCABULARY)
+    assert words == {"gnoll": "monster", "jackalope": "monster"}
     assert [label.subclass for label in labels] == (
         ["jackalope"] * 3 + ["gnoll"] * 3 + ["orc"] + [""] * 6
     )
+    assert {label.kind for label in labels} == {"monster"}  # three animals are no kind
+    labels, words = own_classes([told(name) for name in names + names[:3]], VOCABULARY)
+    assert words == {"gnoll": "monster", "jackalope": "animal"}
     assert [label.kind for label in labels[:4]] == ["animal"] * 3 + ["monster"]
+
+
+def test_all_of_a_sub_class_are_of_the_kind_of_most():
+    names = [f"slime_{i}" for i in range(8)] + [f"items/{i}" for i in range(8)]
+    labels, words = own_classes([*names, "items/slime"], VOCABULARY)
+    assert words == {"slime": "monster"} and labels[-1] == ("monster", "slime", ())
+    assert [label.kind for label in labels[8:16]] == ["item"] * 8
 
 
 @pytest.mark.parametrize(
@@ -225,14 +242,49 @@ def test_words_that_several_drawings_share_become_sub_classes():
     [
         ("orcs/big_orc_01.png", "monster", "orc", ("big",)),
         ("sword.png", "item", "sword", ()),
+        ("wolf_fire.png", "animal", "", ("fire",)),
+        ("orc_wolves/potion.png", "item", "orc", ()),
+        ("big.png", "", "", ("big",)),
         ("effects/fire3.png[0,1]", "effect", "", ("fire",)),
         ("Weapons/x.png", "item", "", ()),
         ("Characters/swords/BigOne2.png", "monster", "sword", ("big",)),
-        ("nameless.png", "monster", "", ()),
+        ("nameless.png", "", "", ()),
     ],
 )
 def test_words_of_the_path_say_what_a_drawing_shows(name, kind, subclass, words):
-    assert VOCABULARY.describe(name) == (kind, subclass, words)
+    assert VOCABULARY.describe(told(name)) == (kind, subclass, words)
+
+
+def test_a_list_of_words_says_what_names_do_not(tmp_path):
+    cells = sheet([figure(15, 13, i) for i in range(40)], 8, (16, 16), 0, 0)
+    (tmp_path / "sheet.png").write_bytes(png(cells))
+    lines = [f'"sheet.png[{i // 8},{i % 8}]",gnoll' for i in range(16)]
+    lines += ["sheet.png,big", "sheet.png[2,0];potion;items", "nothing.png,orc",
+              "sheet.png[9,9],orc"]  # fmt: skip
+    (tmp_path / "words.csv").write_text("\ufefffile,words\n" + "\n".join(lines), "utf-8")
+    _, info, report = pack_drawings(tmp_path, VOCABULARY)
+    assert info["own_drawings"]["words"] == {"gnoll": "monster"}
+    assert [label["subclass"] for label in info["labels"]] == ["gnoll"] * 16 + [""] * 24
+    assert {tuple(label["words"]) for label in info["labels"]} == {("big",)}
+    assert [line for line, _ in report.dropped] == ["words.csv line 20", "words.csv line 21"]
+    assert "names no drawing that was read: nothing.png" in report.dropped[0][1]
+    assert not any("say nothing" in note for _, note in report.guesses)
+    (tmp_path / "words.csv").unlink()
+    _, _, report = pack_drawings(tmp_path, VOCABULARY)
+    assert any("the names of 40 drawings say nothing" in note for _, note in report.guesses)
+
+
+@given(st.binary(max_size=300))
+@settings(max_examples=60, deadline=None)
+def test_any_list_of_words_is_read_or_named(data):
+    drawings = [
+        Drawing("a.png", "a.png", figure(9, 9)),
+        Drawing("b.png[0,1]", "b.png", figure(9, 9)),
+    ]
+    report = Report()
+    said = apply_words(data, drawings, report)
+    assert set(said) <= {"a.png", "b.png[0,1]"}
+    assert all(place.startswith("words.csv") for place, _ in report.dropped)
 
 
 def test_frames_of_one_figure_are_split_all_the_same_and_that_is_said(tmp_path):

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from aigc_assets.errors import AigcError
 from aigc_assets.metrics.likeness import CopyIndex, tone_codes
+from aigc_assets.models.cards import write_whole
 from aigc_assets.training.characters.size16.tiny_creatures import COLOURS
 from aigc_assets.training.characters.size32 import pixel_sprites
 from aigc_assets.training.packing import read
@@ -115,9 +116,7 @@ def main(argv: list[str] | None = None) -> int:
         return error.exit_code
     for model, data in lists.items():
         path = args.out / f"{model}.neighbours.json"
-        part = path.with_suffix(".part")
-        part.write_bytes(data)
-        part.replace(path)
+        write_whole(path, data)
         print(f"{path}: {len(data)} bytes")
     return 0
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from aigc_assets.metrics.distributions import kernel_distance
 from aigc_assets.metrics.likeness import CopyIndex, tone_codes
 from aigc_assets.metrics.picture_features import picture_features
 from aigc_assets.models import checkpoint
+from aigc_assets.models.cards import write_whole
 from aigc_assets.models.own_drawings import CANVAS, off_canvas
 from aigc_assets.models.sprite_crossover import recombine
 from aigc_assets.models.sprite_maskgit import SpriteMaskgit
@@ -46,6 +48,8 @@ GENTLE = 0.3
 STYLE_SAMPLES = 48
 SHOWN = 48
 """Last samples."""
+_ONE_KIND = 0.8
+"""Share of the shipped pictures of a name that are of one kind where the name tells the kind."""
 COPIED = 0.4
 """Distance from the nearest drawing, over that of usual held-out ones, of what is a copy."""
 _NOTES = (
@@ -201,23 +205,30 @@ def _strip(path: Path, sprites: PixelSprites, lines: list[np.ndarray], side: int
     print(f"samples: {path.with_suffix('.png')}", flush=True)
 
 
-def shipped_vocabulary() -> Vocabulary:
-    """What the shipped tokeniser and prior know."""
+def shipped_vocabulary(nouns: Mapping[str, str]) -> Vocabulary:
+    """What the shipped tokeniser and prior know, besides ``nouns``, words of prompts -> kind."""
     colours = checkpoint.load(TOKENISER).network.get_buffer("colours").numpy()
     prior = checkpoint.load(PRIOR).network
     assert isinstance(prior, SpriteMaskgit)
     config, labels = prior.config, prior.seed_labels.numpy()
 
-    def kind(rows: np.ndarray) -> str:
-        return config.kinds[int(np.bincount(labels[rows, 0], minlength=1).argmax())]
+    def kind(rows: np.ndarray, least: int) -> str:
+        """That of all pictures, where there are enough of them and they are of one."""
+        count = np.bincount(labels[rows, 0], minlength=1)
+        sure = count.max() >= max(least, _ONE_KIND * count.sum())
+        return config.kinds[int(count.argmax())] if sure else ""
 
-    subclasses = {name: kind(labels[:, 1] == i) for i, name in enumerate(config.subclasses)}
-    words = {name: kind((labels[:, 2:5] == i).any(1)) for i, name in enumerate(config.words)}
-    return Vocabulary(colours, prior.turned.numpy(), subclasses, words)
+    subclasses = {name: kind(labels[:, 1] == i, 0) for i, name in enumerate(config.subclasses)}
+    words = {name: kind((labels[:, 2:5] == i).any(1), 3) for i, name in enumerate(config.words)}
+    return Vocabulary(colours, prior.turned.numpy(), subclasses, words, nouns)
 
 
 def train_on_drawings(
-    folder: Path, cell: tuple[int, int] | None, side: int | None, run: Run
+    folder: Path,
+    cell: tuple[int, int] | None,
+    side: int | None,
+    run: Run,
+    nouns: Mapping[str, str],
 ) -> dict[str, Any]:
     """Read a folder of drawings and fine-tune both models on it.
 
@@ -230,6 +241,7 @@ def train_on_drawings(
         cell: Width and height of the cells of sheets, or None.
         side: Of the frames, px, or None.
         run: Time and place; the time is for both models together, steps are for each.
+        nouns: Words of prompts, and the kind that they mean.
 
     Returns:
         Held-out metrics of both; ``baseline`` is the shipped model.
@@ -239,7 +251,7 @@ def train_on_drawings(
         DataError: If the folder cannot be read.
     """
     print(f"reading the drawings of {folder}", flush=True)
-    arrays, info, report = pack_drawings(folder, shipped_vocabulary(), cell, side)
+    arrays, info, report = pack_drawings(folder, shipped_vocabulary(nouns), cell, side)
     _check_unused(run.out, arrays)
     print("\n".join(report.lines()))
     print("\n".join(info["notes"]), flush=True)
@@ -249,6 +261,7 @@ def train_on_drawings(
         + (f" --grid {cell[0]}x{cell[1]}" if cell else "")
         + (f" --size {side}" if side else "")
         + (f" --steps {run.steps}" if run.steps is not None else "")
+        + (f" --clock {run.clock}" if run.clock != "wall" else "")
     )
     info["notes"] = [*info["notes"], *_NOTES]
     # The new weights go on from the shipped ones, so the sources of those count as well.
@@ -256,7 +269,7 @@ def train_on_drawings(
         info["sources"].append(source)
     write(run.out / "data", "sprite", arrays, info)
     dropped = "".join(f"{name}: {reason}\n" for name, reason in report.dropped)
-    _replace(run.out / "dropped.txt", dropped)
+    _write(run.out / "dropped.txt", dropped)
     metrics: dict[str, Any] = {}
     every = max(5.0, run.minutes * 60 / 8)
     tasks: tuple[tuple[Any, str], ...] = (
@@ -271,7 +284,7 @@ def train_on_drawings(
         metrics |= train(trained, info, part, save_every=every)
     weights, drawn = run.out / "weights", trained.sample(SHOWN)
     colours = "".join(f"{r:02x}{g:02x}{b:02x}\n" for r, g, b in arrays["palette"].tolist())
-    _replace(weights / "palette.hex", colours)
+    _write(weights / "palette.hex", colours)
     _write_known(trained.sprites, trained.side, weights, drawn, run.out)
     return metrics
 
@@ -309,19 +322,17 @@ def _write_known(
     shipped = checkpoint.weights_folder() / f"{PRIOR}.neighbours.json"
     if shipped.is_file():
         entry["limit"] = min(entry["limit"], json.loads(shipped.read_bytes())["limit"])
-    _replace(weights / f"{PRIOR}.neighbours.json", json.dumps(entry, ensure_ascii=False) + "\n")
+    _write(weights / f"{PRIOR}.neighbours.json", json.dumps(entry, ensure_ascii=False) + "\n")
     samples = sprites.rgba(off_canvas(drawn, side))
     distances, nearest = known.nearest(samples)
     lines = [f"a copy is below {entry['limit']:.3f}; held-out drawings have {usual:.3f}"]
     for number, (distance, row) in enumerate(zip(distances, nearest, strict=True)):
         copied = " (a copy: is drawn again)" if distance < entry["limit"] else ""
         lines.append(f"{number + 1}: {distance:.3f} from {names[row]}{copied}")
-    _replace(out / "samples.txt", "\n".join(lines) + "\n")
+    _write(out / "samples.txt", "\n".join(lines) + "\n")
     rows = [drawn[i : i + 16] for i in range(0, len(drawn), 16)]
     _strip(out / "samples", sprites, rows, side)
 
 
-def _replace(path: Path, text: str) -> None:
-    part = path.with_name(f".{path.name}.part")
-    part.write_bytes(text.encode("utf-8", "replace"))
-    part.replace(path)
+def _write(path: Path, text: str) -> None:
+    write_whole(path, text.encode("utf-8", "replace"))

@@ -18,6 +18,7 @@ from aigc_assets.errors import UsageError
 from aigc_assets.models.own_drawings import CANVAS, SIDES, OwnDrawings, onto_canvas
 from aigc_assets.training.characters.drawings.classes import Vocabulary, own_classes
 from aigc_assets.training.characters.drawings.files import READ, Drawing, Report, read_drawings
+from aigc_assets.training.characters.drawings.files.words_file import WORDS_FILE
 from aigc_assets.training.characters.size32.pixel_sprites import (
     KINDS,
     SPLITS,
@@ -28,12 +29,14 @@ from aigc_assets.types.oklab import nearest, to_oklab
 
 FEWEST = 30
 """Drawings that are enough to learn from."""
-MOST = 2000
+MOST = 3000
 """Drawings that are learnt from; of more every so-manieth is taken."""
 _MOST_FIT = 0.9
 """Share of the drawings that fit the frame, unless its side is given; larger ones are left out."""
 LICENCE = "LicenseRef-own-drawings"
 MOST_COLOURS = 64
+_MIXED = 0.25
+"""Share of the drawings that fit a frame of half the side, from which on sizes are mixed."""
 _FULL = 0.97
 _VARIANTS = 0.5
 """Things in a file, over its drawings, up to which all of it shows one thing, in motion say."""
@@ -67,7 +70,7 @@ def pack_drawings(
         DataError: If the folder cannot be read.
     """
     drawings, report = read_drawings(folder, cell)
-    side = side or _side(drawings)
+    side = side or _side(drawings, report)
     placed = _without_copies(_placed(drawings, side, report), report)
     if len(placed) < FEWEST:
         raise _too_few(len(placed), drawings, side, folder, report)
@@ -81,8 +84,13 @@ def pack_drawings(
     colours = _without_others(colours, small)
     images = onto_canvas(small, side)
     names = [drawing.name for drawing, _ in placed]
-    files = [drawing.file for drawing, _ in placed]
-    labels, words = own_classes(names, vocabulary)
+    report.kept = files = [drawing.file for drawing, _ in placed]
+    told = [drawing.told for drawing, _ in placed]
+    labels, words = own_classes(told, vocabulary)
+    known = [
+        label.subclass or any(vocabulary.describe(text))
+        for text, label in zip(told, labels, strict=True)
+    ]
     kinds = np.array([KINDS.index(label.kind) for label in labels], np.uint8)
     identity = _identity(images, colours, names, files)
     split, fair = _split(identity)
@@ -97,10 +105,13 @@ def pack_drawings(
         + ("" if fair else "; they look so alike that held-out ones resemble those learnt from"),
         f"they show, by their names: {', '.join(shown)}"
         + (f"; words of their own: {', '.join(words)}" if words else ""),
-        f"{_count(frames)} colours are told in {len(np.unique(small)) - 1}, "
-        f"{colour_error(frames, small, colours):.3f} off on average (OKLab)",
+        f"they are drawn in {_count(frames)} colours, learnt in {len(np.unique(small)) - 1}: "
+        f"{colour_error(frames, small, colours):.3f} off on average (OKLab; 0.02 is hardly seen)",
         f"dropped: {report.reasons() or 'none'}",
     ]
+    if sum(not k for k in known) > len(placed) // 3:
+        note = f"the names of {sum(not k for k in known)} drawings say nothing of what they show"
+        report.guesses.append(("", f"{note}: name files or folders, or write a {WORDS_FILE}"))
     arrays: dict[str, NDArray[Any]] = {
         "images": images,
         "colours": colours,
@@ -234,12 +245,22 @@ def colour_error(
     return float(np.linalg.norm(gap, axis=1).mean())
 
 
-def _side(drawings: list[Drawing]) -> int:
-    """The smallest of `SIDES` that holds most of the drawings that any of them holds."""
+def _side(drawings: list[Drawing], report: Report) -> int:
+    """The smallest of `SIDES` that holds most of the drawings that any of them holds.
+
+    Where many would fit a smaller one, that is said: a model draws figures of one size best.
+    """
     reach = np.array([max(drawing.picture.shape[:2]) for drawing in drawings])
     reach = reach[reach <= SIDES[-1]]
     fits = (side for side in SIDES if len(reach) and (reach <= side).mean() >= _MOST_FIT)
-    return next(fits, SIDES[-1])
+    side = next(fits, SIDES[-1])
+    for small in (s for s in SIDES if 2 * s <= side):
+        count = int((reach <= small).sum())
+        if FEWEST <= count > _MIXED * len(reach):
+            report.guesses.append(("", f"frames of {side} px hold most drawings, but {count} of "
+                                       f"{len(reach)} would fit {small} px: --size {small} learns "
+                                       "from those alone"))  # fmt: skip
+    return side
 
 
 def _placed(

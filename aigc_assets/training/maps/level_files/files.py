@@ -21,10 +21,11 @@ class Folder:
     Args:
         root: An existing folder.
         most: Files that it may hold, `MOST_FILES` by default.
+        largest: Bytes that a file may have.
     """
 
-    def __init__(self, root: Path, most: int | None = None):
-        self.root, self.most = root, most or MOST_FILES
+    def __init__(self, root: Path, most: int | None = None, largest: int = LARGEST_FILE):
+        self.root, self.most, self.largest = root, most or MOST_FILES, largest
 
     def files(self) -> Iterator[str]:
         """Relative names with ``/`` of everything that is not a folder, sorted; links too.
@@ -62,12 +63,12 @@ class Folder:
                 status = os.fstat(file.fileno())
                 if not stat.S_ISREG(status.st_mode):
                     raise DataError("is not a plain file", where=name)
-                data = file.read(LARGEST_FILE + 1)
+                data = file.read(self.largest + 1)
         except (OSError, ValueError) as error:
             reason = getattr(error, "strerror", None) or str(error)
             raise DataError(f"cannot be read: {reason}", where=name) from error
-        if len(data) > LARGEST_FILE:
-            raise DataError(f"is larger than {LARGEST_FILE >> 20} MB", where=name)
+        if len(data) > self.largest:
+            raise DataError(f"is larger than {self.largest >> 20} MB", where=name)
         if not data:
             raise DataError("is empty", where=name)
         return data

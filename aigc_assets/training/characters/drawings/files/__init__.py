@@ -6,6 +6,7 @@ and every failure names the file and skips it.
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from pathlib import Path, PurePosixPath
 
@@ -19,9 +20,9 @@ from aigc_assets.training.characters.drawings.files.drawing import Drawing, Repo
 from aigc_assets.training.characters.drawings.files.gif import read_gif
 from aigc_assets.training.characters.drawings.files.grid import (
     Layout,
+    cut_through,
     find_layout,
     given,
-    touching,
 )
 from aigc_assets.training.characters.drawings.files.picture import (
     hard_edges,
@@ -29,6 +30,7 @@ from aigc_assets.training.characters.drawings.files.picture import (
     pixel_size,
     read_png,
 )
+from aigc_assets.training.characters.drawings.files.words_file import WORDS_FILE, apply_words
 from aigc_assets.training.maps.level_files import NOTES
 from aigc_assets.training.maps.level_files.files import Folder
 
@@ -38,19 +40,23 @@ READ = (".png", ".gif", ".aseprite", ".ase")
 PARTS = (".json", ".txt", ".md", ".toml", ".gpl", ".hex", ".licence", ".license")
 """Suffixes of what people keep beside drawings; nothing is said about them."""
 LOSSY = (".jpg", ".jpeg", ".webp", ".avif", ".heic")
+WORKING = tuple(".psd .psb .kra .xcf .clip .pyxel .piskel .procreate .svg .tif .tiff .bmp".split())
+"""What drawing programs keep; they export .png files."""
+SYSTEM = ("thumbs.db", "desktop.ini")
+"""Files that systems leave in folders; nothing is said about them."""
 SINGLE = 40
 """A picture of at most so many px each way is one drawing, not a sheet."""
 FEWEST_PIXELS = 24
 MOST_HALF = 0.3
 """Share of half-transparent pixels from which a drawing is smoke and no pixel art."""
 MOST_FILES = 10_000
+LARGEST_FILE = 72 * 1024 * 1024
+"""Bytes; a picture of as many pixels as are read has fewer, however badly it is packed."""
 MOST_DRAWINGS = 6000
 MOST_PIXELS = 256 * 1024 * 1024
 """Of all pictures together."""
 MOST_OF_ONE = 16 * 1024 * 1024
 """Pixels of the frames of one file that are looked at."""
-_CUT = 0.5
-"""Share of a cell's side along which a figure may go on in the next cell."""
 _NO_FIGURES = frozenset("font fonts tileset tilesets background backgrounds".split())
 """Words of a name that say that a file shows no figures."""
 _CELL = re.compile(r"(?<!\d)(\d{1,3})x(\d{1,3})(?!\d)", re.IGNORECASE)
@@ -64,22 +70,27 @@ def read_drawings(
     Of an animation only frames are taken that show other poses.
 
     Args:
-        folder: Holds .png, .gif or .aseprite files, single drawings or sheets.
+        folder: Holds .png, .gif or .aseprite files, single drawings or sheets; and ``words.csv``
+            if names alone do not say what drawings show.
         cell: Width and height of the cells of every sheet, in px of the files; found by itself
             where None.
 
     Raises:
         DataError: If the folder cannot be read or holds too many files.
     """
+    if folder.is_file():
+        remedy = f"give the folder that holds it: {folder.parent}"
+        raise DataError("is a file, not a folder", where=str(folder), remedy=remedy)
     if not folder.is_dir():
         raise DataError("no such folder", where=str(folder), remedy="give a folder of drawings")
-    source = Folder(folder, MOST_FILES)
+    source = Folder(folder, MOST_FILES, LARGEST_FILE)
     drawings: list[Drawing] = []
     report = Report()
     pixels = 0
     for name in source.files():
         suffix = PurePosixPath(name).suffix.lower()
-        if suffix in PARTS or PurePosixPath(name).stem.lower() in NOTES:
+        path = PurePosixPath(name.lower())
+        if suffix in PARTS or path.stem in NOTES or path.name in (*SYSTEM, WORDS_FILE):
             continue
         if reason := _unwanted(name, suffix):
             report.dropped.append((name, reason))
@@ -98,7 +109,15 @@ def read_drawings(
         drawings += found
         if len(drawings) > MOST_DRAWINGS:
             report.dropped.append((name, f"only the first {MOST_DRAWINGS} drawings are taken"))
-            return drawings[:MOST_DRAWINGS], report
+            del drawings[MOST_DRAWINGS:]
+            break
+    if (folder / WORDS_FILE).exists():
+        try:
+            said = apply_words(source.read(WORDS_FILE), drawings, report)
+        except DataError as error:
+            report.dropped.append((WORDS_FILE, error.message))
+        else:
+            drawings = [dataclasses.replace(d, words=said.get(d.name, "")) for d in drawings]
     return drawings, report
 
 
@@ -106,6 +125,8 @@ def _unwanted(name: str, suffix: str) -> str:
     """Why a file is not even opened, or ''."""
     if suffix in LOSSY:
         return f"{suffix} blurs pixels: save the drawing as .png"
+    if suffix in WORKING:
+        return f"{suffix} is not read: export it as .png"
     if suffix not in READ:
         return f"{suffix or 'no suffix'} is not read (read: {' '.join(READ[:3])})"
     said = set(re.findall(r"[a-z]+", name.lower())) & _NO_FIGURES
@@ -153,7 +174,8 @@ def _cut(
         numbers = own_frames(hard, [start for start in starts if start < count])
         shown = ", ".join(f"#{number}" for number in numbers[:8])
         more = ", ..." if len(numbers) > 8 else ""
-        report.guesses.append((name, f"of {count} frames are learnt {shown}{more}"))
+        note = f"a frame of each pose is learnt, of {count} {shown}{more}"
+        report.guesses.append((name, note))
     found: list[Drawing] = []
     for number in numbers:
         picture, solid = pictures[number], hard[number, ..., 3] > 0
@@ -166,7 +188,8 @@ def _cut(
             layout = find_layout(solid)
         if layout is not None and (cell is None or cell == named):
             report.guesses.append((name, layout.text + (", by its name" if named else "")))
-        found += _figures(picture, solid, layout, (name, f"#{number}" * (count > 1)), report)
+        named_as = (name, f"#{number}" * (count > 1))
+        found += _figures(picture, hard[number], layout, named_as, report)
     return found
 
 
@@ -182,13 +205,16 @@ def _named_cell(name: str, shape: tuple[int, int]) -> tuple[int, int] | None:
 
 def _figures(
     picture: NDArray[np.uint8],
-    solid: NDArray[np.bool_],
+    hard: NDArray[np.uint8],
     layout: Layout | None,
     named: tuple[str, str],
     report: Report,
 ) -> list[Drawing]:
-    """The figures in the cells of one picture; what is dropped goes into the report."""
-    name, found = named[0], []
+    """The figures in the cells of one picture; what is dropped goes into the report.
+
+    ``hard`` is the picture without half-transparent pixels.
+    """
+    name, found, solid = named[0], [], hard[..., 3] > 0
     boxes = [(0, 0, *solid.shape)] if layout is None else list(layout.boxes)
     for place, box in enumerate(boxes):
         top, left, bottom, right = box
@@ -203,7 +229,7 @@ def _figures(
                 report.dropped.append((part, "empty"))
             continue
         reason, drawing = _clean(picture[top:bottom, left:right])
-        if layout is not None and layout.columns and touching(solid, box) > _CUT:
+        if layout is not None and layout.columns and cut_through(hard, box):
             reason = "cut by the edge of its cell (give --grid if the cells are others)"
         if reason:
             report.dropped.append((part, reason))

@@ -24,6 +24,14 @@ meet few; a line through the middle of figures meets about as many as any other.
 _TIGHT = (16, 32, 24, 48, 8, 64, 20, 40, 12)
 """Sides of cells that are tried where figures touch the lines."""
 
+_CUT = 0.5
+"""Share of a cell's side along which figures touch, from which on one of them may be cut."""
+_GOES_ON, _LEAST = 0.75, 0.12
+"""Of the pixels on both sides of a line how many agree, over those within the cell, where it cuts a
+figure; and that share at least."""
+_DARK = 56
+"""Greatest channel of a colour of outlines."""
+
 Mask = NDArray[np.bool_]
 Box = tuple[int, int, int, int]
 
@@ -99,19 +107,37 @@ def find_layout(solid: Mask) -> Layout | None:
     return layout if len(layout.boxes) > 1 else None
 
 
-def touching(solid: Mask, box: Box) -> float:
-    """Greatest share of a side of a cell along which a figure goes on into the next cell."""
+def cut_through(picture: NDArray[np.uint8], box: Box) -> bool:
+    """Whether a side of a cell goes through a figure, which is not whole then.
+
+    Where figures fill their cells, neighbours touch as well, but their colours do not go on: beyond
+    the line they agree less often than within the cell. Black meets black wherever outlines touch.
+
+    Args:
+        picture: The sheet, [H, W, 4], transparent pixels all zero.
+        box: Of the cell.
+    """
     top, left, bottom, right = box
-    lines = []
-    if top > 0:
-        lines.append((solid[top - 1, left:right], solid[top, left:right]))
-    if bottom < solid.shape[0]:
-        lines.append((solid[bottom - 1, left:right], solid[bottom, left:right]))
-    if left > 0:
-        lines.append((solid[top:bottom, left - 1], solid[top:bottom, left]))
-    if right < solid.shape[1]:
-        lines.append((solid[top:bottom, right - 1], solid[top:bottom, right]))
-    return max((float((a & b).mean()) for a, b in lines), default=0.0)
+    for turned, (first, last, low, high) in (
+        (picture, (top, bottom, left, right)),
+        (picture.transpose(1, 0, 2), (left, right, top, bottom)),
+    ):
+        cell = turned[first:last, low:high]
+        usual = _agreeing(cell[:-1], cell[1:])[0]
+        for line in (first, last):
+            if 0 < line < len(turned):
+                goes_on, touch = _agreeing(turned[line - 1, low:high], turned[line, low:high])
+                if touch > _CUT and goes_on > max(_LEAST, _GOES_ON * usual):
+                    return True
+    return False
+
+
+def _agreeing(one: NDArray[np.uint8], other: NDArray[np.uint8]) -> tuple[float, float]:
+    """Of pixels that touch: share of equal ones among those not both dark; and share of all."""
+    both = (one[..., 3] > 0) & (other[..., 3] > 0)
+    lit = both & ((one[..., :3].max(-1) > _DARK) | (other[..., :3].max(-1) > _DARK))
+    equal = lit & (one == other).all(-1)
+    return float(equal.sum() / max(1, lit.sum())), float(both.mean())
 
 
 def _layout(rows: Axis, columns: Axis) -> Layout:

@@ -36,7 +36,8 @@ def read_png(data: bytes, where: str) -> Rgba:
     width, height = struct.unpack(">II", data[16:24])
     if not width or not height or width * height > MOST_PIXELS:
         raise DataError(
-            f"is {width}x{height} px, at most {MOST_PIXELS >> 20} million are read", where=where
+            f"is {width}x{height} px, at most {MOST_PIXELS >> 20} million are read: cut it in two",
+            where=where,
         )
     _check_chunks(data, where)
     try:
@@ -86,7 +87,10 @@ def key_background(picture: Rgba, where: str) -> tuple[Rgba, str]:
     values, counts = np.unique(rim, return_counts=True)
     colour = int(values[counts.argmax()])
     if counts.max() < 0.6 * len(rim):
-        raise DataError("has neither transparency nor a plain background", where=where)
+        raise DataError(
+            "has neither transparency nor a plain background: erase what is behind the figures",
+            where=where,
+        )
     same = packed == colour
     rgb = np.array([[colour >> 16, colour >> 8 & 255, colour & 255]], np.uint8)
     if np.hypot(*to_oklab(rgb)[0, 1:]) < _LOUD:
