@@ -21,7 +21,7 @@ class Cast(NamedTuple):
     """Who is on a sheet.
 
     ``frames`` are (tag, frame of the tag) that are shown of each; ``scale`` is by how much pixels
-    are enlarged.
+    are enlarged. ``crowd`` figures come of each prompt, in one sheet.
     """
 
     size: int
@@ -31,6 +31,8 @@ class Cast(NamedTuple):
     scale: int
     columns: int
     seed: int = 7
+    crowd: int | None = None
+    generator: str | None = None
 
 
 _STILL = (("idle", 0),)
@@ -66,6 +68,11 @@ SHEETS: dict[str, Cast] = {
          "orange racoon", "black dog"),
         _ANIMAL, 3, 2,
     ),
+    "plans_16": Cast(
+        16, "animal",
+        ("grey cat", "brown dog", "white chicken", "fox", "rabbit", "green snake", "lion", "owl"),
+        _ANIMAL, 3, 2, generator="plans",
+    ),
     "people_32": Cast(
         32, "person",
         ("knight", "green archer", "red wizard", "barbarian", "black monk", "blue paladin",
@@ -99,6 +106,11 @@ SHEETS: dict[str, Cast] = {
          "green acid", "smoke", "purple orb", "golden light", "frost"),
         (("idle", 0), ("idle", 1)), 3, 6,
     ),
+    "crowds_32": Cast(
+        32, "person",
+        ("villagers, guards and wizards", "soldiers", "wizards in purple", "green elves"),
+        tuple((f"idle_{number}", 0) for number in range(1, 13)), 2, 1, crowd=12,
+    ),
     "people_64": Cast(
         64, "person",
         ("young alchemist woman, green cloak, brown hair", "old wizard, blue robe, pointed hat",
@@ -122,8 +134,9 @@ def draw_sheet(cast: Cast) -> Picture:
     panels = []
     for number, prompt in enumerate(cast.prompts):
         sheet = world.character(
-            f"c{number}", prompt, size=cast.size, kind=cast.kind, animations=actions
-        )
+            f"c{number}", prompt, size=cast.size, kind=cast.kind, crowd=cast.crowd,
+            animations=None if cast.crowd else actions, generator=cast.generator,
+        )  # fmt: skip
         panels.append(draw_panel(sheet, prompt, cast))
     high, wide = (max(panel.shape[i] for panel in panels) for i in (0, 1))
     rows = -(-len(panels) // cast.columns)
