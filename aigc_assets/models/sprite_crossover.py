@@ -180,6 +180,8 @@ def _best_cross(
     base = _turn_to(base, store.turned, store.named, wish, random)
     kind = store.kinds[int(store.labels[first, 0])]
     best = Cross(base, np.zeros(base.shape, bool), ALONE[kind == "monster"], (first,))
+    if not base.any():  # a tokeniser that has hardly learnt may have redrawn it as nothing
+        return best
     partners = store.partners(first, base, random)
     for way, fixed in _ways(base, kind, random):
         best = _joined(best, Cross(base, best.seam, 0.0, (first,)), partners, way, fixed, random)

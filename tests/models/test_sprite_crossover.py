@@ -76,6 +76,16 @@ def test_the_seed_decides_and_nothing_else() -> None:
     assert run(1) != run(2)
 
 
+@pytest.mark.parametrize("kind", range(4))
+def test_pictures_that_were_redrawn_as_nothing_stay_nothing(kind: int) -> None:
+    tokeniser, prior = networks()
+    prior.seed_images.zero_()
+    prior.seed_labels[:, 0] = kind
+    source = torch.Generator().manual_seed(1)
+    pictures, _ = recombine(tokeniser, prior, [Wish(kind, 0, (1, 1, 1))], source, tries=2)
+    assert not pictures.any()
+
+
 def test_mending_changes_pixels_of_the_seam_only(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sprite_crossover, "_reshape", lambda index, seam, *rest: (index, seam))
     monkeypatch.setattr(sprite_crossover, "FRESH", 0.0)
