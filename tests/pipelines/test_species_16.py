@@ -86,6 +86,11 @@ def test_what_no_plan_draws_is_refused(prompt: str, size: int, generator: str, w
     assert caught.value.remedy
 
 
+def test_there_are_no_plans_of_people():
+    with pytest.raises(UsageError, match="'person'"):
+        CharacterRequest("old wizard", size=16, generator="plans")
+
+
 def test_species_have_colours_of_their_own():
     plain = [text.split()[0] for text in SPECIES if natural_colours.usual(text.split()) is None]
     assert plain == []

@@ -126,6 +126,12 @@ class CharacterRequest:
         if not self.kind:
             self._set("kind", self._kind_of_words(own))
         self._check_kind(own)
+        if self.generator == "plans" and self.tier.module != TIERS[16, "monster"].module:
+            raise UsageError(
+                f"there are plans of monsters and animals, not of this {self.kind!r}",
+                where="generator",
+                remedy="name a creature, or leave the generator out",
+            )
         if self.like is not None and not isinstance(self.like, Reference):
             self._set("like", read_reference(self.like))
         self._check_animations()
