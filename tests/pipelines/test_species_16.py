@@ -68,6 +68,13 @@ def test_what_is_drawn_by_rule_says_so_and_is_no_copy(kind: str, prompt: str):
         assert sprites.palette_leaks(sheet, PALETTE) == 0
 
 
+@pytest.mark.parametrize("word", sorted(species.known_words()))
+def test_no_word_that_a_plan_draws_is_called_unknown(word: str):
+    request = CharacterRequest(word, size=16, kind="monster", generator="plans")
+    notes = generate_character(request, PALETTE, 1).provenance.notes
+    assert not [note for note in notes if note.startswith("unknown word")]
+
+
 def test_networks_draw_unless_plans_are_asked_for():
     made = generate_character(CharacterRequest("grey wolf", size=16, kind="animal"), PALETTE, 1)
     assert made.provenance.weights_sha256

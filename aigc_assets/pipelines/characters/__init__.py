@@ -82,10 +82,13 @@ def _understand(request: CharacterRequest) -> tuple[Wish, CharacterRequest, tupl
 
     The request is of another kind where only the network could read the word that says so.
     """
+    module: Any = importlib.import_module(request.tier.module)
+    planned = request.generator == "plans"
+    vocabulary = module.vocabulary(planned=True) if planned else module.vocabulary()
 
     def parse(read_as: Mapping[str, str] | None = None) -> Wish:
         module: Any = importlib.import_module(request.tier.module)
-        return parse_prompt(request.prompt, module.vocabulary(), read_as)
+        return parse_prompt(request.prompt, vocabulary if planned else module.vocabulary(), read_as)
 
     wish = parse()
     if not wish.unknown:
@@ -93,8 +96,7 @@ def _understand(request: CharacterRequest) -> tuple[Wish, CharacterRequest, tupl
     read, sha256 = read_unknown(wish.words, wish.unknown)
     network = f"unknown words read by the prompt network (sha256 {sha256[:12]})"
     operations = (network,) if read else ()
-    module: Any = importlib.import_module(request.tier.module)
-    known = known_words(module.vocabulary())
+    known = known_words(vocabulary)
     for word in wish.unknown:
         if word not in read and (slip := nearly(word, known)):
             read[word] = slip

@@ -129,9 +129,15 @@ class Creature:
     crest: str = ""
 
 
-def vocabulary() -> Mapping[str, Any]:
-    """Words for bodies, elements and looks, and the named ramps."""
+def vocabulary(*, planned: bool = False) -> Mapping[str, Any]:
+    """Words for bodies, elements and looks, and the named ramps.
+
+    Args:
+        planned: Whether the species that only a plan draws are known too.
+    """
     known = {*_ANY, *_KIN, *_ELEMENTS, *_HORNS, *_LOOKS}
+    if planned:
+        known |= species.known_words()
     for model in (MODEL, beasts16.MODEL):
         bodies = read_card(model)["vocabulary"]["bodies"]
         known |= {word for text in bodies.values() for word in text.split()}
