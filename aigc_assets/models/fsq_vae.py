@@ -1,14 +1,17 @@
 """Tokeniser of pixel art: a picture of indexed colours <-> a small grid of codes.
 
-A code tells what a cell of 4x4 px is about, not every pixel of it. What it leaves open the decoder
-makes up: it is told the codes, the palette of the picture and the pixels that are already drawn,
-and draws the others over a few rounds, surest first. So edges stay hard, no colour is used that is
+Codes are of three levels: a coarse and a fine one tell what a cell of 4x4 px is about, a detail how
+2x2 px of it are drawn. What codes leave open, or all that a missing one would have told, the
+decoder makes up: it is told the codes, the palette of the picture and the pixels that are already
+drawn, and draws the others over a few rounds, surest first. So edges stay hard, no colour is used that is
 not in the palette, details are drawn rather than averaged, and holes in known pictures are filled.
 The latent is rounded to a few levels per channel (no codebook that could collapse).
 
 References:
     Mentzer et al., "Finite Scalar Quantization: VQ-VAE Made Simple", arXiv:2309.15505, section 3
     and appendix A.1 (bounded tanh with an offset for even levels, straight-through gradients).
+    Razavi et al., "Generating Diverse High-Fidelity Images with VQ-VAE-2", arXiv:1906.00446,
+    section 3.1 (codes of two resolutions: structure above, detail below).
     Chang et al., "MaskGIT: Masked Generative Image Transformer", arXiv:2202.04200, section 3.2
     (iterative decoding), here of pixels.
     Zeghidour et al., "SoundStream", arXiv:2107.03312, section III-C (leaving out fine codes while
@@ -29,6 +32,8 @@ from aigc_assets.models.slot_cvae import FilmConv
 
 STRIDE = 4
 """Pixels of a code's cell and side."""
+DETAIL_STRIDE = 2
+"""The same of a detail."""
 NEVER = -1e4
 """Logit of a value that is not in the palette."""
 CHOICE = 0.6
@@ -44,6 +49,7 @@ class FsqVaeConfig:
         coarse: Levels of the latent channels of the coarse code; their product is the number of
             coarse codes.
         fine: The same of the fine code.
+        detail: The same of the detail.
         widths: Channels at 1/4 and at 1/2 resolution.
         blocks: Residual blocks of the encoder, of the decoder at 1/4 and of it at 1/2 resolution.
         embedding: Channels of a pixel.
@@ -53,6 +59,7 @@ class FsqVaeConfig:
     classes: int = 48
     coarse: tuple[int, ...] = (8, 8, 4)
     fine: tuple[int, ...] = (8, 8)
+    detail: tuple[int, ...] = (4, 4, 4)
     widths: tuple[int, int] = (128, 96)
     blocks: tuple[int, int, int] = (3, 4, 6)
     embedding: int = 16
@@ -65,6 +72,7 @@ class FsqVaeConfig:
             classes=6,
             coarse=(4, 3),
             fine=(3, 2),
+            detail=(3, 2),
             widths=(32, 16),
             blocks=(1, 1, 1),
             embedding=8,
@@ -76,6 +84,11 @@ class FsqVaeConfig:
         """Numbers of different coarse and fine codes."""
         return math.prod(self.coarse), math.prod(self.fine)
 
+    @property
+    def details(self) -> int:
+        """Number of different details."""
+        return math.prod(self.detail)
+
 
 @dataclass(frozen=True)
 class Known:
@@ -86,12 +99,14 @@ class Known:
         palette: Which values may be used, [B, classes] bool.
         coarse: Cells whose coarse code counts, [B, h, w] bool; None is all.
         fine: Cells whose fine code counts too; None is all.
+        details: Details, [B, H/2, W/2] int64; their number means unknown, None that all are.
     """
 
     pixels: Tensor
     palette: Tensor
     coarse: Tensor | None = None
     fine: Tensor | None = None
+    details: Tensor | None = None
 
 
 class FsqVae(nn.Module):
@@ -104,6 +119,8 @@ class FsqVae(nn.Module):
     colours: Tensor
     levels: Tensor
     basis: Tensor
+    detail_levels: Tensor
+    detail_basis: Tensor
 
     def __init__(self, config: FsqVaeConfig | None = None):
         super().__init__()
@@ -112,6 +129,7 @@ class FsqVae(nn.Module):
             config,
             coarse=tuple(config.coarse),
             fine=tuple(config.fine),
+            detail=tuple(config.detail),
             widths=tuple(config.widths),  # type: ignore[arg-type]
             blocks=tuple(config.blocks),  # type: ignore[arg-type]
         )
@@ -125,8 +143,11 @@ class FsqVae(nn.Module):
         self.look_tone = nn.Linear(config.classes, wide)
         self.look = nn.ModuleList(FilmConv(wide, wide, 0, residual=True) for _ in range(looks))
         self.to_latent = nn.Conv2d(wide, channels, 1)
+        self.look_closely = nn.Conv2d(middle, middle, 3, 1, 1)
+        self.to_detail = nn.Conv2d(middle, len(config.detail), 1)
         self.seen = nn.Embedding(config.classes + 1, config.embedding)
         self.near = nn.Conv2d(4 * config.embedding, middle, 3, 1, 1)
+        self.from_detail = nn.Conv2d(len(config.detail) + 1, middle, 3, 1, 1)
         self.far = nn.Conv2d(middle, wide, 4, 2, 1)
         self.from_latent = nn.Conv2d(channels + 2, wide, 3, 1, 1)
         self.tone = nn.Linear(config.classes, wide)
@@ -136,11 +157,11 @@ class FsqVae(nn.Module):
             FilmConv(middle, middle, 0, residual=True) for _ in range(smooths)
         )
         self.head = nn.Conv2d(middle, 4 * config.classes, 1)
-        levels = torch.tensor(config.coarse + config.fine)
-        basis = torch.tensor([math.prod(group[:i]) for group in (config.coarse, config.fine)
-                              for i in range(len(group))])  # fmt: skip
-        self.register_buffer("levels", levels, persistent=False)
-        self.register_buffer("basis", basis, persistent=False)
+        for name, groups in (("", (config.coarse, config.fine)), ("detail_", (config.detail,))):
+            levels = torch.tensor([level for group in groups for level in group])
+            basis = torch.tensor([math.prod(g[:i]) for g in groups for i in range(len(g))])
+            self.register_buffer(f"{name}levels", levels, persistent=False)
+            self.register_buffer(f"{name}basis", basis, persistent=False)
         self.register_buffer("colours", torch.zeros(config.classes, 3, dtype=torch.uint8))
 
     def palettes(self, pixels: Tensor) -> Tensor:
@@ -151,35 +172,33 @@ class FsqVae(nn.Module):
         shown[:, 0] = True
         return shown
 
-    def latent(self, pixels: Tensor) -> Tensor:
-        """Unrounded latent of index maps [B, H, W] int64, [B, channels, H/4, W/4]."""
-        x = _cells(self.embed, pixels)
-        x = F.leaky_relu(self.down[0](x), 0.1)
+    def latents(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
+        """Unrounded latents of index maps [B, H, W] int64.
+
+        Returns:
+            Of the coarse and fine codes, [B, channels, H/4, W/4], and of the details,
+            [B, detail channels, H/2, W/2].
+        """
+        near = F.leaky_relu(self.down[0](_cells(self.embed, pixels)), 0.1)
+        detail: Tensor = self.to_detail(F.leaky_relu(self.look_closely(near), 0.1))
         tone = self.look_tone(self.palettes(pixels).to(self.head.weight.dtype))
-        x = F.leaky_relu(self.down[1](x) + tone[:, :, None, None], 0.1)
+        x = F.leaky_relu(self.down[1](near) + tone[:, :, None, None], 0.1)
         for layer in self.look:
             x = layer(x, x)
-        result: Tensor = self.to_latent(x)
-        return result
-
-    def bound(self, latent: Tensor) -> Tensor:
-        """Squash each channel so that rounding gives its number of levels, centred at 0."""
-        levels = self.levels[:, None, None].to(latent.dtype)
-        half = (levels - 1) * (1 + 1e-3) / 2
-        offset = torch.where(levels % 2 == 0, 0.5, 0.0)
-        shift = torch.atanh(offset / half)
-        return torch.tanh(latent + shift) * half - offset
+        latent: Tensor = self.to_latent(x)
+        return latent, detail
 
     def quantize(self, latent: Tensor) -> Tensor:
         """Rounded latent in -1..1, with the gradient of the unrounded one; in float32."""
-        bounded = self.bound(latent.float())
-        rounded = bounded + (bounded.round() - bounded).detach()
-        return rounded / (self.levels[:, None, None] // 2)
+        return _rounded(latent, self.levels)
+
+    def quantize_details(self, latent: Tensor) -> Tensor:
+        """The same of details."""
+        return _rounded(latent, self.detail_levels)
 
     def number(self, quantized: Tensor) -> Tensor:
         """Codes [B, 2, h, w] int64 of rounded latents [B, channels, h, w]."""
-        half = self.levels[:, None, None] // 2
-        digits = ((quantized * half).round().long() + half) * self.basis[:, None, None]
+        digits = _digits(quantized, self.levels) * self.basis[:, None, None]
         coarse = len(self.config.coarse)
         return torch.stack([digits[:, :coarse].sum(1), digits[:, coarse:].sum(1)], 1)
 
@@ -187,9 +206,12 @@ class FsqVae(nn.Module):
         """Rounded latents of codes [B, 2, h, w]: the reverse of `number`."""
         coarse = len(self.config.coarse)
         which = torch.tensor([0] * coarse + [1] * len(self.config.fine), device=codes.device)
-        digits = codes[:, which] // self.basis[:, None, None] % self.levels[:, None, None]
-        half = self.levels[:, None, None] // 2
-        return (digits - half) / half
+        return _levels_of(codes[:, which], self.levels, self.basis)
+
+    def details(self, pixels: Tensor) -> Tensor:
+        """Details [B, H/2, W/2] int64 of index maps [B, H, W], below ``config.details``."""
+        digits = _digits(self.quantize_details(self.latents(pixels)[1]), self.detail_levels)
+        return (digits * self.detail_basis[:, None, None]).sum(1)
 
     def encode(self, pixels: Tensor) -> Tensor:
         """Codes of pictures.
@@ -200,7 +222,7 @@ class FsqVae(nn.Module):
         Returns:
             Coarse and fine codes, [B, 2, H/4, W/4] int64, below ``config.codes``.
         """
-        return self.number(self.quantize(self.latent(pixels)))
+        return self.number(self.quantize(self.latents(pixels)[0]))
 
     def decode(self, codes: Tensor, palette: Tensor | None = None) -> Tensor:
         """Logits [B, classes, H, W] of all pixels at once, of codes [B, 2, H/4, W/4].
@@ -214,15 +236,20 @@ class FsqVae(nn.Module):
             palette = torch.ones(batch, classes, dtype=torch.bool, device=codes.device)
         return self.paint(self.vectors(codes), Known(hidden, palette))
 
-    def paint(self, quantized: Tensor, known: Known) -> Tensor:
-        """Logits [B, classes, H, W] of rounded latents [B, channels, H/4, W/4]."""
+    def paint(self, quantized: Tensor, known: Known, details: Tensor | None = None) -> Tensor:
+        """Logits [B, classes, H, W] of rounded latents [B, channels, H/4, W/4].
+
+        ``details`` are rounded latents too, [B, detail channels, H/2, W/2]; None takes those of
+        ``known``, of which only the unknown ones count then.
+        """
         weight = self.head.weight
         x = quantized.to(weight.dtype)
         told = [_flags(flags, x) for flags in (known.coarse, known.fine)]
         coarse, fine = x.split([len(self.config.coarse), len(self.config.fine)], 1)
         told[1] = told[0] * told[1]
         x = torch.cat([coarse * told[0], fine * told[1], *told], 1)
-        near = F.leaky_relu(self.near(_cells(self.seen, known.pixels)), 0.1)
+        near = self.near(_cells(self.seen, known.pixels))
+        near = F.leaky_relu(near + self._told_details(known, details, near), 0.1)
         tone = self.tone(known.palette.to(weight.dtype))[:, :, None, None]
         x = x.contiguous(memory_format=torch.channels_last)
         x = F.leaky_relu(self.from_latent(x) + self.far(near) + tone, 0.1)
@@ -234,6 +261,22 @@ class FsqVae(nn.Module):
         logits = F.pixel_shuffle(self.head(x), 2)
         return logits.masked_fill(~known.palette[:, :, None, None], NEVER)
 
+    def _told_details(self, known: Known, details: Tensor | None, like: Tensor) -> Tensor:
+        """What the decoder makes of the details that it is told, shaped ``like``."""
+        batch, _, height, width = like.shape
+        if known.details is None:
+            blank = like.new_zeros(batch, len(self.config.detail) + 1, height, width)
+            result: Tensor = self.from_detail(blank)
+            return result
+        told = (known.details < self.config.details)[:, None]
+        if details is None:
+            codes = torch.where(told[:, 0], known.details, 0)[:, None]
+            codes = codes.expand(-1, len(self.config.detail), -1, -1)
+            details = _levels_of(codes, self.detail_levels, self.detail_basis)
+        flags = told.to(like.dtype)
+        result = self.from_detail(torch.cat([details.to(like.dtype) * flags, flags], 1))
+        return result
+
     def forward(
         self, pixels: Tensor, known: Known | None = None, jitter: Tensor | None = None
     ) -> tuple[Tensor, Tensor]:
@@ -241,21 +284,23 @@ class FsqVae(nn.Module):
 
         Args:
             pixels: Index maps, [B, H, W] int64.
-            known: What the decoder is told; None is all codes, the palette and no pixel.
+            known: What the decoder is told; None is all codes, the palette, no detail, no pixel.
+                Of ``known.details`` only which are unknown counts.
             jitter: Steps to add to the rounded latents: a decoder that has seen some draws well
                 from codes that a prior draws.
 
         Returns:
             Logits [B, classes, H, W] and the codes [B, 2, h, w].
         """
-        quantized = self.quantize(self.latent(pixels))
+        latent, detail = self.latents(pixels)
+        quantized = self.quantize(latent)
         codes = self.number(quantized.detach())
         if jitter is not None:
             quantized = self.disturb(quantized, jitter)
         if known is None:
             hidden = torch.full_like(pixels, self.config.classes)
             known = Known(hidden, self.palettes(pixels))
-        return self.paint(quantized, known), codes
+        return self.paint(quantized, known, self.quantize_details(detail)), codes
 
     def disturb(self, quantized: Tensor, jitter: Tensor) -> Tensor:
         """Rounded latents with steps of -1, 0 or 1 added, [B, channels, h, w] both."""
@@ -312,6 +357,35 @@ class FsqVae(nn.Module):
             now = open_ & (rank < (open_.sum((1, 2)) - left)[:, None, None])
             pixels = torch.where(now, drawn, pixels)
         return pixels
+
+
+def _bounded(latent: Tensor, levels: Tensor) -> Tensor:
+    """Each channel squashed so that rounding gives its number of levels, centred at 0."""
+    levels = levels[:, None, None].to(latent.dtype)
+    half = (levels - 1) * (1 + 1e-3) / 2
+    offset = torch.where(levels % 2 == 0, 0.5, 0.0)
+    shift = torch.atanh(offset / half)
+    return torch.tanh(latent + shift) * half - offset
+
+
+def _rounded(latent: Tensor, levels: Tensor) -> Tensor:
+    """Levels in -1..1, with the gradient of what was rounded."""
+    bounded = _bounded(latent.float(), levels)
+    rounded = bounded + (bounded.round() - bounded).detach()
+    return rounded / (levels[:, None, None] // 2)
+
+
+def _digits(quantized: Tensor, levels: Tensor) -> Tensor:
+    """Levels in -1..1 as whole numbers from 0."""
+    half = levels[:, None, None] // 2
+    return (quantized * half).round().long() + half
+
+
+def _levels_of(codes: Tensor, levels: Tensor, basis: Tensor) -> Tensor:
+    """The digit of each channel of codes [B, channels, h, w], in -1..1."""
+    digits = codes // basis[:, None, None] % levels[:, None, None]
+    half = levels[:, None, None] // 2
+    return (digits - half) / half
 
 
 def _cells(table: nn.Embedding, pixels: Tensor) -> Tensor:

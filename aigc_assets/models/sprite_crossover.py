@@ -350,7 +350,11 @@ def _redraw(
     palette = torch.stack([_palette(tokeniser, picture) for picture in pixels])
     mask = torch.from_numpy(hidden & (known > 0)).to(device)
     open_ = mask.view(count, cells[1], stride, cells[2], stride).float().mean((2, 4)) > 0.5
-    told = Known(torch.where(mask, tokeniser.config.classes, pixels), palette, None, ~open_)
+    details = tokeniser.details(pixels)
+    touched = mask.view(count, height // 2, 2, width // 2, 2).any(4).any(2)
+    details = torch.where(touched, tokeniser.config.details, details)
+    told = Known(torch.where(mask, tokeniser.config.classes, pixels), palette, None, ~open_,
+                 details)  # fmt: skip
     drawn = tokeniser.draw(tokeniser.encode(pixels), told, generator, rounds=ROUNDS,
                            temperature=TEMPERATURE)  # fmt: skip
     for cross, picture, old in zip(

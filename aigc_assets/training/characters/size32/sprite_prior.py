@@ -57,7 +57,7 @@ _WITHHELD = {
 """How often each part of the condition is unknown."""
 SAMPLES = 96
 SURE = 0.5
-"""Temperature at which fine codes and pixels of known pictures are drawn."""
+"""Temperature at which pixels of known pictures are drawn."""
 CRUMB = 3
 """Pixels below which a loose part of a known picture is dropped."""
 UNNAMED = (0.16, 0.09)
@@ -67,9 +67,8 @@ NOTES = [
     "the cells are hidden and of which the kind, sub-class, words, colours and outline are told; "
     "model: held-out pictures, floor: training pictures, baseline: all codes alike.",
     "What is shipped joins parts of two pictures, redraws seams and other cells and keeps none "
-    "that is a near copy. The weights hold no training picture: of each the coarse codes (8 bits "
-    "for 4x4 px) and the palette are kept, out of which prior and tokeniser have drawn what is "
-    "joined.",
+    "that is a near copy. The weights hold the training pictures as the tokeniser draws them from "
+    "its codes, with small differences: they are in the public domain (CC0).",
     "known_near_copies: the same share of the pictures that are kept.",
     "near_copies, before any is refused: share of drawn pictures that agree with a training "
     "picture (mirrored, shifted by up to a pixel; lightness within the figure) more than 95 % of "
@@ -287,23 +286,20 @@ class SpritePriorTask:
 
     @torch.no_grad()
     def known_pictures(self) -> Tensor:
-        """What is drawn from: the training pictures as the models see them, [N, 32, 32] uint8.
+        """What is drawn from: the training pictures as the tokeniser draws them.
 
-        The weights do not hold the pictures: of each only the coarse codes and the palette are
-        kept; the prior draws the fine codes and the tokeniser the pixels.
+        [N, 32, 32] uint8. Out of all three levels of codes: what is no drawing of the tokeniser's
+        could not be joined and redrawn without showing where.
         """
         rows, device = torch.from_numpy(self.sprites.rows("train")), self.run.device
         generator, drawn = torch.Generator().manual_seed(23), []
         for some in rows.split(64):
             pixels = torch.from_numpy(self.sprites.images)[some].long().to(device)
-            condition = self.condition(pixels, some)
             hidden = torch.full_like(pixels, self.tokeniser.config.classes)
-            told = Known(hidden, self.tokeniser.palettes(pixels))
             with self.run.autocast():
+                told = Known(hidden, self.tokeniser.palettes(pixels), None, None,
+                             self.tokeniser.details(pixels))  # fmt: skip
                 codes = self.tokeniser.encode(pixels)
-                codes[:, 1] = self.config.codes[1]
-                codes, _ = self.average.fill(codes, condition, generator, steps=(1, 5),
-                                             temperature=(1.0, SURE))  # fmt: skip
                 pixels = self.tokeniser.draw(codes, told, generator, temperature=SURE)
             drawn.append(pixels)
         images = torch.cat(drawn).cpu().numpy().astype(np.uint8)

@@ -37,6 +37,8 @@ ALL_HIDDEN = 0.4
 """Share of the pictures that are drawn from codes and palette alone."""
 ROUGH = 0.25
 """Share of the pictures that are drawn without fine codes."""
+VAGUE = 0.4
+"""Share of the pictures that are drawn without details; of the others some details are missing."""
 HOLES = 0.2
 """Share of the pictures of which some cells have no codes."""
 JITTERED = 0.04
@@ -49,9 +51,11 @@ NOTES = [
     "pixel_accuracy: share of the pixels of the figures (drawn or to be drawn) that come back in "
     "the same of 48 values; colour_error: mean OKLab distance of the opaque ones. model: held-out "
     "pictures, floor: training pictures, baseline: the training picture that agrees most.",
-    "pixel_accuracy is of one pass, the likeliest value everywhere; pixel_accuracy_coarse the same "
-    "without fine codes. The decoder knows which colours the picture has.",
-    "coarse_codes_used, fine_codes_used: share of the codes that training pictures use.",
+    "pixel_accuracy is of one pass, the likeliest value everywhere, from coarse and fine codes; "
+    "pixel_accuracy_coarse the same without fine codes, pixel_accuracy_detail with details too. "
+    "The decoder knows which colours the picture has.",
+    "coarse_codes_used, fine_codes_used, details_used: share of the codes that training pictures "
+    "use.",
 ]
 
 
@@ -174,6 +178,8 @@ class SpriteTokensTask:
         gone = torch.where(other < HOLES / 2, block, spots & (other < HOLES))
         rough = uniform(1, 1) < ROUGH
         extra = uniform(self.config.classes) < 3 / self.config.classes * uniform(1)
+        vague = (uniform(1, 1) < VAGUE) | (uniform(height // 4, width // 4) < 0.5 * uniform(1, 1))
+        vague = (vague | gone | rough).repeat_interleave(2, 1).repeat_interleave(2, 2)
         device = pixels.device
         hidden = hidden.to(device)
         known = Known(
@@ -181,6 +187,7 @@ class SpriteTokensTask:
             self.network.palettes(pixels) | extra.to(device),
             (~gone).to(device),
             (~gone & ~rough).to(device),
+            (vague * self.config.details).to(device),
         )
         return known, hidden
 
@@ -194,7 +201,8 @@ class SpriteTokensTask:
 
     def _freeze(self) -> None:
         """From here on the encoder is the averaged one, for good: a prior may rely on its codes."""
-        for name in ("embed", "down", "look_tone", "look", "to_latent"):
+        for name in ("embed", "down", "look_tone", "look", "to_latent", "look_closely",
+                     "to_detail"):  # fmt: skip
             part = getattr(self.network, name)
             part.load_state_dict(getattr(self.average, name).state_dict())
             part.requires_grad_(False)
@@ -214,29 +222,35 @@ class SpriteTokensTask:
 
     @torch.no_grad()
     def redraw(
-        self, rows: NDArray[np.intp], *, fine: bool = True
+        self, rows: NDArray[np.intp], *, fine: bool = True, detail: bool = False
     ) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
-        """Pictures as they come back in one pass, [N, 32, 32], and their codes [N, 2, 8, 8]."""
+        """Pictures as they come back in one pass, [N, 32, 32], and their codes [N, 2, 8, 8].
+
+        ``fine`` and ``detail``: whether the decoder is told fine codes, and details.
+        """
         drawn, codes = [], []
         for part in np.array_split(self.sprites.images[rows], max(1, len(rows) // 128)):
             pixels = torch.from_numpy(part).long().to(self.run.device)
             code = self.average.encode(pixels)
             hidden = torch.full_like(pixels, self.config.classes)
             told = torch.full_like(code[:, 1], fine, dtype=torch.bool)
-            known = Known(hidden, self.average.palettes(pixels), fine=told)
+            details = self.average.details(pixels) if detail else None
+            known = Known(hidden, self.average.palettes(pixels), None, told, details)
             logits = self.average.paint(self.average.vectors(code), known)
             drawn.append(logits.argmax(1).cpu().numpy().astype(np.uint8))
             codes.append(code.cpu().numpy())
         return np.concatenate(drawn), np.concatenate(codes)
 
     @torch.no_grad()
-    def redraw_finely(self, rows: NDArray[np.intp], *, fine: bool) -> NDArray[np.uint8]:
-        """Pictures as they come back over several rounds, [N, 32, 32]."""
+    def redraw_finely(
+        self, rows: NDArray[np.intp], *, fine: bool, detail: bool = False
+    ) -> NDArray[np.uint8]:
+        """Pictures as they come back over several rounds, [N, 32, 32]; arguments of `redraw`."""
         pixels = torch.from_numpy(self.sprites.images[rows]).long().to(self.run.device)
         codes = self.average.encode(pixels)
         told = torch.full_like(codes[:, 1], fine, dtype=torch.bool)
         known = Known(torch.full_like(pixels, self.config.classes), self.average.palettes(pixels),
-                      fine=told)  # fmt: skip
+                      None, told, self.average.details(pixels) if detail else None)  # fmt: skip
         drawn = self.average.draw(codes, known, torch.Generator().manual_seed(5))
         return drawn.cpu().numpy().astype(np.uint8)
 
@@ -254,6 +268,7 @@ class SpriteTokensTask:
         drawn, _ = self.redraw(test)
         again, codes = self.redraw(train)
         rough = [self.redraw(rows, fine=False)[0] for rows in (test, train)]
+        whole = [self.redraw(rows, detail=True)[0] for rows in (test, train)]
         agree = np.stack([(picture[None] == known).mean((1, 2)) for picture in truth])
         nearest = known[agree.argmax(1)]
         lab = to_oklab(self.sprites.colours)
@@ -264,25 +279,30 @@ class SpriteTokensTask:
                 "floor": round(function(again, known, lab), 4),
                 "baseline": round(function(nearest, truth, lab), 4),
             }
-        result["pixel_accuracy_coarse"] = {
-            "model": round(accuracy(rough[0], truth, lab), 4),
-            "floor": round(accuracy(rough[1], known, lab), 4),
-            "baseline": result["pixel_accuracy"]["baseline"],
-        }
+        for name, (model, floor) in (("coarse", rough), ("detail", whole)):
+            result[f"pixel_accuracy_{name}"] = {
+                "model": round(accuracy(model, truth, lab), 4),
+                "floor": round(accuracy(floor, known, lab), 4),
+                "baseline": result["pixel_accuracy"]["baseline"],
+            }
         for place, name in enumerate(("coarse", "fine")):
             usage = len(np.unique(codes[:, place])) / self.config.codes[place]
             result[f"{name}_codes_used"] = {"model": round(usage, 4), "floor": 1, "baseline": 0}
+        pixels = torch.from_numpy(known[::8]).long().to(self.run.device)
+        usage = len(self.average.details(pixels).unique()) / self.config.details
+        result["details_used"] = {"model": round(usage, 4), "floor": 1, "baseline": 0}
         return result
 
     def preview(self, path: Path) -> None:
         """Pictures (two rows of validation, two of training) above the ways they come back.
 
-        In one pass, over several rounds, and over several rounds from coarse codes alone.
+        In one pass, over several rounds with details, without, and from coarse codes alone.
         """
         rows = np.concatenate([self.sprites.rows("validation")[::3][:32],
                                self.sprites.rows("train")[::29][:32]])  # fmt: skip
         lines = []
         ways = [self.sprites.images[rows], self.redraw(rows)[0],
+                self.redraw_finely(rows, fine=True, detail=True),
                 *(self.redraw_finely(rows, fine=fine) for fine in (True, False))]  # fmt: skip
         for start in range(0, len(rows), 16):
             for pictures in ways:
