@@ -3,9 +3,9 @@
 Codes are of three levels: a coarse and a fine one tell what a cell of 4x4 px is about, a detail how
 2x2 px of it are drawn. What codes leave open, or all that a missing one would have told, the
 decoder makes up: it is told the codes, the palette of the picture and the pixels that are already
-drawn, and draws the others over a few rounds, surest first. So edges stay hard, no colour is used that is
-not in the palette, details are drawn rather than averaged, and holes in known pictures are filled.
-The latent is rounded to a few levels per channel (no codebook that could collapse).
+drawn, and draws the others over a few rounds, surest first. So edges stay hard, no colour is used
+that is not in the palette, details are drawn rather than averaged, and holes in known pictures are
+filled. The latent is rounded to a few levels per channel (no codebook that could collapse).
 
 References:
     Mentzer et al., "Finite Scalar Quantization: VQ-VAE Made Simple", arXiv:2309.15505, section 3

@@ -107,6 +107,8 @@ def recombine(
         cross.index, cross.seam = _reshape(
             cross.index, cross.seam, lightness, random, 2 if len(things) > 1 else 4
         )
+        grounded = store.kind_of(cross.parents[0]) != "effect"
+        cross.index, cross.seam = _placed(cross.index, cross.seam, grounded=grounded)
     if mend:
         _redraw(tokeniser, flat, random, generator)
     pixels = torch.from_numpy(np.array([c.index for c in flat])).long()
@@ -139,6 +141,14 @@ class _Store:
             prior.config.kinds, named, solid.reshape(2, len(images), -1),
         )  # fmt: skip
 
+    def turns_round(self, number: int) -> bool:
+        """Whether it may be mirrored: weapons all point the same way, light falls from one side."""
+        return self.kind_of(number) != "item"
+
+    def kind_of(self, number: int) -> str:
+        """Of a stored picture."""
+        return self.kinds[int(self.labels[number, 0])]
+
     def partners(
         self, first: int, base: Picture, random: np.random.Generator
     ) -> list[tuple[int, Picture, float]]:
@@ -163,7 +173,7 @@ class _Store:
         for other in np.argsort(-score, kind="stable")[:PARTNERS].tolist():
             if other == first or (found and score[other] < score.max() - FAR):
                 continue
-            mirrored = bool(alike[1, other] > alike[0, other])
+            mirrored = bool(alike[1, other] > alike[0, other]) and self.turns_round(first)
             picture = self.images[other][:, ::-1] if mirrored else self.images[other]
             hues = self.turned[:, picture]
             gaps = [float(np.abs(_families(hue, self.named) - share).sum()) for hue in hues]
@@ -176,9 +186,10 @@ def _best_cross(
     first: int, store: _Store, wish: Wish, random: np.random.Generator
 ) -> Cross:  # fmt: skip
     """The picture ``first`` joined with the one that fits it best of those that are built alike."""
-    base = store.images[first][:, :: 1 if random.random() < 0.5 else -1]
+    mirrored = random.random() >= 0.5 and store.turns_round(first)
+    base = store.images[first][:, :: -1 if mirrored else 1]
     base = _turn_to(base, store.turned, store.named, wish, random)
-    kind = store.kinds[int(store.labels[first, 0])]
+    kind = store.kind_of(first)
     best = Cross(base, np.zeros(base.shape, bool), ALONE[kind == "monster"], (first,))
     if not base.any():  # a tokeniser that has hardly learnt may have redrawn it as nothing
         return best
@@ -399,7 +410,7 @@ def _reshape(
     index: Picture, seam: NDArray[np.bool_], lightness: NDArray[np.float64],
     random: np.random.Generator, most: int,
 ) -> tuple[Picture, NDArray[np.bool_]]:  # fmt: skip
-    """Up to ``most`` rows and columns less or more where little is lost; grounded and centred."""
+    """Up to ``most`` rows and columns less or more where little is lost."""
     for axis in (0, 1):
         step = int(random.integers(-most, most + 1))
         for _ in range(abs(step)):
@@ -407,11 +418,21 @@ def _reshape(
             both = _carve(both if axis == 0 else both.transpose(0, 2, 1), lightness, step)
             index, mask = both if axis == 0 else both.transpose(0, 2, 1)
             seam = mask > 0
+    return index, seam
+
+
+def _placed(
+    index: Picture, seam: NDArray[np.bool_], *, grounded: bool
+) -> tuple[Picture, NDArray[np.bool_]]:
+    """In the middle, and on the lowest row if it is ``grounded``."""
     rows, columns = np.flatnonzero(index.any(1)), np.flatnonzero(index.any(0))
     if not len(rows):
         return index, seam
     height, width = index.shape
-    move = (height - 1 - int(rows[-1]), (width - 1 - int(columns[-1]) - int(columns[0])) // 2)
+    down = height - 1 - int(rows[-1])
+    if not grounded:
+        down = (down - int(rows[0])) // 2
+    move = (down, (width - 1 - int(columns[-1]) - int(columns[0])) // 2)
     return _moved(index, *move), _moved(seam, *move)
 
 

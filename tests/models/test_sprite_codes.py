@@ -110,6 +110,41 @@ def test_codes_that_do_not_count_change_nothing_and_those_that_do_change_somethi
             assert torch.equal(*two) == same
 
 
+def test_details_tell_the_decoder_what_codes_leave_open() -> None:
+    network, source = tokeniser(), torch.Generator().manual_seed(4)
+    pixels = torch.randint(0, 6, (2, 16, 16), generator=source)
+    codes, details = network.encode(pixels), network.details(pixels)
+    assert details.shape == (2, 8, 8)
+    assert 0 <= int(details.min()) <= int(details.max()) < network.config.details
+    hidden, palette = torch.full_like(pixels, 6), network.palettes(pixels)
+
+    def paint(told: torch.Tensor | None) -> torch.Tensor:
+        return network.paint(network.vectors(codes), Known(hidden, palette, details=told))
+
+    other = (details + 1) % network.config.details
+    unknown = torch.full_like(details, network.config.details)
+    with torch.no_grad():
+        assert not torch.equal(paint(details), paint(other))
+        assert not torch.equal(paint(details), paint(unknown))
+        assert torch.allclose(paint(unknown), paint(None), atol=1e-5)
+        some = torch.where(torch.arange(8) < 4, details, unknown)
+        far = torch.where(torch.arange(8) < 4, details, other)
+        mixed = torch.where(torch.arange(8) < 4, some, unknown)
+        assert torch.equal(paint(some), paint(mixed))
+        assert not torch.equal(paint(some), paint(far))
+
+
+def test_the_decoder_trained_on_latents_draws_as_from_their_codes() -> None:
+    network, source = tokeniser(), torch.Generator().manual_seed(5)
+    pixels = torch.randint(0, 6, (2, 16, 16), generator=source)
+    details = network.details(pixels)
+    known = Known(torch.full_like(pixels, 6), network.palettes(pixels), details=details)
+    with torch.no_grad():
+        trained, codes = network(pixels, known)
+        drawn = network.paint(network.vectors(codes), known)
+    assert torch.allclose(trained, drawn, atol=1e-4)
+
+
 def test_a_palette_is_what_a_picture_shows() -> None:
     network = tokeniser()
     pixels = torch.full((1, 8, 8), 3)

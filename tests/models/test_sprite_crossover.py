@@ -8,7 +8,7 @@ import torch
 
 from aigc_assets.models import sprite_crossover
 from aigc_assets.models.fsq_vae import FsqVae, FsqVaeConfig
-from aigc_assets.models.sprite_crossover import _carve, _join, _moved, recombine
+from aigc_assets.models.sprite_crossover import _carve, _join, _moved, _placed, recombine
 from aigc_assets.models.sprite_maskgit import SpriteMaskgit, SpriteMaskgitConfig
 from aigc_assets.models.sprite_sampling import Wish
 
@@ -141,3 +141,32 @@ def test_moving_cuts_at_the_edge() -> None:
     index = creature(2, 3, 4, 14, 24)
     assert (_moved(_moved(index, -3, 2), 3, -2)[3:, :-2] == index[3:, :-2]).all()
     assert not _moved(index, 40, 0).any()
+
+
+@pytest.mark.parametrize(("kind", "turns"), [(0, True), (2, False)])
+def test_creatures_turn_round_and_items_do_not(
+    kind: int, turns: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sprite_crossover, "ALONE", (-9.0, -9.0))  # nothing is joined
+    tokeniser, prior = networks()
+    leaning = np.zeros((32, 32), np.uint8)
+    for step in range(20):  # a blade from the lower left to the upper right
+        leaning[29 - step : 32 - step, 5 + step : 9 + step] = 2
+    prior.seed_images[:] = torch.from_numpy(leaning)
+    prior.seed_labels[:, 0] = kind
+    pictures, _ = recombine(tokeniser, prior, [Wish(kind, 0, (1, 1, 1))],
+                            torch.Generator().manual_seed(1), tries=8, mend=False)  # fmt: skip
+    slopes = [np.corrcoef(*np.nonzero(picture))[0, 1] for picture in pictures[0]]
+    assert min(slopes) < -0.5
+    assert (max(slopes) > 0.5) == turns
+
+
+@pytest.mark.parametrize("grounded", [True, False])
+def test_a_figure_stands_on_the_lowest_row_or_floats_in_the_middle(grounded: bool) -> None:
+    index = np.zeros((32, 32), np.uint8)
+    index[3:9, 20:30] = 4
+    placed, seam = _placed(index, index > 0, grounded=grounded)
+    rows, columns = np.nonzero(placed)
+    assert (rows.min(), rows.max()) == ((26, 31) if grounded else (13, 18))
+    assert (columns.min(), columns.max()) == (11, 20)
+    assert np.array_equal(seam, placed > 0)

@@ -32,12 +32,16 @@ from aigc_assets.pipelines.made import Made, load_model, provenance
 from aigc_assets.types.oklab import FAMILIES, families
 
 if TYPE_CHECKING:
+    import torch
+
     from aigc_assets.models.fsq_vae import FsqVae
     from aigc_assets.models.sprite_maskgit import SpriteMaskgit
     from aigc_assets.models.sprite_sampling import Wish as Condition
 
 TOKENISER, PRIOR = "sprite_fsq_vae", "sprite_maskgit"
 TRIES = 5
+ROUNDS = 3
+"""Times that so many are drawn while all of them are near copies."""
 MARGIN = 0.07
 """Distance beyond the limit of near copies that is looked for: a palette moves shades a little."""
 _KEPT_COLOUR = 0.3
@@ -179,13 +183,38 @@ def main_family(picture: NDArray[np.uint8]) -> str:
 def _draw_best(
     condition: Condition, wanted: str, seed: int, side: int
 ) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-    """The best of `TRIES` index maps [side, side], and the global colours [K, 3]."""
+    """The best of `TRIES` index maps [side, side], and the global colours [K, 3].
+
+    Where all of them are near copies others are drawn; of all near copies the least is kept.
+    """
     import torch
 
+    source = torch.Generator().manual_seed(seed % 2**63)
+    colours: NDArray[np.uint8] = networks()[0].colours.numpy()
+    known = known_pictures(PRIOR)
+    table = np.zeros((len(colours), 4), np.uint8)
+    table[1:, :3], table[1:, 3] = colours[1:], 255
+    least: tuple[float, NDArray[np.uint8]] | None = None
+    for _ in range(ROUNDS):
+        for picture in _tries(condition, wanted, source, side):
+            if known is None:
+                return picture, colours
+            apart = float(known.pictures.nearest(table[picture][None])[0][0])
+            if apart >= known.limit + MARGIN:
+                return picture, colours
+            if least is None or apart > least[0]:
+                least = apart, picture
+    assert least is not None
+    return least[1], colours
+
+
+def _tries(
+    condition: Condition, wanted: str, source: torch.Generator, side: int
+) -> NDArray[np.uint8]:
+    """`TRIES` index maps [TRIES, side, side], the best first."""
     from aigc_assets.models.sprite_crossover import recombine
 
     tokeniser, prior = networks()
-    source = torch.Generator().manual_seed(seed % 2**63)
     (pictures,), (crosses,) = recombine(tokeniser, prior, [condition], source, tries=TRIES)
     pictures = off_canvas(pictures, side)
     colours: NDArray[np.uint8] = tokeniser.colours.numpy()
@@ -193,18 +222,8 @@ def _draw_best(
     if wanted:
         costs = [cost - min(0.5, shown(picture, colours, wanted))
                  for cost, picture in zip(costs, pictures, strict=True)]  # fmt: skip
-    known = known_pictures(PRIOR)
-    table = np.zeros((len(colours), 4), np.uint8)
-    table[1:, :3], table[1:, 3] = colours[1:], 255
-    order = np.argsort(np.round(costs, 4), kind="stable")
-    apart = []
-    for place in order:
-        if known is None:
-            break
-        apart.append(float(known.pictures.nearest(table[pictures[place]][None])[0][0]))
-        if apart[-1] >= known.limit + MARGIN:
-            return pictures[place], colours
-    return pictures[order[int(np.argmax(apart)) if apart else 0]], colours
+    ordered: NDArray[np.uint8] = pictures[np.argsort(np.round(costs, 4), kind="stable")]
+    return ordered
 
 
 @functools.lru_cache(maxsize=1)
