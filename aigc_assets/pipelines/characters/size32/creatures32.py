@@ -42,9 +42,9 @@ TOKENISER, PRIOR = "sprite_fsq_vae", "sprite_maskgit"
 TRIES = 5
 ROUNDS = 3
 """Times that so many are drawn while all of them are near copies."""
-MARGIN = 0.07
+MARGIN = 0.15
 """Distance beyond the limit of near copies that is looked for: a palette moves shades a little."""
-_KEPT_COLOUR = 0.3
+_KEPT_COLOUR = 0.5
 """Share of a figure, outlines aside, from which a wanted colour counts as shown."""
 _USUAL_COLOUR = 0.12
 """The same of a colour that no word names."""
