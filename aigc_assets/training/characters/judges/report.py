@@ -35,7 +35,11 @@ REPORTS: tuple[Report, ...] = (
 
 
 def report(
-    folder: Path, draw: Draw, size: int | None = None, yardstick: Yardstick | None = None
+    folder: Path,
+    draw: Draw,
+    size: int | None = None,
+    yardstick: Yardstick | None = None,
+    only: str = "",
 ) -> list[Row]:
     """Rows of every tier (of one size) whose packed data are in ``folder``.
 
@@ -44,11 +48,12 @@ def report(
         draw: The public pipeline.
         size: Side of a frame in px, None for all.
         yardstick: The DCGAN, if it was trained.
+        only: Name of the packed data of the tiers to judge, all if empty.
 
     Raises:
         DataError: If the folder holds no data of any of them.
     """
-    wanted = [row for row in REPORTS if size is None or row.size == size]
+    wanted = [row for row in REPORTS if size in (None, row.size) and only in ("", row.data)]
     found = [row for row in wanted if (folder / f"{row.data}.npz").is_file()]
     if not found:
         raise DataError(

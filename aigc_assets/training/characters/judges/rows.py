@@ -109,12 +109,7 @@ class Table:
             self.add(name, row, "3 % < 10 % < 30 %; 10 % > 3 x floor")
             self.rows[-1] = replace(self.rows[-1], met=_notices(row))
         for name, row in found.items():
-            target, reached = _TARGETS.get(name.rsplit("_", 1)[0], ("", None))
-            if reached is _near:
-                target += ", <= baseline / 5" if "baseline" in row else "; no baseline given"
-                if row["floor"] > row.get("baseline", np.inf) / 5:
-                    target += " (real pictures miss it)"
-            self.add(name, row, target, reached)
+            self.add(name, row, *_asked(name, row))
 
     def words(
         self,
@@ -271,6 +266,24 @@ def clip_of(sheet: SpriteSheet, tag: str) -> NDArray[np.uint8]:
     """Frames of a tag, [F, S, S, 4]."""
     found = sheet.tag(tag)
     return np.stack([sheet.frame_image(i) for i in range(found.start, found.stop)])
+
+
+def with_baseline(row: Row, baseline: float) -> Row:
+    """The row with the DCGAN's value of an earlier run, and what is asked beside it."""
+    columns = {**row.columns, "baseline": baseline}
+    target, reached = _asked(row.measure, columns)
+    met = reached(columns) if reached is not None and "model" in columns else row.met
+    return replace(row, columns=columns, target=target, met=met)
+
+
+def _asked(name: str, row: Mapping[str, float]) -> tuple[str, Any]:
+    """What is asked of a distance, and whether a row reaches it."""
+    target, reached = _TARGETS.get(name.rsplit("_", 1)[0], ("", None))
+    if reached is _near:
+        target += ", <= baseline / 5" if "baseline" in row else "; no baseline given"
+        if row["floor"] > row.get("baseline", np.inf) / 5:
+            target += " (real pictures miss it)"
+    return target, reached
 
 
 def _has(sheet: SpriteSheet, tags: Sequence[str]) -> list[str]:
