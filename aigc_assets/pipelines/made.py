@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -46,6 +47,22 @@ def load_model(name: str, *, narrow: bool = False) -> Checkpoint:
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     dtype = preferred_dtype() if narrow else torch.float32
     return checkpoint.load(name, dtype=dtype)
+
+
+@contextlib.contextmanager
+def one_thread() -> Iterator[None]:
+    """Run networks on one thread, whatever a caller has set since the model was loaded.
+
+    The order of sums, and so the bytes, must not depend on threads.
+    """
+    import torch
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
 
 
 def derive_seed(seed: int, *names: str) -> int:

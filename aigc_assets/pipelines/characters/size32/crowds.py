@@ -28,7 +28,14 @@ from aigc_assets.pipelines.characters.request import (
 )
 from aigc_assets.pipelines.characters.words.crowd_words import Group, not_drawn, read_groups
 from aigc_assets.pipelines.characters.words.prompt import MAX_PROMPT
-from aigc_assets.pipelines.made import Made, derive_seed, generator, load_model, provenance
+from aigc_assets.pipelines.made import (
+    Made,
+    derive_seed,
+    generator,
+    load_model,
+    one_thread,
+    provenance,
+)
 from aigc_assets.types import Frame, SpriteSheet, Tag
 from aigc_assets.types.oklab import FAMILIES, families
 
@@ -256,25 +263,20 @@ def _drawings(
     z, plans = noise("noise", config.latent), SPREAD * noise("plan", config.plan)
     label = torch.from_numpy(np.repeat(labels, CANDIDATES))
     want = [name for name in wanted for _ in range(CANDIDATES)]
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)  # the order of sums, and so the bytes, must not depend on threads
-    try:
-        with torch.inference_mode():
-            parts = []
-            for start in range(0, len(label), BATCH):
-                part = slice(start, start + BATCH)
-                code, depth, tint = network.plan(label[part], plans[part].to(dtype))
-                dyed = [
-                    paintbox.dyed(shares, name, person=bool(person))
-                    for shares, name, person in zip(
-                        tint.double().numpy(), want[part], people[label[part].numpy()], strict=True
-                    )
-                ]
-                shares = torch.from_numpy(np.stack(dyed))
-                logits = network(z[part].to(dtype), label[part], code, depth, shares)
-                parts.append(logits.argmax(1))
-    finally:
-        torch.set_num_threads(threads)
+    with one_thread(), torch.inference_mode():
+        parts = []
+        for start in range(0, len(label), BATCH):
+            part = slice(start, start + BATCH)
+            code, depth, tint = network.plan(label[part], plans[part].to(dtype))
+            dyed = [
+                paintbox.dyed(shares, name, person=bool(person))
+                for shares, name, person in zip(
+                    tint.double().numpy(), want[part], people[label[part].numpy()], strict=True
+                )
+            ]
+            shares = torch.from_numpy(np.stack(dyed))
+            logits = network(z[part].to(dtype), label[part], code, depth, shares)
+            parts.append(logits.argmax(1))
     slots: NDArray[np.uint8] = torch.cat(parts).to(torch.uint8).numpy()
     return slots
 

@@ -15,7 +15,14 @@ from aigc_assets.pipelines.characters.request import CharacterRequest
 from aigc_assets.pipelines.characters.size32 import still
 from aigc_assets.pipelines.characters.words import lexicon_doll
 from aigc_assets.pipelines.characters.words.prompt import Wish, find_ramp
-from aigc_assets.pipelines.made import Made, derive_seed, generator, load_model, provenance
+from aigc_assets.pipelines.made import (
+    Made,
+    derive_seed,
+    generator,
+    load_model,
+    one_thread,
+    provenance,
+)
 from aigc_assets.types.oklab import to_oklab
 
 MODEL = "doll_cvae"
@@ -252,14 +259,9 @@ def _drawn(
     network = checkpoint.network
     number = int(generator(derive_seed(seed, "latent")).integers(len(network.anchors)))
     attributes = torch.tensor([[v.index(values[a]) for a, v in known["attributes"].items()]])
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)  # the order of sums, and so the bytes, must not depend on threads
-    try:
-        with torch.inference_mode():
-            logits = network.decode(
-                network.anchors[number][None], attributes, torch.zeros(1, dtype=torch.long)
-            )
-    finally:
-        torch.set_num_threads(threads)
+    with one_thread(), torch.inference_mode():
+        logits = network.decode(
+            network.anchors[number][None], attributes, torch.zeros(1, dtype=torch.long)
+        )
     slots: NDArray[np.uint8] = logits[0].float().argmax(0).numpy().astype(np.uint8)
     return slots

@@ -17,7 +17,7 @@ from aigc_assets.pipelines.characters.variants.frames import (
     packed,
     pictures,
 )
-from aigc_assets.pipelines.made import load_model
+from aigc_assets.pipelines.made import load_model, one_thread
 from aigc_assets.pipelines.palettes import to_oklab
 from aigc_assets.types import SpriteSheet
 
@@ -77,14 +77,9 @@ def _network(codes: NDArray[np.int64]) -> NDArray[np.int64]:
     rgb = np.stack([wide >> 16 & 255, wide >> 8 & 255, wide & 255], -1).astype(np.uint8)
     alpha = (wide > 0).astype(np.float32)[..., None]
     planes = np.concatenate([to_oklab(rgb).astype(np.float32) * alpha, alpha], -1)
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)  # the order of sums, and so the bytes, must not depend on threads
-    try:
-        with torch.inference_mode():
-            logits = network(torch.from_numpy(planes).permute(0, 3, 1, 2).contiguous())
-            large = choose(logits, torch.from_numpy(wide)).numpy()
-    finally:
-        torch.set_num_threads(threads)
+    with one_thread(), torch.inference_mode():
+        logits = network(torch.from_numpy(planes).permute(0, 3, 1, 2).contiguous())
+        large = choose(logits, torch.from_numpy(wide)).numpy()
     result: NDArray[np.int64] = large[:, 2 * reach : -2 * reach, 2 * reach : -2 * reach]
     return result
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from aigc_assets.models.map_maskgit import USUAL_SHARES, MapMaskgit
 from aigc_assets.models.map_mending import MEND_STEPS, mend
-from aigc_assets.pipelines.made import derive_seed, load_model
+from aigc_assets.pipelines.made import derive_seed, load_model, one_thread
 from aigc_assets.pipelines.maps.networks import CLASSES, LABELS, OF_GAN, Classes, Drawn
 
 _STRIDE = 24
@@ -79,7 +79,7 @@ def fill(
             label = torch.full((len(group),), LABELS.index(theme))
             wanted = torch.full((len(group),), share)
             free = (windows == config.mask).numpy()
-            with torch.inference_mode():
+            with one_thread(), torch.inference_mode():
                 filled, found = network.fill(windows, label, wanted, source, **options)
             for part, cut, classes, chance in zip(
                 group, free, filled.numpy(), found.numpy(), strict=True
