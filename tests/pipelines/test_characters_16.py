@@ -266,3 +266,27 @@ def test_notes_name_what_is_not_drawn_and_nothing_else() -> None:
         "unknown word: zorg",
         "not drawn for a person of 16 px: boots",
     ]
+
+
+def test_all_directions_of_a_walk_begin_with_the_foot_whose_loop_closes_better() -> None:
+    def pose(*columns: int) -> np.ndarray:
+        picture = np.zeros((16, 16), np.uint8)
+        picture[2:14, list(columns)] = 1
+        return picture
+
+    stand, short, long = pose(7, 8), pose(7, 8, 9), pose(4, 5, 6, 7, 8, 9, 10)
+    for first, last in ((short, long), (long, short)):
+        poses = {("walk 0", side): stand for side in ("down", "left")}
+        poses |= {("walk 2", side): stand for side in ("down", "left")}
+        poses |= {("attack", side): stand for side in ("down", "left")}
+        poses |= {("jump", side): stand for side in ("down", "left")}
+        poses |= {("walk 1", "down"): first, ("walk 3", "down"): last}
+        poses |= {("walk 1", "left"): pose(6, 7, 8), ("walk 3", "left"): pose(6, 7, 8)}
+        runs = tiny_frames.person_runs(poses, ["walk"], ["down", "left"])
+        assert [run.tag for run in runs] == ["walk_down", "walk_left"]
+        down = runs[0].frames
+        for frame, wanted in zip(down, (stand, long, stand, short), strict=True):
+            np.testing.assert_array_equal(frame, wanted)
+        sideways = runs[1].frames
+        swapped = sideways[1] is poses["walk 3", "left"]
+        assert swapped == (first is short)  # in step with the other direction

@@ -212,6 +212,7 @@ def person_runs(
         animations: Names from `ANIMATIONS`.
         directions: In the order of the tags.
     """
+    paces = _paces(poses, directions)
     runs = []
     for name in animations:
         if name == "dead":
@@ -225,7 +226,7 @@ def person_runs(
             back = -_TOWARDS.get(side, 0)
             frames, times = {
                 "idle": ((stand, breath), (600, 500)),
-                "walk": (tuple(poses[f"walk {k}", side] for k in range(4)), (140,) * 4),
+                "walk": (tuple(poses[f"walk {k}", side] for k in paces), (140,) * 4),
                 # A crouch before either would make them look alike: the strike has a low head.
                 "attack": ((stand, strike, lunged(strike, side), lunged(strike, side, 2)),
                            (80, 90, 80, 140)),
@@ -235,6 +236,26 @@ def person_runs(
             }[name]  # fmt: skip
             runs.append(Run(f"{name}_{side}", frames, times))
     return runs
+
+
+def _paces(
+    poses: Mapping[tuple[str, str], Picture], directions: Sequence[str]
+) -> tuple[int, int, int, int]:
+    """Which foot goes first: the one after whose last step the loop closes better.
+
+    All directions go alike, so that who turns while walking keeps step.
+    """
+
+    def seam(order: tuple[int, int, int, int]) -> float:
+        ratios = []
+        for side in directions:
+            walk = [poses[f"walk {k}", side] for k in order]
+            changes = [int((a != b).sum()) for a, b in zip(walk, [*walk[1:], walk[0]], strict=True)]
+            ratios.append(changes[-1] / max(1, sum(changes[:-1])))
+        return sum(ratios)
+
+    ahead, back = (0, 1, 2, 3), (0, 3, 2, 1)
+    return back if seam(back) < seam(ahead) - 1e-9 else ahead
 
 
 def beast_runs(
