@@ -109,7 +109,8 @@ class MapGenerator(nn.Module):
         x = self.attention(self.up1(x, context))
         # Only here, near the end: runs whose outline came in at the stem collapsed (the cause was
         # not isolated).
-        fine = F.pixel_unshuffle(1 - inside, 2).permute(0, 2, 3, 1)
+        # Contiguous: some processors sum strided products in an order that depends on addresses.
+        fine = F.pixel_unshuffle(1 - inside, 2).permute(0, 2, 3, 1).contiguous()
         weight = self.outline.weight.flatten(1)
         x = self.up2(x, context) + F.linear(fine, weight, self.outline.bias).permute(0, 3, 1, 2)
         x = torus_conv(self.mix, F.leaky_relu(pixel_norm(x), 0.2), residual=x)
